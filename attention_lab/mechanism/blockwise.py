@@ -1,0 +1,215 @@
+"""Blockwise: the same answer in tile-sized memory, for any pair function.
+
+A score matrix is never held: tiles of it are made, normalized online and summed into the context, and
+made again in the backward pass, where `jax.vjp` of the pair itself gives the gradients. So additive
+attention, Luong's windows or a score written tomorrow all run in O(Q + K) memory, not only a dot product
+(Rabe & Staats 2021; Dao et al. 2022). A tile that the mask forbids is skipped, known by its positions.
+
+Reverse-mode gradients only, of first order; `dense` has all the others.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from attention_lab.mechanism.contracts import Array, Mask, Params, Stream, accumulator
+
+# Numbers in the largest array of one tile: 1 MiB of float32, which stays in a core's cache.
+TILE_NUMBERS = 2**18
+
+
+class Tile(NamedTuple):
+    """How many queries meet how many keys at a time."""
+
+    queries: int
+    keys: int
+
+
+class Problem(NamedTuple):
+    """What is static: how a tile of pairs compares, what positions alone forbid, how a row is read.
+
+    compare: (params, questions, memory), both with a leading axis, -> (score, seen, gain), each [Q, K].
+    """
+
+    compare: Callable[[Params, Any, Any], Any]
+    mask: Mask
+    stream: Stream
+
+
+def tile_for(pair_numbers: int, queries: int, keys: int) -> Tile:
+    """Square tiles of a power of two whose largest array has TILE_NUMBERS, if a pair needs pair_numbers."""
+    side = 8
+    while side < 512 and 4 * side * side * pair_numbers <= TILE_NUMBERS:
+        side *= 2
+    return Tile(min(side, queries), min(side, keys))
+
+
+def blockwise(problem: Problem, params: Params, questions: Any, memory: Any, tile: Tile) -> Array:
+    """The context vectors [Q, D] of questions that ask a memory, equal to the dense answer to rounding.
+
+    questions: a pytree of leading axis Q with a field `position`; memory: named tuple of keys [K, A],
+    values [K, D], positions [K] and valid [K].
+    """
+    count = questions.position.shape[0]
+    queries = _cut(questions, tile.queries)
+    # Padding stays at the last position, so that what a tile may see is known by its ends.
+    queries = queries._replace(position=_cut(questions.position, tile.queries, "edge"))
+    keys = _cut(memory, tile.keys)._replace(positions=_cut(memory.positions, tile.keys, "edge"))
+    smooth, fixed = _partition((params, queries, keys))
+    vectors = _blockwise(problem, smooth, fixed)
+    return vectors.reshape(-1, vectors.shape[-1])[:count].astype(memory.values.dtype)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _blockwise(problem, smooth, fixed):
+    return _forward(problem, smooth, fixed)[0]
+
+
+def _forward(problem, smooth, fixed):
+    """The keys' tiles stream past each tile of queries. Also returns what `_backward` needs."""
+    params, queries, keys = _combine(smooth, fixed)
+    stream = problem.stream
+
+    def one_tile(query):
+        def meet(so_far, key):
+            def absorb(so_far):
+                total, vectors = so_far
+                score, seen, gain = problem.compare(params, query, key)
+                total, keep, raw = jax.vmap(stream.absorb)(total, score, seen)
+                return total, vectors * keep[:, None] + _product(raw * gain, key.values)
+
+            return _unless_hidden(problem, (params, query, key), absorb, so_far), None
+
+        score = jax.eval_shape(problem.compare, params, query, _first(keys))[0]
+        total = jax.vmap(lambda _: stream.start(score.dtype))(query.position)
+        vectors = _zeros(jax.eval_shape(_product, score, _first(keys).values))
+        (total, vectors), _ = lax.scan(meet, (total, vectors), keys)
+        scale, statistic = jax.vmap(stream.finish)(total)
+        return vectors * scale[:, None], statistic
+
+    vectors, statistic = lax.map(one_tile, queries)
+    return vectors, (smooth, fixed, vectors, statistic)
+
+
+def _backward(problem, residuals, cotangents):
+    """Each tile is compared again. With w the weights, g their gains, v the values, o the contexts:
+
+    dv = (w g)ᵀ do,  dg = w (do vᵀ),  ds = pull(w, g (do vᵀ), do·o);  the rest is vjp(compare)(ds, dg).
+    """
+    smooth, fixed, vectors, statistic = residuals
+    params, queries, keys = smooth
+    inner = jnp.sum(cotangents * vectors, axis=-1)
+
+    def all_queries(so_far, key):
+        d_params, d_queries = so_far
+        key, fixed_key = key
+
+        def meet(so_far, query):
+            query, fixed_query, d_query, cotangent, row_statistic, row_inner = query
+            fixed_tile = (fixed[0], fixed_query, fixed_key)
+
+            def compare(*smooth_tile):
+                score, seen, gain = problem.compare(*_combine(smooth_tile, fixed_tile))
+                return (score, gain), seen
+
+            def absorb(so_far):
+                (score, gain), pull, seen = jax.vjp(compare, params, query, key, has_aux=True)
+                weights = jax.vmap(problem.stream.weigh)(row_statistic, score, seen)
+                reach = _product(cotangent, key.values.T)
+                d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner)
+                d_gain = weights * reach
+                d_params, d_query, d_key = pull(
+                    (d_score.astype(score.dtype), d_gain.astype(gain.dtype))
+                )
+                d_values = _product((weights * gain).T, cotangent)
+                d_key = d_key._replace(values=d_key.values + d_values.astype(key.values.dtype))
+                return _add(so_far, (d_params, d_query, d_key))
+
+            d_params, d_key = so_far
+            whole = _combine((params, query, key), fixed_tile)
+            d_params, d_query, d_key = _unless_hidden(
+                problem, whole, absorb, (d_params, d_query, d_key)
+            )
+            return (d_params, d_key), d_query
+
+        rows = (queries, fixed[1], d_queries, cotangents, statistic, inner)
+        (d_params, d_key), d_queries = lax.scan(meet, (d_params, _zeros(key)), rows)
+        return (d_params, d_queries), d_key
+
+    start = (_zeros(params), _zeros(queries))
+    (d_params, d_queries), d_keys = lax.scan(all_queries, start, (keys, fixed[2]))
+    grads = jax.tree.map(lambda g, x: g.astype(x.dtype), (d_params, d_queries, d_keys), smooth)
+    return grads, None
+
+
+_blockwise.defvjp(_forward, _backward)
+
+
+def _unless_hidden(problem, tile, absorb, so_far):
+    """absorb(so_far), or so_far where no query of the tile may see any of its keys.
+
+    Decided by positions first, which a vmap over heads or a batch leaves alone: a predicate that differs
+    within a batch would have both branches computed. What else hides keys can only skip within that.
+    """
+    _, query, key = tile
+    pairs = jax.vmap(jax.vmap(problem.mask, (None, 0)), (0, None))
+    allowed = jnp.any(pairs(query.position, key.positions))
+
+    def unless_unseen(so_far):
+        seen = problem.compare(*tile)[1]
+        return lax.cond(jnp.any(seen), absorb, lambda x: x, so_far)
+
+    return lax.cond(allowed, unless_unseen, lambda x: x, so_far)
+
+
+def _product(a, b):
+    """a @ b in b's type, summed in float32 at least."""
+    return jnp.matmul(a.astype(b.dtype), b, preferred_element_type=accumulator(b.dtype))
+
+
+# --- Trees of arrays --------------------------------------------------------------------------------
+
+
+def _cut(tree, size, mode="constant"):
+    """Pads every leaf's leading axis to a multiple of `size` and splits it: [tiles, size, ...]."""
+
+    def split(x):
+        padded = jnp.pad(x, [(0, -len(x) % size)] + [(0, 0)] * (x.ndim - 1), mode=mode)
+        return padded.reshape(-1, size, *x.shape[1:])
+
+    return jax.tree.map(split, tree)
+
+
+def _first(tree):
+    return jax.tree.map(lambda x: x[0], tree)
+
+
+def _partition(tree):
+    """The tree twice: with None for all but floating-point leaves, and with None for those."""
+
+    def smooth(x):
+        return jnp.issubdtype(x.dtype, jnp.inexact)
+
+    return (
+        jax.tree.map(lambda x: x if smooth(x) else None, tree),
+        jax.tree.map(lambda x: None if smooth(x) else x, tree),
+    )
+
+
+def _combine(smooth, fixed):
+    """Undoes `_partition`."""
+    return jax.tree.map(
+        lambda x, y: y if x is None else x, smooth, fixed, is_leaf=lambda x: x is None
+    )
+
+
+def _zeros(tree):
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, accumulator(x.dtype)), tree)
+
+
+def _add(sums, terms):
+    return jax.tree.map(lambda total, term: total + term.astype(total.dtype), sums, terms)

@@ -1,0 +1,136 @@
+"""Many heads: the same attention in several projections of queries, keys and values at once.
+
+The parameters of the mechanism belong to a key-value head. Where several query heads share one (grouped
+queries, Ainslie et al. 2023; multi-query with one, Shazeer 2019), they are simply more queries to it.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism.attention import (
+    Attention,
+    Context,
+    Memory,
+    init_attention,
+    remember,
+)
+from attention_lab.mechanism.contracts import Array, Dims, Params
+from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.scores import matrix
+
+# How a memory of several heads is mapped over them: positions and padding are the same for all.
+BY_HEAD: Any = Memory._make((0, 0, None, None))
+
+
+def init_multi_head(
+    attention: Attention,
+    rng: Array,
+    dims: Dims,
+    *,
+    heads: int,
+    key_value_heads: int | None = None,
+    features: int | None = None,
+) -> Params:
+    """W_Q [H, F, D], W_K and W_V [G, F, D'], W_O [D, H, F] and the mechanism's parameters, G of each.
+
+    dims: what comes in, D = dims.query and D' = dims.key. key_value_heads: G, by default H. features: F,
+    by default D / H. Raises ValueError where a division leaves a remainder.
+    """
+    groups = heads if key_value_heads is None else key_value_heads
+    if heads < 1 or groups < 1 or heads % groups:
+        raise ValueError(f"{heads} heads cannot share {groups} key-value heads evenly")
+    if features is None and dims.query % heads:
+        raise ValueError(
+            f"{heads} heads cannot share {dims.query} features evenly; say how many each has: features="
+        )
+    features = dims.query // heads if features is None else features
+    rng_q, rng_k, rng_v, rng_o, rng_a = jax.random.split(rng, 5)
+
+    def one_group(rng, group):
+        inner = dims._replace(query=features, key=features, head=group, heads=groups)
+        return init_attention(attention, rng, inner)
+
+    def projections(rng, count, width):
+        return matrix(rng, count * features, width).reshape(count, features, width)
+
+    return {
+        "W_Q": projections(rng_q, heads, dims.query),
+        "W_K": projections(rng_k, groups, dims.key),
+        "W_V": projections(rng_v, groups, dims.key),
+        "W_O": matrix(rng_o, dims.query, heads * features).reshape(-1, heads, features),
+        "attention": jax.vmap(one_group)(jax.random.split(rng_a, groups), jnp.arange(groups)),
+    }
+
+
+def remember_heads(
+    attention: Attention,
+    params: Params,
+    x: Array,
+    valid: Array | None = None,
+    positions: Array | None = None,
+) -> Memory:
+    """The memory of x [K, D'] in every key-value head: keys [G, K, A], values [G, K, F].
+
+    valid, positions: as in `remember`; their axis has no head.
+    """
+
+    def one_group(w_k, w_v, inner):
+        keys, values = x @ w_k.astype(x.dtype).T, x @ w_v.astype(x.dtype).T
+        return remember(attention, inner, keys, values, valid, positions)
+
+    return jax.vmap(one_group, out_axes=BY_HEAD)(params["W_K"], params["W_V"], params["attention"])
+
+
+def multi_head(
+    attention: Attention,
+    params: Params,
+    x: Array,
+    memory: Memory | None = None,
+    *,
+    place: str | None = None,
+    valid: Array | None = None,
+    positions: Array | None = None,
+    rng: Array | None = None,
+    **options: Any,
+) -> Context:
+    """W_O [head_1; ..; head_H], each head an attention of its own (Vaswani et al. 2017, §3.2.2).
+
+    x: [Q, D] asks `memory` (from `remember_heads`), or without one itself, where `valid` says what is
+    padding. place: "self" or "cross", by default by whether there is a memory; a decoder that asks the
+    cache of its own past says "self". Options as in `cross_attention`. Returns Context([Q, D],
+    weights [H, Q, K] if asked for).
+    """
+    if memory is None:
+        place = "self"
+        memory = remember_heads(attention, params, x, valid, positions)
+    elif valid is not None:
+        raise ValueError("multi_head: `valid` is part of the memory; give it to remember_heads")
+    place = "cross" if place is None else place
+    positions = jnp.arange(x.shape[0]) if positions is None else positions
+    groups = params["W_K"].shape[0]
+    share = params["W_Q"].shape[0] // groups
+
+    def one_group(w_q, inner, memory, rng):
+        queries = jnp.einsum("hfd,qd->hqf", w_q.astype(x.dtype), x)
+        context = ask_all(
+            place,
+            attention,
+            inner,
+            queries.reshape(-1, queries.shape[-1]),
+            memory,
+            positions=jnp.tile(positions, share),
+            rng=rng,
+            **options,
+        )
+        return jax.tree.map(lambda y: y.reshape(share, -1, y.shape[-1]), context)
+
+    w_q = params["W_Q"].reshape(groups, share, *params["W_Q"].shape[1:])
+    rngs = None if rng is None else jax.random.split(rng, groups)
+    context = jax.vmap(one_group, (0, 0, BY_HEAD, None if rng is None else 0))(
+        w_q, params["attention"], memory, rngs
+    )
+    merged = jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), context)
+    w_o = params["W_O"].astype(merged.vector.dtype)
+    return merged._replace(vector=jnp.einsum("dhf,hqf->qd", w_o, merged.vector))

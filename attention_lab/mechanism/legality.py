@@ -1,0 +1,175 @@
+"""Legality: which combinations of pieces can be asked where and how, and the way out of the others.
+
+One table of rules. What it forbids raises ValueError before anything is computed; `table` prints it.
+Rules look at what a piece can do, never at its name, so that a new piece needs no rule.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from attention_lab.mechanism.attention import Attention
+from attention_lab.mechanism.contracts import inner_product
+from attention_lab.mechanism.feedback import no_feedback
+from attention_lab.mechanism.locality import no_gain
+from attention_lab.mechanism.normalizers import softmax
+from attention_lab.mechanism.positions import no_bias
+from attention_lab.mechanism.registry import PIECES, sample
+
+# Up to this many pairs the whole matrix is cheaper than a loop over its tiles.
+SMALL = 128 * 128
+
+
+class Request(NamedTuple):
+    """Where a mechanism is asked: "step" (one query at a time), "self" or "cross"; and how."""
+
+    place: str
+    implementation: str | None = "dense"
+    weights: bool = False
+    dropout: bool = False
+
+
+class Rule(NamedTuple):
+    """forbids(attention, request) -> bool; says: what of the attention is in the way, and the way out."""
+
+    forbids: Callable[[Attention, Request], bool]
+    says: Callable[[Attention], str]
+
+
+RULES = (
+    Rule(
+        lambda a, r: r.implementation not in (None, "dense", "blockwise", "fused"),
+        lambda a: "there is no such implementation; choose dense, blockwise, fused or None",
+    ),
+    Rule(
+        lambda a, r: r.place == "cross" and a.score.relative,
+        lambda a: (
+            f"score {a.score.name} depends on j − i, which means something only within one "
+            "sequence; use the plain score in cross-attention"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.place == "cross" and a.bias is not no_bias,
+        lambda a: (
+            f"bias {a.bias.name} depends on j − i, which means something only within one "
+            "sequence; use no_bias in cross-attention"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.place != "step" and a.feedback is not no_feedback,
+        lambda a: (
+            f"feedback {a.feedback.name} needs the weights of the step before, but here all "
+            "queries are asked at once; call attend step by step, or use no_feedback"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation == "blockwise" and a.normalize.stream is None,
+        lambda a: (
+            f"normalizer {a.normalize.name} needs the whole row, but blockwise sees a tile at a "
+            "time; use dense, or softmax or sigmoid"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation == "fused" and a.score.pair is not inner_product,
+        lambda a: (
+            f"score {a.score.name} is not an inner product of two shares, which is all that fused "
+            "computes; use dense or blockwise"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation == "fused" and a.normalize is not softmax,
+        lambda a: (
+            f"normalizer {a.normalize.name} is not the softmax built into fused; use dense or, if "
+            "it streams, blockwise"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation == "fused" and a.locality.gain is not no_gain,
+        lambda a: (
+            f"locality {a.locality.name} multiplies the weights after the softmax, where fused "
+            "cannot reach; use dense or blockwise"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation in ("blockwise", "fused") and r.weights,
+        lambda a: (
+            "weights=True asks for the matrix that only dense makes; use dense or weights=False"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation in ("blockwise", "fused") and r.dropout,
+        lambda a: "weights are dropped by dense only; use dense, or drop elsewhere and pass no rng",
+    ),
+)
+
+
+def why_not(attention: Attention, request: Request) -> str | None:
+    """The first reason why the attention cannot be asked so, or None where it can."""
+    for rule in RULES:
+        if rule.forbids(attention, request):
+            return rule.says(attention)
+    return None
+
+
+def decide(attention: Attention, request: Request, size: int) -> str:
+    """The implementation of a request for `size` pairs of a query and a key.
+
+    Raises ValueError where it is illegal, naming the combination, the reason and the way out.
+    """
+    reason = why_not(attention, request)
+    if reason is not None:
+        how = f"{request.place} attention, implementation={request.implementation!r}"
+        raise ValueError(f"{how}: {reason}")
+    if request.implementation is not None:
+        return request.implementation
+    tiled = request._replace(implementation="blockwise")
+    return "blockwise" if size > SMALL and why_not(attention, tiled) is None else "dense"
+
+
+class Row(NamedTuple):
+    """One line of the table: whether a piece, in an otherwise plain attention, can be asked so."""
+
+    kind: str
+    name: str
+    cells: dict[str, bool]
+    reasons: list[str]
+
+
+PLACES = ("step", "self", "cross")
+COLUMNS = (*PLACES, "dense", "blockwise", "fused")
+
+
+def table() -> list[Row]:
+    """Every registered piece against every place and implementation.
+
+    A place is legal if the piece is so in dense, an implementation if it is so in any place; a "step"
+    asks one query and so is always dense.
+    """
+    rows = []
+    for kind, pieces in PIECES.items():
+        for name, entry in pieces.items():
+            piece = sample(entry)
+            attention = Attention()._replace(**{kind: piece})
+            refusals = {}
+            for column in COLUMNS:
+                if column in PLACES:
+                    tries = [Request(column)]
+                else:
+                    places = PLACES if column == "dense" else PLACES[1:]
+                    tries = [Request(place, column) for place in places]
+                reasons = [why_not(attention, request) for request in tries]
+                refusals[column] = None if None in reasons else reasons[0]
+            told = list(dict.fromkeys(reason for reason in refusals.values() if reason))
+            rows.append(Row(kind, name, {c: refusals[c] is None for c in COLUMNS}, told))
+    return rows
+
+
+def markdown() -> str:
+    """The table as Markdown, with the reason for each refusal below it."""
+    lines = ["| piece | name | " + " | ".join(COLUMNS) + " |"]
+    lines += ["| --- | --- |" + " :-: |" * len(COLUMNS)]
+    notes: list[str] = []
+    for row in table():
+        cells = ["yes" if legal else "–" for legal in row.cells.values()]
+        lines.append(f"| {row.kind} | `{row.name}` | " + " | ".join(cells) + " |")
+        notes += [reason for reason in row.reasons if reason not in notes]
+    return "\n".join([*lines, "", *(f"- {note}." for note in notes)])

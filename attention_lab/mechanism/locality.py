@@ -1,0 +1,76 @@
+"""Localities: a query that looks only around one place (Luong et al. 2015, §3.2)."""
+
+import functools
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import Locality, accumulator, no_params
+from attention_lab.mechanism.scores import matrix
+
+
+def _all_inside(params, focus, j):
+    return True
+
+
+def no_gain(params, focus, j):
+    """Weights as the normalizer left them."""
+    return 1.0
+
+
+# global_: the whole source.
+global_ = Locality("global_", no_params, lambda params, query, i, length: (), _all_inside, no_gain)
+
+
+def _check(name: str, half_width: int) -> None:
+    if half_width < 1:
+        raise ValueError(f"{name}({half_width}): the window's half width must be 1 or more")
+
+
+@functools.cache
+def local_m(half_width: int = 10) -> Locality:
+    """Monotonic: p = i, and the keys in [p − half_width, p + half_width] (Luong et al. 2015, §3.2)."""
+    _check("local_m", half_width)
+
+    def query_focus(params, query, i, length):
+        return i
+
+    def inside(params, focus, j):
+        return jnp.abs(j - focus) <= half_width
+
+    return Locality(f"local_m({half_width})", no_params, query_focus, inside, no_gain)
+
+
+@functools.cache
+def local_p(half_width: int = 10) -> Locality:
+    """Predictive: p = length · σ(vᵀ tanh(W q)), and the keys in [p − half_width, p + half_width].
+
+    The weights are then multiplied by exp(−(j − p)² / 2σ²), σ = half_width / 2, and not renormalized, as
+    the authors' own code does (Luong et al. 2015, eq. 9-10). p is differentiable through that gain.
+    """
+    _check("local_p", half_width)
+
+    def init(rng, dims):
+        rng_w, rng_v = jax.random.split(rng)
+        return {
+            "W": matrix(rng_w, dims.width, dims.query),
+            "v": matrix(rng_v, 1, dims.width)[0],
+        }
+
+    def query_focus(params, query, i, length):
+        hidden = jnp.tanh(params["W"].astype(query.dtype) @ query)
+        wide = accumulator(query.dtype)
+        logit = jnp.sum(params["v"].astype(query.dtype) * hidden, dtype=wide)
+        return jnp.asarray(length, wide) * jax.nn.sigmoid(logit)
+
+    def inside(params, focus, j):
+        return jnp.abs(j - focus) <= half_width
+
+    def gain(params, focus, j):
+        return jnp.exp(-((j - focus) ** 2) / (2 * (half_width / 2) ** 2))
+
+    return Locality(f"local_p({half_width})", init, query_focus, inside, gain)
+
+
+LOCALITIES = MappingProxyType({"global_": global_, "local_m": local_m, "local_p": local_p})

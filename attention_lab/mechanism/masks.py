@@ -1,0 +1,63 @@
+"""Masks: may query position i look at key position j?
+
+A mask is a predicate of two integers. Which keys exist at all (padding) is data, not a mask: it is
+`valid` in the memory.
+"""
+
+import functools
+from types import MappingProxyType
+
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import Mask
+
+
+def everything(i, j):
+    """Every key."""
+    return True
+
+
+def causal(i, j):
+    """j ≤ i: the past and the present."""
+    return j <= i
+
+
+@functools.cache
+def window(reach: int) -> Mask:
+    """|i − j| ≤ reach: the neighbors on both sides; with `causal`, a sliding window."""
+    if reach < 0:
+        raise ValueError(f"window({reach}): the reach must be 0 or more")
+
+    def window_mask(i, j):
+        return jnp.abs(i - j) <= reach
+
+    return window_mask
+
+
+@functools.cache
+def prefix(length: int) -> Mask:
+    """j < length or j ≤ i: a prefix that all may see, then causal (Raffel et al. 2020, fig. 4)."""
+    if length < 0:
+        raise ValueError(f"prefix({length}): the length must be 0 or more")
+
+    def prefix_mask(i, j):
+        return (j < length) | (j <= i)
+
+    return prefix_mask
+
+
+@functools.cache
+def both(first: Mask, second: Mask) -> Mask:
+    """Where the two masks agree that i may look at j."""
+    return lambda i, j: first(i, j) & second(i, j)
+
+
+@functools.cache
+def either(first: Mask, second: Mask) -> Mask:
+    """Where at least one of the two masks lets i look at j."""
+    return lambda i, j: first(i, j) | second(i, j)
+
+
+MASKS = MappingProxyType(
+    {"everything": everything, "causal": causal, "window": window, "prefix": prefix}
+)

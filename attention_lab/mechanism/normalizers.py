@@ -1,0 +1,139 @@
+"""Normalizers: one row of scores becomes one row of weights.
+
+All take `where`: a key that may not be attended gets weight exactly 0 and sends back no gradient, and a
+row without any key is all zeros, never NaN and never uniform.
+"""
+
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import Array, Normalizer, Stream
+
+
+def in_one_tile(stream: Stream):
+    """A streaming normalizer of a whole row: the row is its only tile."""
+
+    def weigh(scores: Array, where: Array) -> Array:
+        total, _, raw = stream.absorb(stream.start(scores.dtype), scores, where)
+        return raw * stream.finish(total)[0]
+
+    return weigh
+
+
+def _softmax_start(dtype):
+    """(shift, sum): the greatest score so far and the sum of exp(score − shift)."""
+    return jnp.finfo(dtype).min.astype(dtype) / 2, jnp.zeros((), dtype)
+
+
+def _softmax_absorb(total, scores, where):
+    shift, normalizer = total
+    greatest = jnp.max(scores, initial=shift, where=where)
+    # Weights do not depend on the shift, so neither need their gradients.
+    greatest = jax.lax.stop_gradient(greatest)
+    raw = _softmax_weigh(greatest, scores, where)
+    keep = jnp.exp(shift - greatest)
+    return (greatest, normalizer * keep + jnp.sum(raw)), keep, raw
+
+
+def _softmax_finish(total):
+    shift, normalizer = total
+    nonempty = normalizer > 0
+    safe = jnp.where(nonempty, normalizer, 1)
+    return jnp.where(nonempty, 1 / safe, 0), shift + jnp.log(safe)
+
+
+def _softmax_weigh(log_normalizer, scores, where):
+    # The inner `where` keeps an unseen score, whatever it is, out of exp and out of its gradient.
+    return jnp.where(where, jnp.exp(jnp.where(where, scores, log_normalizer) - log_normalizer), 0)
+
+
+def _softmax_pull(weights, cotangents, inner):
+    return weights * (cotangents - inner)
+
+
+_softmax = Stream(_softmax_start, _softmax_absorb, _softmax_finish, _softmax_weigh, _softmax_pull)
+
+# softmax: w_j = exp(s_j) / Σ exp(s). In tiles: Milakov & Gimelshein 2018; Rabe & Staats 2021.
+softmax = Normalizer("softmax", in_one_tile(_softmax), _softmax)
+
+
+def _sigmoid_absorb(one, scores, where):
+    return one, one, _sigmoid_weigh(one, scores, where)
+
+
+def _sigmoid_weigh(statistic, scores, where):
+    return jnp.where(where, jax.nn.sigmoid(jnp.where(where, scores, 0)), 0)
+
+
+_sigmoid = Stream(
+    start=lambda dtype: jnp.ones((), dtype),
+    absorb=_sigmoid_absorb,
+    finish=lambda one: (one, one),
+    weigh=_sigmoid_weigh,
+    pull=lambda weights, cotangents, inner: weights * (1 - weights) * cotangents,
+)
+
+# sigmoid: w_j = 1 / (1 + exp(−s_j)), each key on its own (Ramapuram et al. 2024, without their
+# offset −log K: a row's weights may sum to anything between 0 and K).
+sigmoid = Normalizer("sigmoid", in_one_tile(_sigmoid), _sigmoid)
+
+
+def _entmax(threshold, slope):
+    """A normalizer that solves max_p p·z + H_α(p) over the simplex, given how α enters.
+
+    threshold: (z [K] with max z = 0 and unseen keys at −2) -> weights. slope: p -> p^(2−α), which gives
+    the Jacobian diag(s) − s sᵀ / Σs of every α-entmax (Peters et al. 2019, prop. 2).
+    """
+
+    @jax.custom_jvp
+    def weigh(scores: Array, where: Array) -> Array:
+        greatest = jnp.max(scores, initial=-jnp.inf, where=where)
+        shifted = jnp.where(where, scores, 0) - jnp.where(jnp.isfinite(greatest), greatest, 0)
+        # A key that trails the best by as much as 2 has weight 0 for both α.
+        return jnp.where(where, threshold(jnp.where(where, jnp.maximum(shifted, -4), -4)), 0)
+
+    @weigh.defjvp
+    def weigh_jvp(primals, tangents):
+        scores, where = primals
+        weights = weigh(scores, where)
+        s = slope(weights)
+        total = jnp.sum(s)
+        tangent = jnp.where(where, tangents[0], 0)
+        mean = jnp.sum(s * tangent) / jnp.where(total > 0, total, 1)
+        return weights, s * (tangent - mean)
+
+    return weigh
+
+
+def _sparsemax_threshold(z):
+    ordered = jnp.sort(z, descending=True)
+    excess = jnp.cumsum(ordered) - 1
+    count = jnp.arange(1, z.size + 1)
+    size = jnp.sum(count * ordered > excess)
+    return jnp.maximum(z - excess[size - 1] / size, 0)
+
+
+def _entmax15_threshold(z):
+    ordered = jnp.sort(z / 2, descending=True)
+    count = jnp.arange(1, z.size + 1)
+    mean = jnp.cumsum(ordered) / count
+    spread = jnp.cumsum(ordered**2) - count * mean**2
+    threshold = mean - jnp.sqrt(jnp.maximum((1 - spread) / count, 0))
+    size = jnp.sum(threshold <= ordered)
+    return jnp.maximum(z / 2 - threshold[size - 1], 0) ** 2
+
+
+# sparsemax: the point of the simplex nearest to the scores (Martins & Astudillo 2016, alg. 1).
+sparsemax = Normalizer(
+    "sparsemax", _entmax(_sparsemax_threshold, lambda p: (p > 0).astype(p.dtype))
+)
+
+# entmax15: weights exactly zero where scores fall behind, yet smooth (Peters et al. 2019, alg. 2).
+entmax15 = Normalizer("entmax15", _entmax(_entmax15_threshold, jnp.sqrt))
+
+
+NORMALIZERS = MappingProxyType(
+    {"softmax": softmax, "sigmoid": sigmoid, "sparsemax": sparsemax, "entmax15": entmax15}
+)

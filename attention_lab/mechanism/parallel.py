@@ -1,0 +1,149 @@
+"""Many queries at once: cross-attention and self-attention, in one of three ways.
+
+`implementation` says how, never what: all agree to rounding.
+  dense      every query by itself, mapped: gives weights, and drops them; O(QK) memory
+  blockwise  tiles: any streaming combination; O(Q + K) memory, forward and backward
+  fused      `jax.nn.dot_product_attention`: where the pair is an inner product
+  None       dense where the weights are wanted or the problem is small, else blockwise where legal
+"""
+
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism import blockwise as tiles
+from attention_lab.mechanism import legality
+from attention_lab.mechanism.attention import (
+    Attention,
+    Context,
+    Memory,
+    ask,
+    attend,
+    compare_all,
+    compare_but_score,
+    remember,
+)
+from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.mechanism.scores import pair_numbers
+
+
+def cross_attention(
+    attention: Attention,
+    params: Params,
+    queries: Array,
+    memory: Memory,
+    *,
+    positions: Array | None = None,
+    implementation: str | None = None,
+    weights: bool = False,
+    dropout_rate: Any = 0.0,
+    rng: Array | None = None,
+) -> Context:
+    """Context of queries [Q, D] that ask the memory of another sequence.
+
+    positions: int[Q], by default 0 .. Q−1. weights: return them [Q, K] too. rng: weights are dropped at
+    `dropout_rate` where given. Raises ValueError on an illegal combination, saying why.
+    """
+    return ask_all(
+        "cross",
+        attention,
+        params,
+        queries,
+        memory,
+        positions=positions,
+        implementation=implementation,
+        weights=weights,
+        dropout_rate=dropout_rate,
+        rng=rng,
+    )
+
+
+def self_attention(
+    attention: Attention,
+    params: Params,
+    x: Array,
+    *,
+    valid: Array | None = None,
+    positions: Array | None = None,
+    **options: Any,
+) -> Context:
+    """Context of x [L, D] that asks itself: remember x, then every row of x is a query.
+
+    valid: bool[L], by default all; positions: int[L], by default 0 .. L−1. Options as in
+    `cross_attention`.
+    """
+    memory = remember(attention, params, x, x, valid, positions)
+    return ask_all("self", attention, params, x, memory, positions=memory.positions, **options)
+
+
+def ask_all(
+    place,
+    attention,
+    params,
+    queries,
+    memory,
+    *,
+    positions=None,
+    implementation=None,
+    weights=False,
+    dropout_rate=0.0,
+    rng=None,
+) -> Context:
+    """Both, told apart by `place`, "cross" or "self"."""
+    request = legality.Request(place, implementation, weights=weights, dropout=rng is not None)
+    size = queries.shape[0] * memory.positions.shape[0]
+    run = IMPLEMENTATIONS[legality.decide(attention, request, size)]
+    positions = jnp.arange(queries.shape[0]) if positions is None else positions
+    vectors, matrix = run(attention, params, queries, positions, memory, dropout_rate, rng)
+    return Context(vectors, matrix if weights else None)
+
+
+def _dense(attention, params, queries, positions, memory, dropout_rate, rng):
+    """`attend`, mapped over queries."""
+    rngs = None if rng is None else jax.random.split(rng, queries.shape[0])
+
+    def one(query, i, rng):
+        return attend(attention, params, query, i, memory, dropout_rate=dropout_rate, rng=rng)
+
+    context = jax.vmap(one)(queries, positions, rngs)
+    return context.vector, context.weights
+
+
+def _questions(attention, params, queries, positions, memory):
+    return jax.vmap(lambda query, i: ask(attention, params, query, i, memory))(queries, positions)
+
+
+def _blockwise(attention, params, queries, positions, memory, dropout_rate, rng):
+    """Tiles as large as the largest array of one pair allows."""
+    questions = _questions(attention, params, queries, positions, memory)
+    numbers = pair_numbers(attention.score, params["score"], questions.share[0], memory.keys[0])
+    problem = tiles.Problem(
+        partial(compare_all, attention), attention.mask, attention.normalize.stream
+    )
+    tile = tiles.tile_for(numbers, queries.shape[0], memory.positions.shape[0])
+    return tiles.blockwise(problem, params, questions, memory, tile), None
+
+
+def _fused(attention, params, queries, positions, memory, dropout_rate, rng):
+    """The shares are its queries and keys, on a scale of 1; mask, locality and bias are matrices."""
+    questions = _questions(attention, params, queries, positions, memory)
+    bias, seen, _ = compare_but_score(attention, params, questions, memory)
+    # It wants shares and values equally wide; zeros change no inner product.
+    features = memory.values.shape[-1]
+    width = max(features, memory.keys.shape[-1])
+    query, key, value = (
+        jnp.pad(x, ((0, 0), (0, width - x.shape[-1])))[:, None]
+        for x in (questions.share, memory.keys, memory.values.astype(memory.keys.dtype))
+    )
+    vectors = jax.nn.dot_product_attention(
+        query.astype(key.dtype), key, value, bias=bias[None], mask=seen[None], scale=1.0
+    )
+    # A query without keys gets the mean value from it, and nothing from us.
+    vectors = jnp.where(jnp.any(seen, axis=1)[:, None], vectors[:, 0, :features], 0)
+    return vectors.astype(memory.values.dtype), None
+
+
+IMPLEMENTATIONS = MappingProxyType({"dense": _dense, "blockwise": _blockwise, "fused": _fused})

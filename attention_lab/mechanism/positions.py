@@ -1,0 +1,199 @@
+"""Positions: how a mechanism that sees a set of keys comes to know their order.
+
+Encodings are added to embeddings, biases to scores; `rotary` turns the shares of a score. Rotary and the
+biases know only the difference j − i, and so belong to self-attention.
+"""
+
+import functools
+import math
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attention_lab.mechanism.contracts import (
+    Array,
+    Bias,
+    Encoding,
+    Params,
+    Position,
+    Score,
+    inner_product,
+    no_params,
+)
+from attention_lab.mechanism.scores import matrix
+
+# --- Encodings: embedding + something about i -----------------------------------------------------
+
+
+def _angles(position: Position, features: int, base: float) -> Array:
+    """position · base^(−2m/D) for m = 0 .. ⌈D/2⌉−1, the frequencies of Vaswani et al. 2017, §3.5."""
+    frequencies = base ** (-2 * np.arange((features + 1) // 2) / features)
+    return position * jnp.asarray(frequencies, jnp.result_type(float))
+
+
+def _sinusoidal(params, embedding, i):
+    angles = _angles(i, embedding.size, 10000.0)
+    waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(-1)[: embedding.size]
+    return embedding + waves.astype(embedding.dtype)
+
+
+# no_encoding: the embedding alone; to attention a sentence is then a set.
+no_encoding = Encoding("no_encoding", no_params, lambda params, embedding, i: embedding)
+
+# sinusoidal: sin(i / 10000^(2m/D)) at feature 2m, the cosine at 2m+1 (Vaswani et al. 2017, §3.5).
+sinusoidal = Encoding("sinusoidal", no_params, _sinusoidal)
+
+
+def _learned_init(rng, dims):
+    if dims.positions is None:
+        raise ValueError("learned needs dims.positions: the length of the longest sequence")
+    return {"table": matrix(rng, dims.positions, dims.query)}
+
+
+def _learned(params, embedding, i):
+    # Beyond the table is NaN rather than, silently, its last row.
+    row = jnp.take(params["table"], i, axis=0, mode="fill", fill_value=jnp.nan)
+    return embedding + row.astype(embedding.dtype)
+
+
+# learned: row i of a learned table (Gehring et al. 2017, §3.1).
+learned = Encoding("learned", _learned_init, _learned)
+
+
+# --- Rotary: a score whose shares turn with their positions ---------------------------------------
+
+
+def rotate(share: Array, position: Position, base: float) -> Array:
+    """Turns each pair (x_2m, x_2m+1) of share [A] by the angle position · base^(−2m/A)."""
+    angles = _angles(position, share.size, base)
+    even, odd = share[0::2].astype(angles.dtype), share[1::2].astype(angles.dtype)
+    cos, sin = jnp.cos(angles), jnp.sin(angles)
+    turned = jnp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1)
+    return turned.reshape(-1).astype(share.dtype)
+
+
+@functools.cache
+def rotary(score: Score, base: float = 10000.0) -> Score:
+    """The score with both shares turned by their positions (Su et al. 2021, eq. 34).
+
+    For the dot family the pair then depends on positions only through j − i.
+    """
+
+    def turned(share_of):
+        def share(params: Params, vector: Array, position: Position) -> Array:
+            plain = share_of(params, vector, position)
+            if plain.size % 2:
+                raise ValueError(
+                    f"rotary({score.name}) turns features in pairs, but a share has {plain.size}; "
+                    "give it an even number"
+                )
+            return rotate(plain, position, base)
+
+        return share
+
+    name = f"rotary({score.name})"
+    return score._replace(
+        name=name, query=turned(score.query), key=turned(score.key), relative=True
+    )
+
+
+# --- Biases: score + something about i, j ----------------------------------------------------------
+
+
+def _nothing(params, query, i):
+    return ()
+
+
+# no_bias: nothing is added.
+no_bias = Bias("no_bias", no_params, _nothing, lambda params, share, i, j: 0.0)
+
+
+@functools.cache
+def shaw(clip: int = 16) -> Bias:
+    """q · a_r / √d for the relative distance r = j − i clipped to ±clip (Shaw et al. 2018, eq. 5).
+
+    Their part for the keys, on the scale of `scaled_dot`; their vectors for the values are left out,
+    which the paper found to cost nothing. The query's share is its product with all 2·clip + 1 vectors.
+    """
+
+    def init(rng, dims):
+        return {"a": matrix(rng, 2 * clip + 1, dims.query)}
+
+    def query_share(params, query, i):
+        return inner_product({}, params["a"].astype(query.dtype), query) / math.sqrt(query.size)
+
+    def pair(params, share, i, j):
+        return share[jnp.clip(j - i, -clip, clip) + clip]
+
+    return Bias(f"shaw({clip})", init, query_share, pair)
+
+
+def t5_bucket(distance: int, buckets: int, max_distance: int, bidirectional: bool) -> int:
+    """The bucket of the relative distance j − i: near ones exact, far ones logarithmic.
+
+    Raffel et al. 2020, §2.1. Decided in whole numbers, so that no rounding moves a boundary.
+    """
+    if bidirectional:
+        buckets //= 2
+        offset, distance = (buckets if distance > 0 else 0), abs(distance)
+    else:
+        offset, distance = 0, max(-distance, 0)
+    exact = buckets // 2
+    if distance < exact:
+        return offset + distance
+    # The largest m with exact · (max_distance / exact)^(m / far) ≤ distance, far = buckets − exact.
+    far = buckets - exact
+    m = 0
+    while m < far - 1 and distance**far * exact ** (m + 1) >= max_distance ** (m + 1) * exact**far:
+        m += 1
+    return offset + exact + m
+
+
+@functools.cache
+def t5(buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> Bias:
+    """One learned number for each bucket of relative distances j − i (Raffel et al. 2020, §2.1).
+
+    T5's decoder uses bidirectional=False: all buckets for the past. Beyond max_distance all is one bucket.
+    """
+    if buckets < 4 or buckets % 4 or max_distance <= buckets // 2:
+        raise ValueError(
+            f"t5(buckets={buckets}, max_distance={max_distance}): buckets must be a multiple of 4 and "
+            "max_distance more than half of it"
+        )
+    bucket_of = np.array(
+        [
+            t5_bucket(distance, buckets, max_distance, bidirectional)
+            for distance in range(-max_distance, max_distance + 1)
+        ]
+    )
+
+    def init(rng, dims):
+        return {"table": matrix(rng, 1, buckets)[0]}
+
+    def pair(params, share, i, j):
+        bucket = jnp.asarray(bucket_of)[jnp.clip(j - i, -max_distance, max_distance) + max_distance]
+        return params["table"][bucket]
+
+    return Bias(f"t5({buckets}, {max_distance}, {bidirectional})", init, _nothing, pair)
+
+
+def _alibi_init(rng, dims):
+    return {"slope": jnp.asarray(2.0 ** (-8.0 * (dims.head + 1) / dims.heads))}
+
+
+def _alibi_pair(params, share, i, j):
+    # The paper's slopes are fixed: they are kept with the parameters but never trained.
+    slope = jax.lax.stop_gradient(params["slope"])
+    return -slope * jnp.abs(j - i).astype(slope.dtype)
+
+
+# alibi: −2^(−8h/H) · |i − j| for head h = 1 .. H (Press et al. 2022, §3).
+alibi = Bias("alibi", _alibi_init, _nothing, _alibi_pair)
+
+
+ENCODINGS = MappingProxyType(
+    {"no_encoding": no_encoding, "sinusoidal": sinusoidal, "learned": learned}
+)
+BIASES = MappingProxyType({"no_bias": no_bias, "shaw": shaw, "t5": t5, "alibi": alibi})

@@ -1,0 +1,114 @@
+"""The pieces by name, and a mechanism from a few words.
+
+    make_attention(score="additive")
+    make_attention(score="rotary(scaled_dot)", mask="both(causal, window(8))", bias="alibi")
+
+An entry is a piece, or a cached factory that makes one from options.
+"""
+
+import ast
+import difflib
+import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attention_lab.mechanism.attention import Attention
+from attention_lab.mechanism.feedback import FEEDBACKS
+from attention_lab.mechanism.locality import LOCALITIES
+from attention_lab.mechanism.masks import MASKS, both, either
+from attention_lab.mechanism.normalizers import NORMALIZERS
+from attention_lab.mechanism.positions import BIASES, ENCODINGS, rotary
+from attention_lab.mechanism.scores import SCORES
+
+# What builds pieces from pieces.
+COMBINATORS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "score": MappingProxyType({"rotary": rotary}),
+        "mask": MappingProxyType({"both": both, "either": either}),
+    }
+)
+
+# The fields of Attention, each with its registry.
+PIECES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "score": SCORES,
+        "normalize": NORMALIZERS,
+        "mask": MASKS,
+        "bias": BIASES,
+        "locality": LOCALITIES,
+        "feedback": FEEDBACKS,
+    }
+)
+
+
+def make_attention(**words: str) -> Attention:
+    """The attention whose pieces are named by field; what is not named stays plain.
+
+    Raises ValueError where a field, a name or an option does not exist, with the nearest that does.
+    """
+    for field in words:
+        if field not in PIECES:
+            raise ValueError(_unknown("part of an attention", field, PIECES))
+    return Attention(**{field: choose(field, words[field]) for field in words})
+
+
+def choose(kind: str, words: str) -> Any:
+    """The piece that `words` names, such as "dot", "local_p(10)" or "both(causal, window(3))".
+
+    kind: a field of Attention, or "encoding". Raises ValueError where it does not exist.
+    """
+    names = {"encoding": ENCODINGS, **PIECES}[kind]
+    known = {**names, **COMBINATORS.get(kind, {})}
+    try:
+        tree = ast.parse(words, mode="eval").body
+    except SyntaxError:
+        raise ValueError(f"{kind} {words!r} is not of the form name or name(options)") from None
+    return _build(kind, known, words, tree)
+
+
+def _build(kind, known, words, tree):
+    called = isinstance(tree, ast.Call)
+    head = tree.func if called else tree
+    if not isinstance(head, ast.Name):
+        raise ValueError(f"{kind} {words!r} is not of the form name or name(options)")
+    if head.id not in known:
+        raise ValueError(_unknown(kind, head.id, known))
+    entry = known[head.id]
+    if not _is_factory(entry):
+        if called:
+            raise ValueError(f"{kind} {head.id!r} takes no options, but {words!r} gives some")
+        return entry
+
+    def option(value):
+        if isinstance(value, ast.Name | ast.Call):
+            return _build(kind, known, words, value)
+        return ast.literal_eval(value)
+
+    signature = inspect.signature(entry)
+    try:
+        args = [option(value) for value in tree.args] if called else []
+        kwargs = {str(word.arg): option(word.value) for word in tree.keywords} if called else {}
+        signature.bind(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        told = f"{head.id}({', '.join(signature.parameters)})"
+        raise ValueError(f"{kind} {words!r} does not fit {told}: {error}") from None
+    return entry(*args, **kwargs)
+
+
+def sample(entry: Any) -> Any:
+    """One piece of an entry: itself, or what its factory makes; an option without a default is 1."""
+    if not _is_factory(entry):
+        return entry
+    options = inspect.signature(entry).parameters.values()
+    return entry(*(1 for option in options if option.default is inspect.Parameter.empty))
+
+
+def _is_factory(entry):
+    return hasattr(entry, "cache_info")
+
+
+def _unknown(kind, name, known):
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no {kind} {name!r}; {hint}known are {', '.join(known)}"

@@ -1,0 +1,221 @@
+"""Score functions: how well one query q and one key k match.
+
+Each is one function of two vectors, split into what can be done once per query, once per key, and what
+only the pair can say. Matrices start LeCun normal (variance 1 / fan-in), so that a score starts at the
+same scale whatever the width; the papers' own choices are named where they differ.
+"""
+
+import math
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import (
+    Array,
+    Dims,
+    Params,
+    Position,
+    Score,
+    accumulator,
+    inner_product,
+    no_params,
+)
+
+
+def matrix(rng: Array, rows: int, columns: int) -> Array:
+    """W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
+    return jax.random.normal(rng, (rows, columns)) / math.sqrt(columns)
+
+
+def itself(params: Params, vector: Array, position: Position) -> Array:
+    """A share that is the vector itself."""
+    del params, position
+    return vector
+
+
+def same_width(rng: Array, dims: Dims) -> Params:
+    """The parameters {} of a score that compares a query and a key of one width, and only such."""
+    if dims.query != dims.key:
+        raise ValueError(
+            f"this score compares q and k feature by feature, but q has {dims.query} features and k has "
+            f"{dims.key}; use general, additive or concat, which learn the map between the two"
+        )
+    return no_params(rng, dims)
+
+
+# dot: qᵀk (Luong et al. 2015, eq. 8).
+dot = Score("dot", same_width, itself, itself, inner_product)
+
+
+def _scaled_query(params, query, i):
+    return query / math.sqrt(query.size)
+
+
+# scaled_dot: qᵀk / √d (Vaswani et al. 2017, eq. 1).
+scaled_dot = Score("scaled_dot", same_width, _scaled_query, itself, inner_product)
+
+
+def _general_init(rng, dims):
+    return {"W": matrix(rng, dims.query, dims.key)}
+
+
+def _general_key(params, key, j):
+    return params["W"].astype(key.dtype) @ key
+
+
+# general: qᵀWk (Luong et al. 2015, eq. 8; their W starts uniform in ±0.1).
+general = Score("general", _general_init, itself, _general_key, inner_product)
+
+
+def _additive_init(rng, dims):
+    rng_q, rng_k, rng_v = jax.random.split(rng, 3)
+    return {
+        "W_q": matrix(rng_q, dims.width, dims.query),
+        "W_k": matrix(rng_k, dims.width, dims.key),
+        "v": matrix(rng_v, 1, dims.width)[0],
+    }
+
+
+def _additive_query(params, query, i):
+    return params["W_q"].astype(query.dtype) @ query
+
+
+def _additive_key(params, key, j):
+    return params["W_k"].astype(key.dtype) @ key
+
+
+def _additive_pair(params, query, key):
+    v = params["v"].astype(query.dtype)
+    return jnp.sum(v * jnp.tanh(query + key), dtype=accumulator(query.dtype))
+
+
+# additive: vᵀ tanh(W_q q + W_k k) (Bahdanau et al. 2015, A.1.2; their v starts at zero).
+additive = Score("additive", _additive_init, _additive_query, _additive_key, _additive_pair)
+
+
+def _concat_init(rng, dims):
+    rng_w, rng_v = jax.random.split(rng)
+    return {
+        "W": matrix(rng_w, dims.width, dims.query + dims.key),
+        "v": matrix(rng_v, 1, dims.width)[0],
+    }
+
+
+def _concat_query(params, query, i):
+    return params["W"][:, : query.shape[-1]].astype(query.dtype) @ query
+
+
+def _concat_key(params, key, j):
+    return params["W"][:, -key.shape[-1] :].astype(key.dtype) @ key
+
+
+# concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, eq. 8). W [q; k] = W₁q + W₂k: additive in one matrix.
+concat = Score("concat", _concat_init, _concat_query, _concat_key, _additive_pair)
+
+
+def _location_init(rng, dims):
+    if dims.positions is None:
+        raise ValueError(
+            "location needs dims.positions: the largest number of keys it will ever score"
+        )
+    return {"W": matrix(rng, dims.positions, dims.query)}
+
+
+def _location_key(params, key, j):
+    # A position beyond the table is NaN rather than, silently, the last row.
+    return jnp.take(params["W"], j, axis=0, mode="fill", fill_value=jnp.nan).astype(key.dtype)
+
+
+def _location_limit(params):
+    return params["W"].shape[-2]
+
+
+# location: (W q)_j, the key's content unseen (Luong et al. 2015, eq. 9).
+location = Score(
+    "location", _location_init, itself, _location_key, inner_product, limit=_location_limit
+)
+
+
+def _cosine_init(rng, dims):
+    # cos alone lies in [-1, 1], where a softmax over many keys is nearly uniform: β starts at 10.
+    return same_width(rng, dims) | {"beta": jnp.asarray(10.0)}
+
+
+def _unit(vector):
+    """vector / ‖vector‖, with the zero vector (and a finite gradient) at zero."""
+    wide = vector.astype(accumulator(vector.dtype))
+    return (wide * jax.lax.rsqrt(jnp.maximum(jnp.sum(wide * wide), 1e-24))).astype(vector.dtype)
+
+
+def _cosine_query(params, query, i):
+    return params["beta"].astype(query.dtype) * _unit(query)
+
+
+def _cosine_key(params, key, j):
+    return _unit(key)
+
+
+# cosine: β cos(q, k), β learned (Graves et al. 2014, eq. 5-6).
+cosine = Score("cosine", _cosine_init, _cosine_query, _cosine_key, inner_product)
+
+
+def _distance_pair(params, query, key):
+    return -jnp.sum((query - key) ** 2, dtype=accumulator(query.dtype)) / (
+        2 * math.sqrt(query.size)
+    )
+
+
+# distance: −‖q − k‖² / (2√d), the Gaussian kernel's exponent (Tsai et al. 2019).
+distance = Score("distance", same_width, itself, itself, _distance_pair)
+
+
+def pair_numbers(score: Score, params: Params, query: Array, key: Array) -> int:
+    """Numbers in the largest array that one pair makes: 1 for an inner product, A for additive."""
+    lines = jax.make_jaxpr(score.pair)(params, query, key).eqns
+    return max((out.aval.size for line in lines for out in line.outvars), default=1)
+
+
+def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array:
+    """`pair` of every query's share [Q, A] with every key's [K, A]. Returns [Q, K].
+
+    Two vmaps. Where a pair makes arrays of its own, the keys are mapped along the last axis: vector
+    instructions then run over keys and the sum over features needs none of them to be added up, which
+    on a CPU doubles the speed. Every operand must be mapped for JAX to leave the axis where it is.
+    """
+    if pair_numbers(score, params, queries[0], keys[0]) == 1:
+        return jax.vmap(jax.vmap(score.pair, (None, None, 0)), (None, 0, None))(
+            params, queries, keys
+        )
+
+    def beside_each_key(x):
+        return jnp.broadcast_to(x[..., None], (*x.shape, keys.shape[0]))
+
+    def one_query(query):
+        wide_params = jax.tree.map(beside_each_key, params)
+        return jax.vmap(score.pair, -1)(wide_params, beside_each_key(query), keys.T)
+
+    return jax.vmap(one_query)(queries)
+
+
+def score_matrix(score: Score, params: Params, queries: Array, keys: Array) -> Array:
+    """The scores of queries [Q, D] and keys [K, D] at positions 0, 1, ... Returns [Q, K]."""
+    query_shares = jax.vmap(score.query, (None, 0, 0))(
+        params, queries, jnp.arange(queries.shape[0])
+    )
+    key_shares = jax.vmap(score.key, (None, 0, 0))(params, keys, jnp.arange(keys.shape[0]))
+    return pairwise(score, params, query_shares, key_shares)
+
+
+SCORES = MappingProxyType(
+    {
+        "dot": dot,
+        "scaled_dot": scaled_dot,
+        "general": general,
+        "additive": additive,
+        "concat": concat,
+        "location": location,
+        "cosine": cosine,
+        "distance": distance,
+    }
+)

@@ -1,0 +1,1 @@
+"""One get_config() per file; its docstring says the command, the time and what to expect."""

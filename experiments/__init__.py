@@ -1,0 +1,1 @@
+"""The absl entry points: each short, each with a --help that helps."""
