@@ -289,7 +289,7 @@ def t5(params, query, i, j, *, buckets=32, max_distance=128, bidirectional=True)
     return float(params["table"][bucket])
 
 
-BIASES = {"none": lambda params, query, i, j: 0.0, "shaw": shaw, "alibi": alibi, "t5": t5}
+BIASES = {"no_bias": lambda params, query, i, j: 0.0, "shaw": shaw, "alibi": alibi, "t5": t5}
 
 
 # Encodings: what positions add to an embedding.
@@ -312,7 +312,7 @@ def learned(params, embedding, i):
 
 
 ENCODINGS = {
-    "none": lambda params, embedding, i: vector(embedding),
+    "no_encoding": lambda params, embedding, i: vector(embedding),
     "sinusoidal": sinusoidal,
     "learned": learned,
 }
@@ -357,7 +357,7 @@ def local_p(half_width):
     return around
 
 
-LOCALITIES = {"global": global_, "local_m": local_m, "local_p": local_p}
+LOCALITIES = {"global_": global_, "local_m": local_m, "local_p": local_p}
 
 
 # Feedbacks: what earlier weights add to each key's share. Before the first step every earlier
@@ -394,7 +394,7 @@ def coverage(params, past_weights, keys=None):
 
 
 FEEDBACKS = {
-    "none": lambda params, past_weights, keys=None: None,
+    "no_feedback": lambda params, past_weights, keys=None: None,
     "location_aware": location_aware,
     "coverage": coverage,
 }
@@ -405,7 +405,7 @@ FEEDBACKS = {
 
 def attend(
     query, i, keys, values, *, score="dot", score_params={}, rotary_base=None,
-    normalizer="softmax", mask=everything(), bias="none", bias_params={}, bias_options={},
+    normalizer="softmax", mask=everything(), bias="no_bias", bias_params={}, bias_options={},
     locality=global_(), locality_params={}, extra=None, positions=None, valid=None,
 ):  # fmt: skip
     """One query: sum_n w_n v_n, w = gain * normalize(score + bias): Vaswani et al. 2017, eq. 1."""

@@ -60,7 +60,7 @@ def _coverage_init(rng, dims):
 
 
 def _coverage_key(params, state):
-    return state[:, None] * params["w"].astype(state.dtype)
+    return jnp.outer(state, params["w"].astype(state.dtype))
 
 
 def _coverage_update(params, state, weights, query):

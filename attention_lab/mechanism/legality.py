@@ -26,6 +26,7 @@ class Request(NamedTuple):
     implementation: str | None = "dense"
     weights: bool = False
     dropout: bool = False
+    double: bool = False  # in float64
 
 
 class Rule(NamedTuple):
@@ -87,6 +88,12 @@ RULES = (
         lambda a: (
             f"locality {a.locality.name} multiplies the weights after the softmax, where fused "
             "cannot reach; use dense or blockwise"
+        ),
+    ),
+    Rule(
+        lambda a, r: r.implementation == "fused" and r.double,
+        lambda a: (
+            "the softmax built into fused is float32 even for float64; use dense or blockwise"
         ),
     ),
     Rule(

@@ -59,10 +59,10 @@ def local_p(half_width: int = 10) -> Locality:
         }
 
     def query_focus(params, query, i, length):
-        hidden = jnp.tanh(params["W"].astype(query.dtype) @ query)
+        # A place among hundreds of positions: more digits than bfloat16 has.
         wide = accumulator(query.dtype)
-        logit = jnp.sum(params["v"].astype(query.dtype) * hidden, dtype=wide)
-        return jnp.asarray(length, wide) * jax.nn.sigmoid(logit)
+        hidden = jnp.tanh(params["W"].astype(wide) @ query.astype(wide))
+        return jnp.asarray(length, wide) * jax.nn.sigmoid(params["v"].astype(wide) @ hidden)
 
     def inside(params, focus, j):
         return jnp.abs(j - focus) <= half_width

@@ -93,12 +93,24 @@ def ask_all(
     rng=None,
 ) -> Context:
     """Both, told apart by `place`, "cross" or "self"."""
-    request = legality.Request(place, implementation, weights=weights, dropout=rng is not None)
+    request = legality.Request(
+        place,
+        implementation,
+        weights=weights,
+        dropout=rng is not None,
+        double=queries.dtype == jnp.float64,
+    )
     size = queries.shape[0] * memory.positions.shape[0]
-    run = IMPLEMENTATIONS[legality.decide(attention, request, size)]
+    how = legality.decide(attention, request, size)
     positions = jnp.arange(queries.shape[0]) if positions is None else positions
-    vectors, matrix = run(attention, params, queries, positions, memory, dropout_rate, rng)
+    vectors, matrix = _run(how, attention, params, queries, positions, memory, dropout_rate, rng)
     return Context(vectors, matrix if weights else None)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _run(how, attention, params, queries, positions, memory, dropout_rate, rng):
+    # Compiled here so that a call outside any jit traces its loops once, not every time.
+    return IMPLEMENTATIONS[how](attention, params, queries, positions, memory, dropout_rate, rng)
 
 
 def _dense(attention, params, queries, positions, memory, dropout_rate, rng):
@@ -120,9 +132,8 @@ def _blockwise(attention, params, queries, positions, memory, dropout_rate, rng)
     """Tiles as large as the largest array of one pair allows."""
     questions = _questions(attention, params, queries, positions, memory)
     numbers = pair_numbers(attention.score, params["score"], questions.share[0], memory.keys[0])
-    problem = tiles.Problem(
-        partial(compare_all, attention), attention.mask, attention.normalize.stream
-    )
+    compare = partial(compare_all, attention)
+    problem = tiles.Problem(compare, attention.mask, attention.normalize.stream)
     tile = tiles.tile_for(numbers, queries.shape[0], memory.positions.shape[0])
     return tiles.blockwise(problem, params, questions, memory, tile), None
 

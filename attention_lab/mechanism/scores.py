@@ -44,7 +44,7 @@ def same_width(rng: Array, dims: Dims) -> Params:
     return no_params(rng, dims)
 
 
-# dot: qᵀk (Luong et al. 2015, eq. 8).
+# dot: qᵀk (Luong et al. 2015, §3.1).
 dot = Score("dot", same_width, itself, itself, inner_product)
 
 
@@ -64,7 +64,7 @@ def _general_key(params, key, j):
     return params["W"].astype(key.dtype) @ key
 
 
-# general: qᵀWk (Luong et al. 2015, eq. 8; their W starts uniform in ±0.1).
+# general: qᵀWk (Luong et al. 2015, §3.1; their W starts uniform in ±0.1).
 general = Score("general", _general_init, itself, _general_key, inner_product)
 
 
@@ -110,7 +110,7 @@ def _concat_key(params, key, j):
     return params["W"][:, -key.shape[-1] :].astype(key.dtype) @ key
 
 
-# concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, eq. 8). W [q; k] = W₁q + W₂k: additive in one matrix.
+# concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, §3.1). W [q; k] = W₁q + W₂k: additive in one matrix.
 concat = Score("concat", _concat_init, _concat_query, _concat_key, _additive_pair)
 
 
@@ -131,7 +131,7 @@ def _location_limit(params):
     return params["W"].shape[-2]
 
 
-# location: (W q)_j, the key's content unseen (Luong et al. 2015, eq. 9).
+# location: (W q)_j, the key's content unseen (Luong et al. 2015, §3.1).
 location = Score(
     "location", _location_init, itself, _location_key, inner_product, limit=_location_limit
 )

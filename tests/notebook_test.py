@@ -1,0 +1,73 @@
+"""The notebook runs from its first cell to its last, and is stored without what a run leaves behind."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from attention_lab.mechanism import SCORES
+
+nbformat = pytest.importorskip("nbformat", reason="reading a notebook needs nbformat")
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "notebooks" / "attention_by_hand.ipynb"
+
+
+def read():
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def kernel_manager():
+    """A manager whose only kernel is the Python that runs the tests: none needs to be registered."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+    class ThisPython(AsyncKernelManager):
+        @property
+        def kernel_spec(self):
+            return KernelSpec(argv=command, display_name="this Python", language="python")
+
+    return ThisPython
+
+
+# What Jupyter's packages deprecate among themselves is not ours to mend.
+@pytest.mark.filterwarnings(
+    r"ignore::DeprecationWarning:(jupyter_client|jupyter_core|nbclient|traitlets|zmq)(\.|$)"
+)
+def test_every_cell_runs_and_every_assert_in_it_holds():
+    nbclient = pytest.importorskip("nbclient", reason="running a notebook needs nbclient")
+    pytest.importorskip("ipykernel", reason="running a notebook needs ipykernel")
+    notebook = read()
+    client = nbclient.NotebookClient(notebook, kernel_manager_class=kernel_manager(), timeout=300)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    # A cell that raises makes `execute` raise, with the cell and its traceback in the message.
+    client.execute(cwd=str(ROOT), env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path})
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+
+
+def test_the_notebook_is_stored_without_outputs_or_execution_counts():
+    cells = code_cells(read())
+    assert cells
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
+
+
+def test_the_notebook_is_valid_and_opens_with_any_python_3_kernel():
+    notebook = read()
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_the_table_of_scores_names_every_registered_score():
+    table = next(cell.source for cell in read().cells if cell.id == "scores-text")
+    for name in SCORES:
+        assert f"| `{name}` |" in table
