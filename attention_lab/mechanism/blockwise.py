@@ -80,7 +80,8 @@ def _forward(problem, smooth, fixed):
                 total, vectors = so_far
                 score, seen, gain = problem.compare(params, query, key)
                 total, keep, raw = jax.vmap(stream.absorb)(total, score, seen)
-                return total, vectors * keep[:, None] + _product(raw * gain, key.values)
+                kept = vectors * keep[:, None].astype(vectors.dtype)
+                return total, kept + _product(raw * gain, key.values)
 
             return _unless_hidden(problem, (params, query, key), absorb, so_far), None
 
@@ -89,7 +90,7 @@ def _forward(problem, smooth, fixed):
         vectors = _zeros(jax.eval_shape(_product, score, _first(keys).values))
         (total, vectors), _ = lax.scan(meet, (total, vectors), keys)
         scale, statistic = jax.vmap(stream.finish)(total)
-        return vectors * scale[:, None], statistic
+        return vectors * scale[:, None].astype(vectors.dtype), statistic
 
     vectors, statistic = lax.map(one_tile, queries)
     return vectors, (smooth, fixed, vectors, statistic)

@@ -18,7 +18,6 @@ from tests import reference
 from tests.cases import (
     DIMS,
     FEATURES,
-    HIDDEN,
     Case,
     data,
     distance,
@@ -26,7 +25,6 @@ from tests.cases import (
     frozen,
     ours,
     parameters,
-    parse,
     theirs,
     words,
 )

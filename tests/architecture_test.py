@@ -1,0 +1,90 @@
+"""The house: who may import whom, what an import costs, and names that decide nothing."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.oldest
+
+ROOT = pathlib.Path(__file__).parent.parent
+ROOMS = {
+    "mechanism": {"mechanism"},
+    "models": {"mechanism", "models"},
+    "decoding": {"mechanism", "models", "decoding"},
+    "data": {"mechanism", "data"},
+    "training": {"mechanism", "models", "decoding", "data", "training"},
+    "evaluation": {"mechanism", "models", "decoding", "data", "evaluation"},
+    "views": {"mechanism", "models", "decoding", "data", "views"},
+}
+ONLY_IN = {"flax": {"models"}, "absl": set(), "ml_collections": set(), "matplotlib": {"views"}}
+MECHANISM_MAY_USE = {"jax", "numpy", *sys.stdlib_module_names}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def sources():
+    return sorted((ROOT / "attention_lab").rglob("*.py"))
+
+
+def room_of(path):
+    return path.relative_to(ROOT / "attention_lab").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_imports_only_what_the_plan_allows(path):
+    room = room_of(path)
+    for module in imports(path):
+        top = module.split(".")[0]
+        if top == "attention_lab":
+            assert module.split(".")[1] in ROOMS[room]
+        elif room == "mechanism":
+            assert top in MECHANISM_MAY_USE
+        assert room in ONLY_IN.get(top, {room})
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "attention_lab/mechanism").glob("*.py")), ids=lambda p: p.name
+)
+def test_nothing_in_the_mechanism_is_decided_by_a_name(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare | ast.Match):
+            read = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+            assert "name" not in read, f"{path.name}:{node.lineno} compares a piece's name"
+
+
+def loaded_after(statement):
+    code = f"import sys; {statement}; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert told.returncode == 0, told.stderr
+    return set(told.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["attention_lab", "attention_lab.mechanism"])
+def test_an_import_brings_no_other_framework(module):
+    heavy = {"flax", "tensorflow", "torch", "optax", "orbax", "grain", "matplotlib", "scipy.stats"}
+    assert not heavy & loaded_after(f"import {module}")
+
+
+def test_an_import_costs_little_more_than_jax():
+    code = (
+        "import time, jax, jax.numpy; start = time.perf_counter(); "
+        "import attention_lab, attention_lab.mechanism; print(time.perf_counter() - start)"
+    )
+    seconds = [
+        float(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT)) for _ in range(3)
+    ]
+    assert min(seconds) < 0.3
+
+
+def test_every_source_is_short_enough_to_be_one_thing():
+    long = {p.name: n for p in sources() if (n := len(p.read_text().splitlines())) > 300}
+    assert not long

@@ -1,0 +1,143 @@
+"""What tiles promise: little memory, skipped tiles, and no second compilation."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_lab.mechanism import (
+    SCORES,
+    Dims,
+    init_attention,
+    make_attention,
+    remember,
+    score_matrix,
+    self_attention,
+)
+from attention_lab.mechanism.blockwise import Tile, tile_for
+from attention_lab.mechanism.parallel import ask_all
+from tests.cases import distance
+
+pytestmark = pytest.mark.oldest
+
+HEADS, FEATURES = 4, 64
+
+
+def temporaries(length, implementation, forward_only=False, **words):
+    """MiB of temporaries that XLA plans for 4 heads of attention of a sequence over itself."""
+    attention = make_attention(**words)
+    dims = Dims(FEATURES, FEATURES, positions=length)
+    shape = jax.ShapeDtypeStruct((HEADS, length, FEATURES), jnp.float32)
+
+    def vectors(params, queries, keys, values):
+        memory = remember(attention, params, keys, values)
+        return ask_all(
+            "self", attention, params, queries, memory, implementation=implementation
+        ).vector
+
+    def loss(*args):
+        return jnp.sum(jax.vmap(vectors)(*args) ** 2)
+
+    init = jax.vmap(lambda rng: init_attention(attention, rng, dims))
+    params = jax.eval_shape(
+        init, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), HEADS))
+    )
+    params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, jnp.float32), params)
+    run = jax.vmap(vectors) if forward_only else jax.grad(loss, (0, 1, 2, 3))
+    compiled = jax.jit(run).lower(params, shape, shape, shape).compile()
+    return compiled.memory_analysis().temp_size_in_bytes / 2**20
+
+
+def test_additive_gradients_fit_in_64_mib_where_the_matrix_takes_gigabytes():
+    assert temporaries(2048, "blockwise", score="additive", mask="causal") <= 64
+    assert temporaries(2048, "dense", score="additive", mask="causal") > 4096
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_memory_grows_in_proportion_to_length(score):
+    short, long = (temporaries(n, "blockwise", score=score, mask="causal") for n in (2048, 8192))
+    assert long <= 4.4 * short
+
+
+def test_dot_takes_less_than_a_third_of_the_memory_of_jax_nn():
+    shape = jax.ShapeDtypeStruct((1, 2048, HEADS, FEATURES), jnp.float32)
+    theirs = jax.jit(jax.nn.dot_product_attention).lower(shape, shape, shape).compile()
+    theirs = theirs.memory_analysis().temp_size_in_bytes / 2**20
+    assert temporaries(2048, "blockwise", forward_only=True, score="dot") <= 0.3 * theirs
+
+
+def test_tiles_have_the_size_that_fits_a_cache():
+    assert tile_for(1, 4096, 4096) == Tile(512, 512)
+    assert tile_for(64, 4096, 4096) == Tile(64, 64)
+    assert tile_for(10**9, 4096, 4096) == Tile(8, 8)
+    assert tile_for(1, 3, 5) == Tile(3, 5)
+
+
+@pytest.mark.parametrize("queries, keys", [(1, 1), (1, 700), (700, 1), (513, 511)])
+def test_lengths_need_not_divide_into_tiles(queries, keys):
+    attention = make_attention(score="scaled_dot")
+    params = init_attention(attention, jax.random.key(0), Dims(8, 8))
+    rng = np.random.default_rng(0)
+    x, y = jnp.asarray(rng.normal(size=(queries, 8))), jnp.asarray(rng.normal(size=(keys, 8)))
+    memory = remember(attention, params, y, y)
+    dense, tiled = (
+        ask_all("cross", attention, params, x, memory, implementation=how).vector
+        for how in ("dense", "blockwise")
+    )
+    assert distance(tiled, dense) < 1e-12
+
+
+def test_tiles_that_the_mask_forbids_are_never_computed():
+    # NaN in a share is in every score of its tile: only a tile that is skipped can hide it.
+    attention = make_attention(score="dot", mask="causal")
+    params = init_attention(attention, jax.random.key(0), Dims(8, 8))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2048, 8)))
+    memory = remember(attention, params, x, x)
+    poisoned = memory._replace(
+        values=memory.values.at[1024:].set(jnp.nan), keys=memory.keys.at[1024:].set(jnp.nan)
+    )
+    ask = functools.partial(ask_all, "self", attention, params, implementation="blockwise")
+    clean, poisoned = ask(x, memory).vector, ask(x, poisoned).vector
+    np.testing.assert_array_equal(clean[:1024], poisoned[:1024])
+    assert np.all(np.isnan(poisoned[1024:]))
+
+
+def test_a_second_call_with_an_equal_mechanism_compiles_nothing():
+    compilations = []
+
+    def listen(event, duration, **_):
+        if "backend_compile" in event:
+            compilations.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(96, 8)), jnp.float32)
+    words = {
+        "score": "rotary(additive)",
+        "mask": "both(causal, window(7))",
+        "bias": "t5(buckets=8, max_distance=12)",
+        "locality": "local_p(5)",
+    }
+
+    def call(how):
+        attention = make_attention(**words)
+        params = init_attention(attention, jax.random.key(0), Dims(8, 8))
+        gradient = jax.grad(
+            lambda x: jnp.sum(self_attention(attention, params, x, implementation=how).vector)
+        )
+        return jax.block_until_ready(gradient(x))
+
+    for how in ("dense", "blockwise"):
+        call(how)
+        first = len(compilations)
+        call(how)
+        assert first > 0 and len(compilations) == first
+
+
+def test_the_matrix_of_dot_products_is_one_matrix_product_and_no_loop():
+    queries, keys = jnp.ones((5, 4)), jnp.ones((7, 4))
+    lines = jax.make_jaxpr(lambda q, k: score_matrix(SCORES["dot"], {}, q, k))(queries, keys).eqns
+    primitives = [line.primitive.name for line in lines]
+    assert primitives.count("dot_general") == 1
+    assert not {"while", "scan"} & set(primitives)

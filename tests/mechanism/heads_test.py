@@ -1,0 +1,105 @@
+"""Several heads agree with the oracle, share what they should, and refuse what cannot be shared."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_lab.mechanism import (
+    Dims,
+    init_multi_head,
+    make_attention,
+    multi_head,
+    remember_heads,
+)
+from tests import reference
+from tests.cases import distance
+
+pytestmark = pytest.mark.oldest
+
+QUERIES, KEYS, FEATURES = 5, 7, 8
+
+
+def built(heads=4, groups=2, **words):
+    attention = make_attention(**words)
+    dims = Dims(FEATURES, 6, hidden=5, positions=9)
+    return attention, init_multi_head(
+        attention, jax.random.key(0), dims, heads=heads, key_value_heads=groups
+    )
+
+
+def sequences():
+    rng = np.random.default_rng(0)
+    x, source = rng.normal(size=(QUERIES, FEATURES)), rng.normal(size=(KEYS, 6))
+    return jnp.asarray(x), jnp.asarray(source), jnp.arange(KEYS) != 3
+
+
+@pytest.mark.parametrize("implementation", ["dense", "blockwise"])
+@pytest.mark.parametrize("groups", [4, 2, 1])
+@pytest.mark.parametrize("score", ["scaled_dot", "additive", "general", "location"])
+def test_heads_agree_with_the_oracle(score, groups, implementation):
+    attention, params = built(groups=groups, score=score, mask="causal")
+    x, source, valid = sequences()
+    memory = remember_heads(attention, params, source, valid)
+    wanted = implementation == "dense"
+    context = multi_head(
+        attention, params, x, memory, implementation=implementation, weights=wanted
+    )
+    inner = [
+        {"score_params": {name: leaf[g] for name, leaf in params["attention"]["score"].items()}}
+        for g in range(groups)
+    ]
+    vectors, weights = reference.multi_head(
+        params,
+        x,
+        range(QUERIES),
+        source,
+        head_params=inner,
+        score=score,
+        mask=reference.causal(),
+        valid=valid,
+    )
+    assert distance(context.vector, vectors) < 1e-9
+    if wanted:
+        assert distance(context.weights, weights) < 1e-9
+
+
+def test_every_head_has_alibis_slope_for_it():
+    _, params = built(heads=8, groups=8, bias="alibi")
+    expected = [reference.alibi_slope(head, 8) for head in range(8)]
+    np.testing.assert_allclose(params["attention"]["bias"]["slope"], expected)
+
+
+def test_a_decoder_that_asks_its_cache_gets_what_it_would_get_all_at_once():
+    attention = make_attention(score="rotary(scaled_dot)", mask="causal")
+    dims = Dims(FEATURES, FEATURES)
+    params = init_multi_head(attention, jax.random.key(0), dims, heads=2)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(QUERIES, FEATURES)))
+    at_once = multi_head(attention, params, x).vector
+    cache = remember_heads(attention, params, x)
+    for i in range(QUERIES):
+        past = cache._replace(valid=jnp.arange(QUERIES) <= i)
+        step = multi_head(
+            attention, params, x[i : i + 1], past, place="self", positions=jnp.asarray([i])
+        )
+        np.testing.assert_allclose(step.vector[0], at_once[i], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"heads": 4, "key_value_heads": 3}, "4 heads cannot share 3 key-value heads evenly"),
+        ({"heads": 3}, "3 heads cannot share 8 features evenly"),
+        ({"heads": 0}, "0 heads"),
+    ],
+)
+def test_what_cannot_be_shared_evenly_is_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        init_multi_head(make_attention(), jax.random.key(0), Dims(FEATURES, FEATURES), **options)
+
+
+def test_padding_is_part_of_the_memory():
+    attention, params = built()
+    x, source, valid = sequences()
+    with pytest.raises(ValueError, match="give it to remember_heads"):
+        multi_head(attention, params, x, remember_heads(attention, params, source), valid=valid)

@@ -1,0 +1,82 @@
+"""Mechanisms in words: equal words give the same piece, wrong ones a helpful line."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from attention_lab.mechanism import Dims, choose, init_attention, make_attention, remember
+from attention_lab.mechanism.locality import local_p
+from attention_lab.mechanism.masks import both, causal, window
+from attention_lab.mechanism.positions import rotary
+from attention_lab.mechanism.scores import additive
+
+pytestmark = pytest.mark.oldest
+
+
+def test_equal_words_give_the_very_same_piece():
+    assert choose("mask", "both(causal, window(3))") is both(causal, window(3))
+    assert choose("score", "rotary(additive)") is rotary(additive)
+    assert choose("locality", "local_p(half_width=4)") is choose(
+        "locality", "local_p(half_width=4)"
+    )
+    assert make_attention(score="dot") == make_attention(score="dot")
+    assert hash(make_attention(mask="window(2)")) == hash(make_attention(mask="window(2)"))
+
+
+def test_options_may_be_left_out_where_the_paper_gives_them():
+    assert choose("locality", "local_p") is local_p()
+
+
+@pytest.mark.parametrize(
+    "kind, words, told",
+    [
+        ("score", "addditive", "did you mean 'additive'"),
+        ("score", "", "not of the form"),
+        ("score", "dot(3)", "takes no options"),
+        ("score", "rotary(dto)", "did you mean 'dot'"),
+        ("mask", "window", "window\\(reach\\): missing a required argument"),
+        ("mask", "window(-1)", "0 or more"),
+        ("mask", "1 + 1", "not of the form"),
+        ("mask", "window(2)(3)", "not of the form"),
+        ("locality", "local_p(0)", "1 or more"),
+        ("bias", "t5(buckets=7)", "multiple of 4"),
+        ("feedback", "location_aware(width=4)", "odd width"),
+        ("encoding", "sine", "known are"),
+    ],
+)
+def test_wrong_words_are_told_in_one_line(kind, words, told):
+    with pytest.raises(ValueError, match=told) as error:
+        choose(kind, words)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_field_is_told_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'locality'"):
+        make_attention(lokality="global_")
+
+
+@pytest.mark.parametrize(
+    "words, dims, told",
+    [
+        ({"score": "dot"}, Dims(4, 6), "q has 4 features and k has 6; use general"),
+        ({"score": "location"}, Dims(4, 4), "location needs dims.positions"),
+        ({"score": "rotary(dot)"}, Dims(5, 5), "even number"),
+    ],
+)
+def test_dimensions_that_cannot_work_are_told_at_init(words, dims, told):
+    with pytest.raises(ValueError, match=told):
+        init_attention(make_attention(**words), jax.random.key(0), dims)
+
+
+def test_more_keys_than_location_has_rows_is_an_error():
+    attention = make_attention(score="location")
+    params = init_attention(attention, jax.random.key(0), Dims(4, 4, positions=3))
+    with pytest.raises(ValueError, match="location tells 3 positions apart, but there are 5 keys"):
+        remember(attention, params, jnp.ones((5, 4)), jnp.ones((5, 4)))
+
+
+def test_keys_and_values_must_be_equally_many():
+    attention = make_attention(score="dot")
+    params = init_attention(attention, jax.random.key(0), Dims(4, 4))
+    with pytest.raises(ValueError, match="5 keys but 4 values"):
+        remember(attention, params, jnp.ones((5, 4)), jnp.ones((4, 4)))
