@@ -119,6 +119,8 @@ def _backward(problem, residuals, cotangents):
 
             def absorb(so_far):
                 (score, gain), pull, seen = jax.vjp(compare, params, query, key, has_aux=True)
+                # What `pull` has kept is made once, not anew inside each of the sums that read it.
+                score, gain, pull = lax.optimization_barrier((score, gain, pull))
                 weights = jax.vmap(problem.stream.weigh)(row_statistic, score, seen)
                 reach = _product(cotangent, key.values.T)
                 d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner)
