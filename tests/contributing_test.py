@@ -1,0 +1,56 @@
+"""What CONTRIBUTING shows is executed: a new score needs one function, one line and one oracle."""
+
+import pathlib
+import re
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_lab.mechanism import Attention, scores
+from tests import cases, reference
+
+pytestmark = pytest.mark.oldest
+
+TEXT = (pathlib.Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
+FUNCTION, ORACLE = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("how", ["self dense", "cross blockwise"])
+def test_the_score_that_contributing_adds_agrees_with_the_oracle_that_it_adds(how, monkeypatch):
+    package, oracle = dict(vars(scores)), dict(vars(reference))
+    exec(FUNCTION, package)
+    exec(ORACLE, oracle)
+    monkeypatch.setitem(reference.SCORES, "activated", oracle["activated_score"])
+    monkeypatch.setattr(
+        cases.Case, "attention", property(lambda case: Attention(score=package["activated"]))
+    )
+    case = cases.Case(score="activated", how=how)
+    inputs, valid = cases.data()
+    params = cases.parameters(case)
+    vectors, _ = cases.theirs(case, params, inputs, valid)
+    assert cases.distance(cases.ours(case, params, inputs, valid)[0], vectors) < 1e-9
+
+    def loss(params, run=cases.ours):
+        return jnp.sum(run(case, params, inputs, valid)[0] ** 2)
+
+    gradient = jax.grad(loss)(params)["score"]["W"]
+
+    def moved(step):
+        w = {"W": params["score"]["W"] + step * np.ones_like(gradient)}
+        return loss({**params, "score": w}, cases.theirs)
+
+    slope = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    np.testing.assert_allclose(jnp.sum(gradient), slope, rtol=1e-6)
+
+
+def test_a_score_without_an_oracle_is_named(monkeypatch):
+    from tests.mechanism import agreement_test
+
+    registry = types.MappingProxyType({**scores.SCORES, "activated": scores.dot})
+    pieces = {**agreement_test.PIECES, "score": registry}
+    monkeypatch.setattr(agreement_test, "PIECES", pieces)
+    with pytest.raises(AssertionError, match="no oracle for score activated"):
+        agreement_test.test_every_piece_has_an_oracle("score")
