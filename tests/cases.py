@@ -158,7 +158,7 @@ def ours(case, params, inputs, valid):
         return context.feedback_state, (context.vector, context.weights)
 
     start = attention.feedback.start(params["feedback"], memory)
-    return jax.lax.scan(step, start, (queries, jnp.arange(LENGTH)))[1]
+    return jax.lax.scan(step, start, (queries, jnp.arange(len(queries))))[1]
 
 
 def theirs(case, params, inputs, valid):
@@ -172,7 +172,7 @@ def theirs(case, params, inputs, valid):
     locality, options, _ = parse(case.locality)
     feedback = reference.FEEDBACKS[parse(case.feedback)[0]]
     rows, past = [], []
-    for i in range(LENGTH):
+    for i in range(len(queries)):
         vector, weights = reference.attend(
             queries[i],
             i,

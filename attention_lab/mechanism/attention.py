@@ -217,7 +217,7 @@ def attend(
 
 
 def weighted_sum(weights: Array, values: Array) -> Array:
-    """Σ_j w_j v_j, summed in float32 at least: weights [K], values [K, D]. Returns [D]."""
+    """Σ_j w_j v_j, summed in float32 at least: weights [.., K], values [K, D]. Returns [.., D]."""
     wide = accumulator(values.dtype)
     total = jnp.dot(weights.astype(values.dtype), values, preferred_element_type=wide)
     return total.astype(values.dtype)

@@ -129,8 +129,7 @@ def _backward(problem, residuals, cotangents):
                     (d_score.astype(score.dtype), d_gain.astype(gain.dtype))
                 )
                 d_values = _product((weights * gain).T, cotangent)
-                d_key = d_key._replace(values=d_key.values + d_values.astype(key.values.dtype))
-                return _add(so_far, (d_params, d_query, d_key))
+                return _add(so_far, (d_params, d_query, d_key._replace(values=d_values)))
 
             d_params, d_key = so_far
             whole = _combine((params, query, key), fixed_tile)

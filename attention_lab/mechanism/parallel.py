@@ -1,7 +1,7 @@
 """Many queries at once: cross-attention and self-attention, in one of three ways.
 
 `implementation` says how, never what: all agree to rounding.
-  dense      every query by itself, mapped: gives weights, and drops them; O(QK) memory
+  dense      the whole matrix: gives weights, and drops them; O(QK) memory
   blockwise  tiles: any streaming combination; O(Q + K) memory, forward and backward
   fused      `jax.nn.dot_product_attention`: where the pair is an inner product
   None       dense where the weights are wanted or the problem is small, else blockwise where legal
@@ -21,12 +21,13 @@ from attention_lab.mechanism.attention import (
     Context,
     Memory,
     ask,
-    attend,
     compare_all,
     compare_but_score,
     remember,
+    weighted_sum,
 )
 from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.scores import pair_numbers
 
 
@@ -110,38 +111,34 @@ def ask_all(
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(how, attention, params, queries, positions, memory, dropout_rate, rng):
     # Compiled here so that a call outside any jit traces its loops once, not every time.
-    return IMPLEMENTATIONS[how](attention, params, queries, positions, memory, dropout_rate, rng)
+    every = jax.vmap(lambda query, i: ask(attention, params, query, i, memory))
+    questions = every(queries, positions)
+    return IMPLEMENTATIONS[how](attention, params, questions, memory, dropout_rate, rng)
 
 
-def _dense(attention, params, queries, positions, memory, dropout_rate, rng):
-    """`attend`, mapped over queries."""
-    rngs = None if rng is None else jax.random.split(rng, queries.shape[0])
-
-    def one(query, i, rng):
-        return attend(attention, params, query, i, memory, dropout_rate=dropout_rate, rng=rng)
-
-    context = jax.vmap(one)(queries, positions, rngs)
-    return context.vector, context.weights
+def _dense(attention, params, questions, memory, dropout_rate, rng):
+    """What `attend` does, for all questions: the only one with weights to show or to drop."""
+    score, seen, gain = compare_all(attention, params, questions, memory)
+    weights = jax.vmap(attention.normalize.weigh)(score, seen) * gain
+    if rng is not None:
+        weights = dropout(rng, dropout_rate, weights)
+    return weighted_sum(weights, memory.values), weights
 
 
-def _questions(attention, params, queries, positions, memory):
-    return jax.vmap(lambda query, i: ask(attention, params, query, i, memory))(queries, positions)
-
-
-def _blockwise(attention, params, queries, positions, memory, dropout_rate, rng):
+def _blockwise(attention, params, questions, memory, dropout_rate, rng):
     """Tiles as large as the largest array of one pair allows."""
-    questions = _questions(attention, params, queries, positions, memory)
     numbers = pair_numbers(attention.score, params["score"], questions.share[0], memory.keys[0])
     compare = partial(compare_all, attention)
     problem = tiles.Problem(compare, attention.mask, attention.normalize.stream)
-    tile = tiles.tile_for(numbers, queries.shape[0], memory.positions.shape[0])
+    tile = tiles.tile_for(numbers, questions.share.shape[0], memory.keys.shape[0])
     return tiles.blockwise(problem, params, questions, memory, tile), None
 
 
-def _fused(attention, params, queries, positions, memory, dropout_rate, rng):
+def _fused(attention, params, questions, memory, dropout_rate, rng):
     """The shares are its queries and keys, on a scale of 1; mask, locality and bias are matrices."""
-    questions = _questions(attention, params, queries, positions, memory)
     bias, seen, _ = compare_but_score(attention, params, questions, memory)
+    # Without padding this matrix is a constant, which XLA would spend minutes on folding.
+    seen = jax.lax.optimization_barrier(seen)
     # It wants shares and values equally wide; zeros change no inner product.
     features = memory.values.shape[-1]
     width = max(features, memory.keys.shape[-1])

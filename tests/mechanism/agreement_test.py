@@ -227,7 +227,8 @@ def test_the_full_grid_agrees_with_the_oracle(score, how):
 
 
 def check_all(cases):
-    inputs, valid = data()
+    (queries, keys, values), valid = data()
+    inputs = (queries[:9], keys, values)  # one tile of queries and one more
     for case in cases:
         params = parameters(case)
         vectors, weights = theirs(case, params, inputs, valid)

@@ -1,0 +1,85 @@
+"""The commands do what their --help says, and refuse what is wrong in one line."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from attention_lab.mechanism import legality
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+TINY = (
+    "--config=configs/benchmarks/mechanism.py:small",
+    "--config.groups.dot.lengths=(16,32)",
+    "--config.groups.additive.lengths=(16,)",
+    "--config.groups.causal.lengths=(16,)",
+    "--config.groups.dot.repetitions=1",
+    "--config.groups.additive.repetitions=1",
+    "--config.groups.causal.repetitions=1",
+)
+
+
+def command(name, *words):
+    """Runs `python -m experiments.NAME WORDS` as a person would, from the top of a clone."""
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_benchmark_leaves_rows_and_a_picture(tmp_path):
+    told = command("benchmark", *TINY, f"--workdir={tmp_path}")
+    assert told.returncode == 0, told.stderr
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    ours = [row for row in rows if row["ours"]]
+    assert ours and all(row["status"] == "measured" for row in ours)
+    assert all(row["milliseconds"] > 0 and row["temp_mib"] > 0 for row in ours)
+    assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert "additive" in told.stdout and str(tmp_path) in told.stdout
+
+
+def test_the_list_is_the_table_of_what_is_legal():
+    told = command("benchmark", "--list")
+    assert told.returncode == 0 and told.stdout.strip() == legality.markdown()
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--config.groups.dot.scores=('dto',)"], "did you mean 'dot'"),
+        (["--config.groups.dot.implementations=('dens',)"], "did you mean 'dense'"),
+        (["--config.heds=3"], "heds"),
+        (["--config=nowhere.py"], "nowhere.py"),
+        (["--workdri=x"], "workdri"),
+        (["--config.heads=0"], "heads"),
+        (["word"], "word"),
+    ],
+)
+def test_a_wrong_benchmark_is_refused_in_one_line(words, said):
+    told = command("benchmark", *words)
+    assert told.returncode == 2
+    assert said in told.stderr and len(told.stderr.strip().splitlines()) == 1
+
+
+def test_the_gallery_draws_its_picture(tmp_path):
+    told = command("gallery", f"--out={tmp_path}/gallery.png")
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / "gallery.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_gallery_that_cannot_be_written_is_refused_in_one_line(tmp_path):
+    told = command("gallery", f"--out={tmp_path}/no/such/folder/gallery.png")
+    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["benchmark", "gallery"])
+def test_help_says_what_the_command_is_for(name):
+    told = command(name, "--help")
+    assert f"python -m experiments.{name}" in told.stdout and "Traceback" not in told.stderr
