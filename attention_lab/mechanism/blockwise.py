@@ -20,10 +20,13 @@ from attention_lab.mechanism.contracts import Array, Mask, Params, Stream, accum
 
 # Numbers in the largest array of one tile: 1 MiB of float32, which stays in a core's cache.
 TILE_NUMBERS = 2**18
+# The forward pass never stores what a pair makes, only scores, and takes this many times as long sides.
+STRIDE = 4
+LONGEST = 512
 
 
 class Tile(NamedTuple):
-    """How many queries meet how many keys at a time."""
+    """How many queries meet how many keys at a time, in the backward pass."""
 
     queries: int
     keys: int
@@ -38,30 +41,37 @@ class Problem(NamedTuple):
     compare: Callable[[Params, Any, Any], Any]
     mask: Mask
     stream: Stream
+    tile: Tile
 
 
 def tile_for(pair_numbers: int, queries: int, keys: int) -> Tile:
     """Square tiles of a power of two whose largest array has TILE_NUMBERS, if a pair needs pair_numbers."""
     side = 8
-    while side < 512 and 4 * side * side * pair_numbers <= TILE_NUMBERS:
+    while side < LONGEST and 4 * side * side * pair_numbers <= TILE_NUMBERS:
         side *= 2
     return Tile(min(side, queries), min(side, keys))
 
 
-def blockwise(problem: Problem, params: Params, questions: Any, memory: Any, tile: Tile) -> Array:
+def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> Array:
     """The context vectors [Q, D] of questions that ask a memory, equal to the dense answer to rounding.
 
     questions: a pytree of leading axis Q with a field `position`; memory: named tuple of keys [K, A],
     values [K, D], positions [K] and valid [K].
     """
     count = questions.position.shape[0]
-    queries = _cut(questions, tile.queries)
+    rows = _forward_side(problem.tile.queries, count)
+    columns = _forward_side(problem.tile.keys, memory.positions.shape[0])
     # Padding stays at the last position, so that what a tile may see is known by its ends.
-    queries = queries._replace(position=_cut(questions.position, tile.queries, "edge"))
-    keys = _cut(memory, tile.keys)._replace(positions=_cut(memory.positions, tile.keys, "edge"))
+    queries = _cut(questions, rows)._replace(position=_cut(questions.position, rows, "edge"))
+    keys = _cut(memory, columns)._replace(positions=_cut(memory.positions, columns, "edge"))
     smooth, fixed = _partition((params, queries, keys))
     vectors = _blockwise(problem, smooth, fixed)
     return vectors.reshape(-1, vectors.shape[-1])[:count].astype(memory.values.dtype)
+
+
+def _forward_side(side, count):
+    """The side of a forward tile: a multiple of the backward one's, no longer than there is use for."""
+    return side * max(1, min(STRIDE, LONGEST // side, -(-count // side)))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -101,17 +111,18 @@ def _backward(problem, residuals, cotangents):
 
     dv = (w g)ᵀ do,  dg = w (do vᵀ),  ds = pull(w, g (do vᵀ), do·o);  the rest is vjp(compare)(ds, dg).
     """
-    smooth, fixed, vectors, statistic = residuals
-    params, queries, keys = smooth
-    inner = jnp.sum(cotangents * vectors, axis=-1)
+    (params, *smooth), (fixed_params, *fixed), vectors, statistic = residuals
+    by_query = (smooth[0], fixed[0], cotangents, statistic, jnp.sum(cotangents * vectors, axis=-1))
+    queries, *rest = _recut(by_query, problem.tile.queries)
+    keys, fixed_keys = _recut((smooth[1], fixed[1]), problem.tile.keys)
 
     def all_queries(so_far, key):
         d_params, d_queries = so_far
         key, fixed_key = key
 
         def meet(so_far, query):
-            query, fixed_query, d_query, cotangent, row_statistic, row_inner = query
-            fixed_tile = (fixed[0], fixed_query, fixed_key)
+            d_query, query, fixed_query, cotangent, row_statistic, row_inner = query
+            fixed_tile = (fixed_params, fixed_query, fixed_key)
 
             def compare(*smooth_tile):
                 score, seen, gain = problem.compare(*_combine(smooth_tile, fixed_tile))
@@ -120,7 +131,7 @@ def _backward(problem, residuals, cotangents):
             def absorb(so_far):
                 (score, gain), pull, seen = jax.vjp(compare, params, query, key, has_aux=True)
                 # What `pull` has kept is made once, not anew inside each of the sums that read it.
-                score, gain, pull = lax.optimization_barrier((score, gain, pull))
+                pull = lax.optimization_barrier(pull)
                 weights = jax.vmap(problem.stream.weigh)(row_statistic, score, seen)
                 reach = _product(cotangent, key.values.T)
                 d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner)
@@ -138,14 +149,14 @@ def _backward(problem, residuals, cotangents):
             )
             return (d_params, d_key), d_query
 
-        rows = (queries, fixed[1], d_queries, cotangents, statistic, inner)
+        rows = (d_queries, queries, *rest)
         (d_params, d_key), d_queries = lax.scan(meet, (d_params, _zeros(key)), rows)
         return (d_params, d_queries), d_key
 
     start = (_zeros(params), _zeros(queries))
-    (d_params, d_queries), d_keys = lax.scan(all_queries, start, (keys, fixed[2]))
-    grads = jax.tree.map(lambda g, x: g.astype(x.dtype), (d_params, d_queries, d_keys), smooth)
-    return grads, None
+    (d_params, d_queries), d_keys = lax.scan(all_queries, start, (keys, fixed_keys))
+    grads = (d_params, d_queries, d_keys)
+    return jax.tree.map(lambda g, x: g.reshape(x.shape).astype(x.dtype), grads, residuals[0]), None
 
 
 _blockwise.defvjp(_forward, _backward)
@@ -184,6 +195,11 @@ def _cut(tree, size, mode="constant"):
         return padded.reshape(-1, size, *x.shape[1:])
 
     return jax.tree.map(split, tree)
+
+
+def _recut(tree, size):
+    """Tiles [tiles, size', ...] cut into smaller ones [tiles', size, ...]."""
+    return jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[2:]), tree)
 
 
 def _first(tree):

@@ -29,9 +29,8 @@ def _softmax_start(dtype):
 
 def _softmax_absorb(total, scores, where):
     shift, normalizer = total
-    greatest = jnp.max(scores, initial=shift, where=where)
     # Weights do not depend on the shift, so neither need their gradients.
-    greatest = jax.lax.stop_gradient(greatest)
+    greatest = jax.lax.stop_gradient(jnp.maximum(shift, jnp.max(_hide(scores, where))))
     raw = _softmax_weigh(greatest, scores, where)
     keep = jnp.exp(shift - greatest)
     return (greatest, normalizer * keep + jnp.sum(raw)), keep, raw
@@ -45,8 +44,15 @@ def _softmax_finish(total):
 
 
 def _softmax_weigh(log_normalizer, scores, where):
-    # The inner `where` keeps an unseen score, whatever it is, out of exp and out of its gradient.
-    return jnp.where(where, jnp.exp(jnp.where(where, scores, log_normalizer) - log_normalizer), 0)
+    return jnp.exp(_hide(scores, where) - log_normalizer)
+
+
+def _hide(scores, where):
+    """−∞ for a score that may not be seen; the shift is always finite, so that no row is NaN.
+
+    Added, not selected: XLA then keeps the whole softmax of a tile in the kernel that makes its scores.
+    """
+    return scores + jnp.where(where, 0, -jnp.inf).astype(scores.dtype)
 
 
 def _softmax_pull(weights, cotangents, inner):

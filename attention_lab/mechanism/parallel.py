@@ -128,10 +128,10 @@ def _dense(attention, params, questions, memory, dropout_rate, rng):
 def _blockwise(attention, params, questions, memory, dropout_rate, rng):
     """Tiles as large as the largest array of one pair allows."""
     numbers = pair_numbers(attention.score, params["score"], questions.share[0], memory.keys[0])
-    compare = partial(compare_all, attention)
-    problem = tiles.Problem(compare, attention.mask, attention.normalize.stream)
     tile = tiles.tile_for(numbers, questions.share.shape[0], memory.keys.shape[0])
-    return tiles.blockwise(problem, params, questions, memory, tile), None
+    compare = partial(compare_all, attention)
+    problem = tiles.Problem(compare, attention.mask, attention.normalize.stream, tile)
+    return tiles.blockwise(problem, params, questions, memory), None
 
 
 def _fused(attention, params, questions, memory, dropout_rate, rng):

@@ -15,6 +15,8 @@ met the same machine. Every field can be set in the command, such as
 --config.groups.dot.lengths="(512,1024)".
 """
 
+import os
+
 from ml_collections import ConfigDict
 
 BOTH = ("forward", "forward+backward")
@@ -32,9 +34,15 @@ def get_config(variant: str = "") -> ConfigDict:
     config.heads = 1 if variant else 4  # H
     config.features = 32 if variant else 64  # D, of one head's queries, keys and values
     config.hidden = 16 if variant else 64  # A, what additive and concat compare in
-    config.memory_limit_mib = 4096  # what needs more temporaries is not run
+    config.memory_limit_mib = half_of_memory()  # what needs more temporaries is not run
     config.seed = 0
     return config
+
+
+def half_of_memory():
+    """MiB: half of what the machine has, and not more than 8192."""
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return min(installed // 2, 8192)
 
 
 def group(

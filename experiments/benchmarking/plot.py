@@ -121,10 +121,17 @@ def _guides(axes: Any, lines: dict[Key, dict[int, float]]) -> list[End]:
 
 
 def _labels(axes: Any, ends: list[End]) -> None:
-    """Each line's name in its color, right of the panel, tied to the line's end and legible."""
+    """Each line's name in its color: right of the panel, tied to the line's end and legible.
+
+    A line that ends early has its name where it ends.
+    """
     low, high = np.log(axes.get_ylim())
     left, right = np.log(axes.get_xlim())
-    ends = sorted(ends, key=lambda end: end[1])
+    last = max(end[0] for end in ends)
+    for x, y, text, color in ends:
+        if x < last:
+            axes.annotate(text, (x, y), (7, 5), textcoords="offset points", fontsize=9, color=color)
+    ends = sorted((end for end in ends if end[0] == last), key=lambda end: end[1])
     heights = _spread([(np.log(end[1]) - low) / (high - low) for end in ends])
     for (x, y, text, color), height in zip(ends, heights, strict=True):
         across = (np.log(x) - left) / (right - left)

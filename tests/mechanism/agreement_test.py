@@ -48,9 +48,10 @@ pytestmark = pytest.mark.oldest
 
 @pytest.fixture(autouse=True, scope="module")
 def small_tiles():
-    """Tiles of 8 by 8, so that 19 positions are three tiles, the last one padded."""
+    """Tiles of 16 by 16, and of 8 by 8 backward, so that 19 positions are several, the last padded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blockwise, "TILE_NUMBERS", 1)
+        patch.setattr(blockwise, "STRIDE", 2)
         jax.clear_caches()
         yield
     jax.clear_caches()
@@ -228,7 +229,7 @@ def test_the_full_grid_agrees_with_the_oracle(score, how):
 
 def check_all(cases):
     (queries, keys, values), valid = data()
-    inputs = (queries[:9], keys, values)  # one tile of queries and one more
+    inputs = (queries[:9], keys, values)
     for case in cases:
         params = parameters(case)
         vectors, weights = theirs(case, params, inputs, valid)
