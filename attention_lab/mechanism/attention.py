@@ -7,6 +7,8 @@ How a mechanism is put together is one named tuple, `Attention`, static under `j
 queries at once is the business of parallel.py, many heads of heads.py.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -113,8 +115,8 @@ def remember(
     What stands at padded positions, even NaN, has no effect on anything. Raises ValueError where the
     lengths differ or the score's table is too short for the source.
     """
-    length = keys.shape[0]
-    if values.shape[0] != length:
+    length = sequence_length("keys", keys)
+    if sequence_length("values", values) != length:
         raise ValueError(
             f"remember: {length} keys but {values.shape[0]} values; each key needs one"
         )
@@ -124,24 +126,32 @@ def remember(
             f"{attention.score.name} tells {limit} positions apart, but there are {length} keys; "
             f"initialize it with dims.positions={length} or more"
         )
-    positions = jnp.arange(length) if positions is None else positions
-    valid = jnp.ones(length, bool) if valid is None else valid
+    places = jnp.arange(length) if positions is None else one_each("positions", positions, length)
+    exists = jnp.ones(length, bool) if valid is None else one_each("valid", valid, length)
+    if exists.dtype != bool:
+        raise ValueError(f"valid says which keys exist and must be bool, but is {exists.dtype}")
 
     def blank(rows):
-        return jnp.where(valid[:, None], rows, 0)
+        return jnp.where(exists[:, None], rows, 0)
 
-    shares = jax.vmap(partial(attention.score.key, params["score"]))(blank(keys), positions)
-    return Memory(blank(shares), blank(values), positions, valid)
+    def share(key, j):
+        with fitting("key", attention, key):
+            return attention.score.key(params["score"], key, j)
+
+    shares = jax.vmap(share)(blank(keys), places)
+    return Memory(blank(shares), blank(values), places, exists)
 
 
 def ask(
     attention: Attention, params: Params, query: Array, i: Position, memory: Memory
 ) -> Question:
     """What query [D] at position i brings to every key."""
+    with fitting("query", attention, query):
+        share = attention.score.query(params["score"], query, i)
     visible = memory.valid & jax.vmap(attention.mask, (None, 0))(i, memory.positions)
     length = 1 + jnp.max(memory.positions, initial=-1, where=visible)
     return Question(
-        share=attention.score.query(params["score"], query, i),
+        share=share,
         bias=attention.bias.query(params["bias"], query, i),
         focus=attention.locality.query(params["locality"], query, i, length),
         position=i,
@@ -214,6 +224,38 @@ def attend(
     if rng is not None:
         weights = dropout(rng, dropout_rate, weights)
     return Context(weighted_sum(weights, memory.values), weights, feedback_state)
+
+
+def sequence_length(what: str, rows: Array) -> int:
+    """The length of one sequence [length, features]. Raises ValueError where it is none."""
+    if rows.ndim != 2:
+        raise ValueError(
+            f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
+            "a batch is a jax.vmap outside"
+        )
+    if rows.shape[0] == 0:
+        raise ValueError(f"there are no {what}; pad to one position, and let valid say it is none")
+    return rows.shape[0]
+
+
+def one_each(what: str, numbers: Any, length: int) -> Array:
+    """The numbers as an array [length]. Raises ValueError where there is not one for each position."""
+    numbers = jnp.asarray(numbers)
+    if numbers.shape != (length,):
+        raise ValueError(f"{what} must have shape ({length},), one each, but has {numbers.shape}")
+    return numbers
+
+
+@contextmanager
+def fitting(side: str, attention: Attention, vector: Array) -> Iterator[None]:
+    """Within, a vector that does not fit the parameters is a ValueError that says so."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(
+            f"a {side} of {vector.size} features does not fit the parameters of score "
+            f"{attention.score.name}; initialize them with dims.{side}={vector.size}"
+        ) from error
 
 
 def weighted_sum(weights: Array, values: Array) -> Array:

@@ -23,7 +23,9 @@ from attention_lab.mechanism.attention import (
     ask,
     compare_all,
     compare_but_score,
+    one_each,
     remember,
+    sequence_length,
     weighted_sum,
 )
 from attention_lab.mechanism.contracts import Array, Params
@@ -101,9 +103,11 @@ def ask_all(
         dropout=rng is not None,
         double=queries.dtype == jnp.float64,
     )
-    size = queries.shape[0] * memory.positions.shape[0]
-    how = legality.decide(attention, request, size)
-    positions = jnp.arange(queries.shape[0]) if positions is None else positions
+    length = sequence_length("queries", queries)
+    how = legality.decide(attention, request, length * memory.positions.shape[0])
+    positions = (
+        jnp.arange(length) if positions is None else one_each("positions", positions, length)
+    )
     vectors, matrix = _run(how, attention, params, queries, positions, memory, dropout_rate, rng)
     return Context(vectors, matrix if weights else None)
 

@@ -4,7 +4,14 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from attention_lab.mechanism import Dims, choose, init_attention, make_attention, remember
+from attention_lab.mechanism import (
+    Dims,
+    choose,
+    cross_attention,
+    init_attention,
+    make_attention,
+    remember,
+)
 from attention_lab.mechanism.locality import local_p
 from attention_lab.mechanism.masks import both, causal, window
 from attention_lab.mechanism.positions import rotary
@@ -73,6 +80,35 @@ def test_more_keys_than_location_has_rows_is_an_error():
     params = init_attention(attention, jax.random.key(0), Dims(4, 4, positions=3))
     with pytest.raises(ValueError, match="location tells 3 positions apart, but there are 5 keys"):
         remember(attention, params, jnp.ones((5, 4)), jnp.ones((5, 4)))
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"keys": jnp.ones((5, 6))}, "a key of 6 features does not fit .* dims.key=6"),
+        ({"queries": jnp.ones((2, 7))}, "a query of 7 features does not fit .* dims.query=7"),
+        ({"keys": jnp.ones((2, 5, 4))}, "a batch is a jax.vmap outside"),
+        ({"queries": jnp.ones((4,))}, "queries must be one sequence"),
+        ({"keys": jnp.ones((0, 4))}, "there are no keys"),
+        ({"queries": jnp.ones((0, 4))}, "there are no queries"),
+        ({"valid": jnp.ones(3, bool)}, r"valid must have shape \(5,\), one each, but has \(3,\)"),
+        ({"valid": jnp.ones(5)}, "must be bool, but is float"),
+        ({"positions": [0, 1, 2]}, r"positions must have shape \(2,\)"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_told_in_one_line(options, told):
+    attention = make_attention(score="additive")
+    params = init_attention(attention, jax.random.key(0), Dims(4, 4))
+    given = {
+        "queries": jnp.ones((2, 4)),
+        "keys": jnp.ones((5, 4)),
+        "valid": None,
+        "positions": None,
+    }
+    given |= options
+    with pytest.raises(ValueError, match=told):
+        memory = remember(attention, params, given["keys"], jnp.ones((5, 4)), given["valid"])
+        cross_attention(attention, params, given["queries"], memory, positions=given["positions"])
 
 
 def test_keys_and_values_must_be_equally_many():
