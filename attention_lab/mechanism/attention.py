@@ -131,15 +131,12 @@ def remember(
     if exists.dtype != bool:
         raise ValueError(f"valid says which keys exist and must be bool, but is {exists.dtype}")
 
-    def blank(rows):
-        return jnp.where(exists[:, None], rows, 0)
-
     def share(key, j):
         with fitting("key", attention, key):
             return attention.score.key(params["score"], key, j)
 
-    shares = jax.vmap(share)(blank(keys), places)
-    return Memory(blank(shares), blank(values), places, exists)
+    shares = jax.vmap(share)(blank(keys, exists), places)
+    return Memory(blank(shares, exists), blank(values, exists), places, exists)
 
 
 def ask(
@@ -215,7 +212,8 @@ def attend(
     feedback = attention.feedback
     if feedback_state is None:
         feedback_state = feedback.start(params["feedback"], memory)
-    keys = memory.keys + feedback.key(params["feedback"], feedback_state)
+    term = jnp.asarray(feedback.key(params["feedback"], feedback_state), memory.keys.dtype)
+    keys = memory.keys + term
     question = ask(attention, params, query, i, memory)
     look = jax.vmap(partial(compare, attention, params, question))
     score, seen, gain = look(keys, memory.positions, memory.valid)
@@ -226,6 +224,11 @@ def attend(
     return Context(weighted_sum(weights, memory.values), weights, feedback_state)
 
 
+def blank(rows: Array, valid: Array | None) -> Array:
+    """rows [K, D], zero where not valid: what stands in padding, even NaN, then reaches nothing."""
+    return rows if valid is None else jnp.where(jnp.asarray(valid)[:, None], rows, 0)
+
+
 def sequence_length(what: str, rows: Array) -> int:
     """The length of one sequence [length, features]. Raises ValueError where it is none."""
     if rows.ndim != 2:
@@ -233,6 +236,8 @@ def sequence_length(what: str, rows: Array) -> int:
             f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
             "a batch is a jax.vmap outside"
         )
+    if not jnp.issubdtype(rows.dtype, jnp.floating):
+        raise ValueError(f"{what} must be of a floating-point type, but are {rows.dtype}")
     if rows.shape[0] == 0:
         raise ValueError(f"there are no {what}; pad to one position, and let valid say it is none")
     return rows.shape[0]

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 
-from attention_lab.mechanism.contracts import Feedback, no_params
+from attention_lab.mechanism.contracts import Feedback, accumulator, no_params
 from attention_lab.mechanism.scores import matrix
 
 # no_feedback: every step looks afresh.
@@ -25,7 +25,7 @@ no_feedback = Feedback(
 
 def _no_weights(params, memory):
     """[K] zeros: before the first step nothing has been attended."""
-    return jnp.zeros(memory.positions.shape, memory.keys.dtype)
+    return jnp.zeros(memory.positions.shape, accumulator(memory.keys.dtype))
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from attention_lab.mechanism.attention import (
     Attention,
     Context,
     Memory,
+    blank,
     init_attention,
     remember,
 )
@@ -76,6 +77,8 @@ def remember_heads(
     valid, positions: as in `remember`; their axis has no head.
     """
 
+    x = blank(jnp.asarray(x), valid)
+
     def one_group(w_k, w_v, inner):
         keys, values = x @ w_k.astype(x.dtype).T, x @ w_v.astype(x.dtype).T
         return remember(attention, inner, keys, values, valid, positions)
@@ -102,11 +105,15 @@ def multi_head(
     cache of its own past says "self". Options as in `cross_attention`. Returns Context([Q, D],
     weights [H, Q, K] if asked for).
     """
-    if memory is None:
+    if memory is None and place in (None, "self"):
         place = "self"
         memory = remember_heads(attention, params, x, valid, positions)
+    elif memory is None:
+        raise ValueError(f"multi_head: place={place!r} needs a memory, from remember_heads")
     elif valid is not None:
         raise ValueError("multi_head: `valid` is part of the memory; give it to remember_heads")
+    elif place == "self" and positions is None:
+        raise ValueError("multi_head: where in its memory does x stand? say positions=")
     place = "cross" if place is None else place
     positions = jnp.arange(x.shape[0]) if positions is None else positions
     groups = params["W_K"].shape[0]

@@ -36,7 +36,13 @@ class Rule(NamedTuple):
     says: Callable[[Attention], str]
 
 
+PLACES = ("step", "self", "cross")
+
 RULES = (
+    Rule(
+        lambda a, r: r.place not in PLACES,
+        lambda a: "there is no such place; use self or cross",
+    ),
     Rule(
         lambda a, r: r.implementation not in (None, "dense", "blockwise", "fused"),
         lambda a: "there is no such implementation; choose dense, blockwise, fused or None",
@@ -141,7 +147,6 @@ class Row(NamedTuple):
     reasons: list[str]
 
 
-PLACES = ("step", "self", "cross")
 COLUMNS = (*PLACES, "dense", "blockwise", "fused")
 
 

@@ -89,7 +89,7 @@ sigmoid = Normalizer("sigmoid", in_one_tile(_sigmoid), _sigmoid)
 def _entmax(threshold, slope):
     """A normalizer that solves max_p p·z + H_α(p) over the simplex, given how α enters.
 
-    threshold: (z [K] with max z = 0 and unseen keys at −2) -> weights. slope: p -> p^(2−α), which gives
+    threshold: (z [K] with max z = 0 and unseen keys at −4) -> weights. slope: p -> p^(2−α), which gives
     the Jacobian diag(s) − s sᵀ / Σs of every α-entmax (Peters et al. 2019, prop. 2).
     """
 
@@ -131,13 +131,18 @@ def _entmax15_threshold(z):
     return jnp.maximum(z / 2 - threshold[size - 1], 0) ** 2
 
 
+def _root(p):
+    """√p with derivative 0, not ∞, at 0: so that second derivatives are finite too."""
+    return jnp.where(p > 0, jnp.sqrt(jnp.where(p > 0, p, 1)), 0)
+
+
 # sparsemax: the point of the simplex nearest to the scores (Martins & Astudillo 2016, alg. 1).
 sparsemax = Normalizer(
     "sparsemax", _entmax(_sparsemax_threshold, lambda p: (p > 0).astype(p.dtype))
 )
 
 # entmax15: weights exactly zero where scores fall behind, yet smooth (Peters et al. 2019, alg. 2).
-entmax15 = Normalizer("entmax15", _entmax(_entmax15_threshold, jnp.sqrt))
+entmax15 = Normalizer("entmax15", _entmax(_entmax15_threshold, _root))
 
 
 NORMALIZERS = MappingProxyType(

@@ -75,8 +75,8 @@ def self_attention(
 ) -> Context:
     """Context of x [L, D] that asks itself: remember x, then every row of x is a query.
 
-    valid: bool[L], by default all; positions: int[L], by default 0 .. L−1. Options as in
-    `cross_attention`.
+    valid: bool[L], by default all: which rows are keys; a padded row still asks, and what it gets is of
+    no meaning. positions: int[L], by default 0 .. L−1. Options as in `cross_attention`.
     """
     memory = remember(attention, params, x, x, valid, positions)
     return ask_all("self", attention, params, x, memory, positions=memory.positions, **options)
@@ -96,6 +96,11 @@ def ask_all(
     rng=None,
 ) -> Context:
     """Both, told apart by `place`, "cross" or "self"."""
+    if not isinstance(memory, Memory):
+        raise ValueError(
+            "the memory to ask is what remember(attention, params, keys, values) returns"
+        )
+    queries = jnp.asarray(queries)
     request = legality.Request(
         place,
         implementation,

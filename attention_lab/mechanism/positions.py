@@ -22,7 +22,7 @@ from attention_lab.mechanism.contracts import (
     inner_product,
     no_params,
 )
-from attention_lab.mechanism.scores import matrix
+from attention_lab.mechanism.scores import matrix, row
 
 # --- Encodings: embedding + something about i -----------------------------------------------------
 
@@ -53,9 +53,7 @@ def _learned_init(rng, dims):
 
 
 def _learned(params, embedding, i):
-    # Beyond the table is NaN rather than, silently, its last row.
-    row = jnp.take(params["table"], i, axis=0, mode="fill", fill_value=jnp.nan)
-    return embedding + row.astype(embedding.dtype)
+    return embedding + row(params["table"], i).astype(embedding.dtype)
 
 
 # learned: row i of a learned table (Gehring et al. 2017, §3.1).
@@ -189,7 +187,8 @@ def _alibi_pair(params, share, i, j):
     return -slope * jnp.abs(j - i).astype(slope.dtype)
 
 
-# alibi: −2^(−8h/H) · |i − j| for head h = 1 .. H (Press et al. 2022, §3).
+# alibi: −2^(−8h/H) · |i − j| for head h = 1 .. H (Press et al. 2022, §3). With grouped queries H counts
+# key-value heads, and the query heads of a group share a slope.
 alibi = Bias("alibi", _alibi_init, _nothing, _alibi_pair)
 
 

@@ -58,6 +58,10 @@ def choose(kind: str, words: str) -> Any:
 
     kind: a field of Attention, or "encoding". Raises ValueError where it does not exist.
     """
+    if not isinstance(words, str):
+        raise ValueError(
+            f"{kind} is named in words; a piece itself goes into Attention({kind}=...)"
+        )
     names = {"encoding": ENCODINGS, **PIECES}[kind]
     known = {**names, **COMBINATORS.get(kind, {})}
     try:

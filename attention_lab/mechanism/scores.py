@@ -122,9 +122,14 @@ def _location_init(rng, dims):
     return {"W": matrix(rng, dims.positions, dims.query)}
 
 
+def row(table: Array, position: Position) -> Array:
+    """table[position], and NaN for a position that it has not, rather than, silently, another row."""
+    inside = jnp.where(position < 0, table.shape[0], position)
+    return jnp.take(table, inside, axis=0, mode="fill", fill_value=jnp.nan)
+
+
 def _location_key(params, key, j):
-    # A position beyond the table is NaN rather than, silently, the last row.
-    return jnp.take(params["W"], j, axis=0, mode="fill", fill_value=jnp.nan).astype(key.dtype)
+    return row(params["W"], j).astype(key.dtype)
 
 
 def _location_limit(params):
@@ -161,6 +166,8 @@ cosine = Score("cosine", _cosine_init, _cosine_query, _cosine_key, inner_product
 
 
 def _distance_pair(params, query, key):
+    if query.shape != key.shape:
+        raise ValueError(f"distance compares equal widths, not {query.size} and {key.size}")
     return -jnp.sum((query - key) ** 2, dtype=accumulator(query.dtype)) / (
         2 * math.sqrt(query.size)
     )

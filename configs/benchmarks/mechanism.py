@@ -3,7 +3,7 @@
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py          # all of it
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py:small    # a smoke test
 
-Time to expect on a CPU with 2 cores: TIME; `small` ends within 20 seconds.
+Time to expect on a CPU with 2 cores: 9 minutes; `small` ends within 20 seconds.
 
 What to expect. Milliseconds grow with the square of the length everywhere. Temporaries grow with
 the square in `dense`, `fused`, jax and flax, and with the length itself in `blockwise`. Scores with

@@ -98,6 +98,39 @@ def test_what_cannot_be_shared_evenly_is_refused(options, told):
         init_multi_head(make_attention(), jax.random.key(0), Dims(FEATURES, FEATURES), **options)
 
 
+@pytest.mark.parametrize("filler", [np.nan, np.inf])
+def test_what_stands_in_padding_reaches_no_gradient(filler):
+    attention = make_attention(score="general")
+    params = init_multi_head(attention, jax.random.key(0), Dims(FEATURES, FEATURES), heads=2)
+    x = np.random.default_rng(0).normal(size=(KEYS, FEATURES))
+    valid = jnp.arange(KEYS) < 5
+    padded = jnp.where(valid[:, None], x, filler)
+
+    def loss(params, source):
+        memory = remember_heads(attention, params, source, valid)
+        return jnp.sum(multi_head(attention, params, jnp.ones((2, FEATURES)), memory).vector)
+
+    dirty = jax.grad(loss, (0, 1))(params, padded)
+    clean = jax.grad(loss, (0, 1))(params, jnp.where(valid[:, None], x, 0.0))
+    assert distance(dirty, clean) == 0
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"place": "slef"}, "there is no such place"),
+        ({"place": "self"}, "say positions="),
+        ({"place": "cross", "memory": None}, "needs a memory"),
+    ],
+)
+def test_a_place_that_makes_no_sense_is_refused(options, told):
+    attention, params = built()
+    x, source, _ = sequences()
+    given = {"memory": remember_heads(attention, params, source), **options}
+    with pytest.raises(ValueError, match=told):
+        multi_head(attention, params, x, **given)
+
+
 def test_padding_is_part_of_the_memory():
     attention, params = built()
     x, source, valid = sequences()

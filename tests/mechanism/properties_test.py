@@ -154,6 +154,27 @@ def test_extreme_scores_give_finite_weights_and_gradients(normalize, extreme):
     assert np.all(np.isfinite(weigh(row, where))) and np.all(np.isfinite(gradient))
 
 
+@pytest.mark.parametrize("normalize", NORMALIZERS)
+def test_second_derivatives_are_finite(normalize):
+    weigh = NORMALIZERS[normalize].weigh
+    row, where = jnp.asarray([3.0, 0.0, -3.0, 1.0]), jnp.asarray([True, True, True, False])
+    assert np.all(np.isfinite(jax.hessian(lambda row: weigh(row, where)[0])(row)))
+
+
+def test_coverage_counts_on_in_bfloat16():
+    attention = make_attention(score="dot", feedback="coverage")
+    params = init_attention(attention, jax.random.key(0), Dims(2, 2))
+    keys = jnp.zeros((300, 2), jnp.bfloat16)
+    memory = remember(attention, params, keys, keys)
+
+    def step(state, _):
+        return attend(attention, params, keys[0], 0, memory, state).feedback_state, None
+
+    start = attention.feedback.start(params["feedback"], memory)
+    covered = jax.lax.scan(step, start, None, length=900)[0]
+    np.testing.assert_allclose(covered, 3.0, rtol=1e-3)
+
+
 @pytest.mark.parametrize("implementation", ["dense", "blockwise", "fused"])
 @pytest.mark.parametrize("normalize", NORMALIZERS)
 def test_a_row_with_nothing_to_see_gives_zeros_and_finite_gradients(normalize, implementation):

@@ -57,6 +57,18 @@ def test_wrong_words_are_told_in_one_line(kind, words, told):
     assert "\n" not in str(error.value)
 
 
+def test_a_piece_itself_is_pointed_to_where_it_goes():
+    with pytest.raises(ValueError, match=r"goes into Attention\(score="):
+        make_attention(score=additive)
+
+
+@pytest.mark.parametrize("position", [-1, 24, 10**6])
+def test_a_position_that_a_table_has_not_is_nan(position):
+    encoding = choose("encoding", "learned")
+    params = encoding.init(jax.random.key(0), Dims(4, 4, positions=24))
+    assert jnp.all(jnp.isnan(encoding.encode(params, jnp.ones(4), position)))
+
+
 def test_an_unknown_field_is_told_with_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'locality'"):
         make_attention(lokality="global_")
@@ -93,6 +105,7 @@ def test_more_keys_than_location_has_rows_is_an_error():
         ({"queries": jnp.ones((0, 4))}, "there are no queries"),
         ({"valid": jnp.ones(3, bool)}, r"valid must have shape \(5,\), one each, but has \(3,\)"),
         ({"valid": jnp.ones(5)}, "must be bool, but is float"),
+        ({"keys": jnp.ones((5, 4), int)}, "keys must be of a floating-point type"),
         ({"positions": [0, 1, 2]}, r"positions must have shape \(2,\)"),
     ],
 )
