@@ -20,8 +20,6 @@ from attention_lab.mechanism.contracts import Array, Mask, Params, Stream, accum
 
 # Numbers in the largest array of one tile: 1 MiB of float32, which stays in a core's cache.
 TILE_NUMBERS = 2**18
-# The forward pass never stores what a pair makes, only scores, and takes this many times as long sides.
-STRIDE = 4
 LONGEST = 512
 
 
@@ -30,6 +28,10 @@ class Tile(NamedTuple):
 
     queries: int
     keys: int
+
+
+# The forward pass seldom stores what a pair makes, only scores, and takes this many times as long sides.
+STRIDE = Tile(2, 4)
 
 
 class Problem(NamedTuple):
@@ -59,8 +61,8 @@ def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> 
     values [K, D], positions [K] and valid [K].
     """
     count = questions.position.shape[0]
-    rows = _forward_side(problem.tile.queries, count)
-    columns = _forward_side(problem.tile.keys, memory.positions.shape[0])
+    rows = _forward_side(problem.tile.queries, STRIDE.queries, count)
+    columns = _forward_side(problem.tile.keys, STRIDE.keys, memory.positions.shape[0])
     # Padding stays at the last position, so that what a tile may see is known by its ends.
     queries = _cut(questions, rows)._replace(position=_cut(questions.position, rows, "edge"))
     keys = _cut(memory, columns)._replace(positions=_cut(memory.positions, columns, "edge"))
@@ -69,9 +71,9 @@ def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> 
     return vectors.reshape(-1, vectors.shape[-1])[:count].astype(memory.values.dtype)
 
 
-def _forward_side(side, count):
+def _forward_side(side, stride, count):
     """The side of a forward tile: a multiple of the backward one's, no longer than there is use for."""
-    return side * max(1, min(STRIDE, LONGEST // side, -(-count // side)))
+    return side * max(1, min(stride, LONGEST // side, -(-count // side)))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -51,7 +51,7 @@ def small_tiles():
     """Tiles of 16 by 16, and of 8 by 8 backward, so that 19 positions are several, the last padded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blockwise, "TILE_NUMBERS", 1)
-        patch.setattr(blockwise, "STRIDE", 2)
+        patch.setattr(blockwise, "STRIDE", blockwise.Tile(2, 2))
         jax.clear_caches()
         yield
     jax.clear_caches()
