@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -144,6 +144,7 @@ def legend(figure: Figure, room: Any) -> None:
 def main(argv: list[str]) -> None:
     """Draws the gallery into the file --out."""
     del argv
+    logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
     figure = draw()
     try:
         # Without the name of the software that wrote it, equal pictures are equal files.
