@@ -33,11 +33,13 @@ def init_multi_head(
     heads: int,
     key_value_heads: int | None = None,
     features: int | None = None,
+    value_features: int | None = None,
 ) -> Params:
-    """W_Q [H, F, D], W_K and W_V [G, F, D'], W_O [D, H, F] and the mechanism's parameters, G of each.
+    """W_Q [H, F, D], W_K [G, F, D'], W_V [G, F', D'], W_O [D, H, F'] and G sets of the mechanism's own.
 
     dims: what comes in, D = dims.query and D' = dims.key. key_value_heads: G, by default H. features: F,
-    by default D / H. Raises ValueError where a division leaves a remainder.
+    by default D / H, of queries and keys (d_k); value_features: F', by default F, of values (d_v). Raises
+    ValueError where a division leaves a remainder.
     """
     groups = heads if key_value_heads is None else key_value_heads
     if heads < 1 or groups < 1 or heads % groups:
@@ -47,20 +49,21 @@ def init_multi_head(
             f"{heads} heads cannot share {dims.query} features evenly; say how many each has: features="
         )
     features = dims.query // heads if features is None else features
+    values = features if value_features is None else value_features
     rng_q, rng_k, rng_v, rng_o, rng_a = jax.random.split(rng, 5)
 
     def one_group(rng, group):
         inner = dims._replace(query=features, key=features, head=group, heads=groups)
         return init_attention(attention, rng, inner)
 
-    def projections(rng, count, width):
+    def projections(rng, count, features, width):
         return matrix(rng, count * features, width).reshape(count, features, width)
 
     return {
-        "W_Q": projections(rng_q, heads, dims.query),
-        "W_K": projections(rng_k, groups, dims.key),
-        "W_V": projections(rng_v, groups, dims.key),
-        "W_O": matrix(rng_o, dims.query, heads * features).reshape(-1, heads, features),
+        "W_Q": projections(rng_q, heads, features, dims.query),
+        "W_K": projections(rng_k, groups, features, dims.key),
+        "W_V": projections(rng_v, groups, values, dims.key),
+        "W_O": matrix(rng_o, dims.query, heads * values).reshape(-1, heads, values),
         "attention": jax.vmap(one_group)(jax.random.split(rng_a, groups), jnp.arange(groups)),
     }
 
@@ -72,7 +75,7 @@ def remember_heads(
     valid: Array | None = None,
     positions: Array | None = None,
 ) -> Memory:
-    """The memory of x [K, D'] in every key-value head: keys [G, K, A], values [G, K, F].
+    """The memory of x [K, D'] in every key-value head: keys [G, K, A], values [G, K, F'].
 
     valid, positions: as in `remember`; their axis has no head.
     """

@@ -55,14 +55,14 @@ RULES = (
         ),
     ),
     Rule(
-        lambda a, r: r.place == "cross" and a.bias is not no_bias,
+        lambda a, r: r.place == "cross" and a.bias != no_bias,
         lambda a: (
             f"bias {a.bias.name} depends on j − i, which means something only within one "
             "sequence; use no_bias in cross-attention"
         ),
     ),
     Rule(
-        lambda a, r: r.place != "step" and a.feedback is not no_feedback,
+        lambda a, r: r.place != "step" and a.feedback != no_feedback,
         lambda a: (
             f"feedback {a.feedback.name} needs the weights of the step before, but here all "
             "queries are asked at once; call attend step by step, or use no_feedback"
@@ -83,7 +83,7 @@ RULES = (
         ),
     ),
     Rule(
-        lambda a, r: r.implementation == "fused" and a.normalize is not softmax,
+        lambda a, r: r.implementation == "fused" and a.normalize != softmax,
         lambda a: (
             f"normalizer {a.normalize.name} is not the softmax built into fused; use dense or, if "
             "it streams, blockwise"

@@ -9,7 +9,7 @@ An entry is a piece, or a cached factory that makes one from options.
 import ast
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +49,7 @@ def make_attention(**words: str) -> Attention:
     """
     for field in words:
         if field not in PIECES:
-            raise ValueError(_unknown("part of an attention", field, PIECES))
+            raise ValueError(unknown("part of an attention", field, PIECES))
     return Attention(**{field: choose(field, words[field]) for field in words})
 
 
@@ -77,7 +77,7 @@ def _build(kind, known, words, tree):
     if not isinstance(head, ast.Name):
         raise ValueError(f"{kind} {words!r} is not of the form name or name(options)")
     if head.id not in known:
-        raise ValueError(_unknown(kind, head.id, known))
+        raise ValueError(unknown(kind, head.id, known))
     entry = known[head.id]
     if not _is_factory(entry):
         if called:
@@ -112,7 +112,8 @@ def _is_factory(entry):
     return hasattr(entry, "cache_info")
 
 
-def _unknown(kind, name, known):
-    near = difflib.get_close_matches(name, known, n=1)
+def unknown(kind: str, name: str, known: Collection[str]) -> str:
+    """The line for a name that does not exist: with the nearest that does, and all others."""
+    near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"there is no {kind} {name!r}; {hint}known are {', '.join(known)}"

@@ -20,12 +20,11 @@ pytestmark = pytest.mark.oldest
 QUERIES, KEYS, FEATURES = 5, 7, 8
 
 
-def built(heads=4, groups=2, **words):
+def built(heads=4, groups=2, value_features=None, **words):
     attention = make_attention(**words)
     dims = Dims(FEATURES, 6, hidden=5, positions=9)
-    return attention, init_multi_head(
-        attention, jax.random.key(0), dims, heads=heads, key_value_heads=groups
-    )
+    options = {"key_value_heads": groups, "value_features": value_features}
+    return attention, init_multi_head(attention, jax.random.key(0), dims, heads=heads, **options)
 
 
 def sequences():
@@ -38,7 +37,7 @@ def sequences():
 @pytest.mark.parametrize("groups", [4, 2, 1])
 @pytest.mark.parametrize("score", ["scaled_dot", "additive", "general", "location"])
 def test_heads_agree_with_the_oracle(score, groups, implementation):
-    attention, params = built(groups=groups, score=score, mask="causal")
+    attention, params = built(groups=groups, value_features=3, score=score, mask="causal")
     x, source, valid = sequences()
     memory = remember_heads(attention, params, source, valid)
     wanted = implementation == "dense"
