@@ -1,0 +1,183 @@
+"""Corpora by name: load("multi30k", "train", path="data/multi30k") and its kin.
+
+A source is random access over plain dicts: len(source) examples, source[i] one of them, as
+parallel_files.py describes them. Splits are train, validation and test, whatever the files are called.
+"""
+
+import inspect
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from attention_lab.data.parallel_files import Example, read_parallel
+from attention_lab.mechanism.registry import unknown
+
+SPLITS = ("train", "validation", "test")
+Folder = str | os.PathLike[str]
+
+
+class Source(Protocol):
+    """Examples by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Example: ...
+
+
+class Dataset(NamedTuple):
+    """A corpus: read(split, **options) opens a split; splits names them, empty if the files do."""
+
+    read: Callable[..., Source]
+    splits: tuple[str, ...] = SPLITS
+
+
+def load(name: str, split: str, **options: Any) -> Source:
+    """A split of a dataset in DATASETS, with the options of its function here.
+
+    Raises ValueError for a name, split or option that does not exist, an option that is missing,
+    and where `read_parallel` does.
+    """
+    if name not in DATASETS:
+        raise ValueError(unknown("dataset", name, DATASETS))
+    read, splits = DATASETS[name]
+    if splits and split not in splits:
+        raise ValueError(unknown(f"split of {name}", split, splits))
+    return _call(name, read, split, options)
+
+
+def multi30k(
+    split: str, *, path: Folder, source: str = "de", target: str = "en"
+) -> tuple[Example, ...]:
+    """Captions of images (Elliott et al. 2016): {train, val, test_2016_flickr}.{de, en, fr}.
+
+    path: the folder of the files, gzipped or not.
+    """
+    if source == target:
+        raise ValueError(f"source and target are both {source!r}; name two languages")
+    stem = {"train": "train", "validation": "val", "test": "test_2016_flickr"}[split]
+    files = [_plain_or_gzipped(path, f"{stem}.{language}") for language in (source, target)]
+    return read_parallel(*files)
+
+
+def tatoeba(
+    split: str, *, path: Folder, source: str = "en", target: str = "fr"
+) -> tuple[Example, ...]:
+    """Short sentences of tatoeba.org: {train, valid, test}.tsv, English before French.
+
+    path: the folder of the files, gzipped or not.
+    """
+    order = _order(("en", "fr"), source, target)
+    return read_parallel(_plain_or_gzipped(path, f"{_VALID[split]}.tsv"), columns=order)
+
+
+def greek_nt(
+    split: str, *, path: Folder, source: str = "grc", target: str = "en"
+) -> tuple[Example, ...]:
+    """The Greek New Testament with an English Bible, words linked by hand: {train, valid, test}.jsonl.
+
+    path: the folder of the files, gzipped or not.
+    """
+    order = _order(("grc", "en"), source, target)
+    examples = read_parallel(_plain_or_gzipped(path, f"{_VALID[split]}.jsonl"))
+    return examples if order == (0, 1) else tuple(map(swapped, examples))
+
+
+def files(
+    split: str,
+    *,
+    path: Folder | None = None,
+    source: Folder | None = None,
+    target: Folder | None = None,
+    links: Folder | None = None,
+    columns: tuple[int, int] | None = None,
+) -> tuple[Example, ...]:
+    """Your own: path="corpus.{split}.tsv" for one file a split, source= and target= for two.
+
+    For the split "validation", whichever of validation, valid, val and dev is there stands for
+    {split}; any other name stands for itself. links and columns: see `read_parallel`.
+    """
+    if (path is None) == (source is None) or (source is None) != (target is None):
+        raise ValueError('files takes path="...{split}..." or both source= and target=')
+    one = source if path is None else path
+    given = [None if p is None else os.fspath(p) for p in (one, target, links)]
+    for pattern in given:
+        if pattern is not None and "{split}" not in pattern:
+            raise ValueError(f"{pattern} has no {{split}}, so every split would be the same file")
+    name = _spelled(split, str(given[0]))
+    first, *others = [None if p is None else p.replace("{split}", name) for p in given]
+    return read_parallel(str(first), others[0], links_path=others[1], columns=columns)
+
+
+def rosetta(split: str, **options: Any) -> Source:
+    """English and French from a grammar, with exact links: nothing to fetch. See data/rosetta."""
+    from attention_lab.data.rosetta import rosetta as generate
+
+    return _call("rosetta", generate, split, options)
+
+
+def swapped(example: Example) -> Example:
+    """The example in the other direction."""
+    other = {"source": "target", "target": "source"}
+    other |= {f"{side}_words": f"{other[side]}_words" for side in ("source", "target")}
+    turned = {other.get(name, name): value for name, value in example.items()}
+    if "links" in example:
+        turned["links"] = [(j, i) for i, j in example["links"]]
+    return turned
+
+
+_VALID = {"train": "train", "validation": "valid", "test": "test"}
+
+
+def _plain_or_gzipped(folder, name):
+    zipped = pathlib.Path(folder) / f"{name}.gz"
+    plain = zipped.with_suffix("")
+    return plain if plain.exists() and not zipped.exists() else zipped
+
+
+def _order(languages, source, target):
+    if {source, target} != set(languages):
+        raise ValueError(
+            f"source and target are {' and '.join(languages)}, either way round, not {source!r} "
+            f"and {target!r}"
+        )
+    return languages.index(source), languages.index(target)
+
+
+def _spelled(split, pattern):
+    """The name under which the files of a split go."""
+    if split != "validation":
+        return split
+    names = ("validation", "valid", "val", "dev")
+    there = [name for name in names if pathlib.Path(pattern.replace("{split}", name)).exists()]
+    if len(there) > 1:
+        raise ValueError(
+            f"{pattern} is there for {' and '.join(there)}; one of them can be validation"
+        )
+    return there[0] if there else split
+
+
+def _call(name, read, split, options):
+    signature = inspect.signature(read)
+    known = [option for option in signature.parameters if option != "split"]
+    free = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    for option in options:
+        if option not in known and not free:
+            raise ValueError(unknown(f"option of {name}", option, known))
+    try:
+        signature.bind(split, **options)
+    except TypeError as error:
+        raise ValueError(f"{name} has options {', '.join(known)}: {error}") from None
+    return read(split, **options)
+
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType(
+    {
+        "rosetta": Dataset(rosetta, (*SPLITS, "test_long")),
+        "multi30k": Dataset(multi30k),
+        "tatoeba": Dataset(tatoeba),
+        "greek_nt": Dataset(greek_nt),
+        "files": Dataset(files, splits=()),
+    }
+)
