@@ -1,0 +1,112 @@
+"""What decoding and training know of any model: four pure functions of ONE sentence.
+
+    params = model.init(rng)
+    output = model.apply(params, {"source": [K], "target": [T]})       # teacher forcing
+    source, state = model.start(params, source_tokens)                 # once per sentence
+    state, output = model.step(params, source, state, token)           # the next word
+
+A batch is `jax.vmap` outside. Tokens are integers; id 0 is padding and may stand only at the end. Both
+sentences carry their end mark; the decoder is fed the target one place to the right, after the start mark.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attention_lab.marks import START
+from attention_lab.mechanism import dropout
+from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.mechanism.registry import unknown
+
+# Traced numbers of a run, in which replicas may differ without compiling again: {"dropout": rate, ...}.
+Hyper = dict[str, Any]
+
+
+class Output(NamedTuple):
+    """What a model says of the next token, and where it looked.
+
+    logits: [.., V] unnormalized log-probabilities. weights: by place, "cross/0", "encoder/2", "decoder/0",
+    each [H, Q, K], or None where not asked for. One step has no Q axis: [H, K].
+    """
+
+    logits: Array
+    weights: dict[str, Array] | None = None
+
+
+class Model(NamedTuple):
+    """A model, chosen once; static under `jax.jit`.
+
+    init: (rng) -> params.
+    apply: (params, example, *, rng=None, hyper=None, weights=False) -> Output of every target position;
+    rng=None drops nothing.
+    start: (params, source[K], length) -> source_state, state; length: the most tokens that will be stepped.
+    step: (params, source_state, state, token[], *, weights=False) -> state, Output of one position.
+    """
+
+    name: str
+    init: Callable[..., Params]
+    apply: Callable[..., Output]
+    start: Callable[..., tuple[Any, Any]]
+    step: Callable[..., tuple[Any, Output]]
+
+
+class Noise:
+    """Dropout for one forward pass: each call drops from what it is given, independently.
+
+    A sequence of rngs split from one, as the pass goes along; without an rng nothing is dropped.
+    """
+
+    def __init__(self, rng: Array | None, hyper: Hyper | None) -> None:
+        self.rate = 0.0 if hyper is None else hyper.get("dropout", 0.0)
+        self.rng = rng
+
+    def next_rng(self) -> Array | None:
+        """A fresh rng, None where nothing is to be dropped."""
+        if self.rng is None:
+            return None
+        self.rng, fresh = jax.random.split(self.rng)
+        return fresh
+
+    def __call__(self, x: Array) -> Array:
+        """x with each element zeroed with probability `rate`, the rest scaled up."""
+        rng = self.next_rng()
+        return x if rng is None else dropout(rng, self.rate, x)
+
+
+def shift_right(target: Array) -> Array:
+    """What the decoder is fed: the start mark, then all target tokens [T] but the last."""
+    return jnp.concatenate([jnp.full_like(target[:1], START), target[:-1]])
+
+
+def from_module(name: str, module: nn.Module) -> Model:
+    """The Model of a Linen module that has `__call__(source, target, noise, weights)`, `start(source,
+    length)` and `step(source_state, state, token, weights)`."""
+
+    @jax.jit  # so that the pass through the model, which is not needed, is not made
+    def init(rng):
+        one = jnp.zeros(1, int)
+        return module.init(rng, one, one, Noise(None, None))["params"]
+
+    def apply(params, example, *, rng=None, hyper=None, weights=False):
+        noise = Noise(rng, hyper)
+        return module.apply(
+            {"params": params}, example["source"], example["target"], noise, weights
+        )
+
+    def start(params, source, length):
+        return module.apply({"params": params}, source, length, method="start")
+
+    def step(params, source_state, state, token, *, weights=False):
+        return module.apply({"params": params}, source_state, state, token, weights, method="step")
+
+    return Model(name, init, apply, start, step)
+
+
+def look_up(kind: str, names: Collection[str], name: str) -> Any:
+    """The entry of that name, in a mapping. Raises ValueError, with the nearest name that there is."""
+    if name not in names:
+        raise ValueError(unknown(kind, name, names))
+    return names[name] if isinstance(names, Mapping) else name

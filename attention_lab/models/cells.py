@@ -1,0 +1,123 @@
+"""Recurrent cells, and running them over a sentence in one direction or both.
+
+A cell is split as a score is: `project` is what can be done for all inputs in one matrix product before
+the recurrence starts, `step` what has to wait for the state before. That, and one product for all gates,
+is why they are not Flax's cells.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import Array, Params
+
+# Not orthogonal for U: its QR decomposition calls LAPACK, which under jit can wait for ever on CPU.
+_weights = jax.nn.initializers.glorot_uniform()
+
+
+class Cell(NamedTuple):
+    """A recurrence h_t = f(x_t, h_{t−1}), x_t entering through one matrix product."""
+
+    name: str
+    init: Callable[[Array, int, int], Params]  # rng, inputs D, hidden N
+    step: Callable[[Params, Array, Any], Any]  # params, projected input [gates · N], state -> state
+    start: Callable[[Array], Any]  # h_0 [N] -> state
+    output: Callable[[Any], Array]  # state -> h [N]
+
+
+def project(params: Params, x: Array) -> Array:
+    """W x + b for all gates at once: x [D] -> [gates · N]."""
+    return x @ params["W"] + params["b"]
+
+
+def _init(gates):
+    def init(rng, inputs, hidden):
+        rng_w, rng_u = jax.random.split(rng)
+        one_gate = jax.vmap(lambda r: _weights(r, (hidden, hidden)))
+        recurrent = one_gate(jax.random.split(rng_u, gates))
+        return {
+            "W": _weights(rng_w, (inputs, gates * hidden)),
+            "U": jnp.moveaxis(recurrent, 0, 1).reshape(hidden, gates * hidden),
+            "b": jnp.zeros(gates * hidden),
+        }
+
+    return init
+
+
+def _gru_init(rng, inputs, hidden):
+    return {**_init(3)(rng, inputs, hidden), "b_n": jnp.zeros(hidden)}
+
+
+def _gru_step(params, projected, h):
+    """r, z = σ(..), n = tanh(W x + b + r ∘ (U h + b_n)), h' = (1 − z) ∘ n + z ∘ h.
+
+    Cho et al. 2014, with the reset gate after the product with U, so that there is only one product.
+    """
+    x_r, x_z, x_n = jnp.split(projected, 3)
+    h_r, h_z, h_n = jnp.split(h @ params["U"], 3)
+    r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
+    n = jnp.tanh(x_n + r * (h_n + params["b_n"]))
+    return (1 - z) * n + z * h
+
+
+gru = Cell("gru", _gru_init, _gru_step, start=lambda h: h, output=lambda h: h)
+
+
+def _lstm_init(rng, inputs, hidden):
+    params = _init(4)(rng, inputs, hidden)
+    # The forget gate starts open (Gers et al. 2000; Jozefowicz et al. 2015).
+    return {**params, "b": params["b"].at[hidden : 2 * hidden].set(1.0)}
+
+
+def _lstm_step(params, projected, state):
+    """i, f, o = σ(..), c' = f ∘ c + i ∘ tanh(..), h' = o ∘ tanh(c') (Hochreiter & Schmidhuber 1997)."""
+    h, c = state
+    i, f, g, o = jnp.split(projected + h @ params["U"], 4)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
+lstm = Cell(
+    "lstm",
+    _lstm_init,
+    _lstm_step,
+    start=lambda h: (h, jnp.zeros_like(h)),
+    output=lambda state: state[0],
+)
+
+CELLS = MappingProxyType({"gru": gru, "lstm": lstm})
+
+
+def run(cell: Cell, params: Params, x: Array, valid: Array, *, reverse: bool = False) -> Any:
+    """All hidden states [K, N] over x [K, D], and the last one [N]. Padding leaves the state as it is."""
+    projected = jax.vmap(partial(project, params))(x)
+    state = cell.start(jnp.zeros(params["U"].shape[0], x.dtype))
+
+    def one(state, inputs):
+        projected, exists = inputs
+        after = cell.step(params, projected, state)
+        state = jax.tree.map(lambda new, old: jnp.where(exists, new, old), after, state)
+        return state, cell.output(state)
+
+    last, outputs = jax.lax.scan(one, state, (projected, valid), reverse=reverse)
+    return outputs, cell.output(last)
+
+
+def init_bidirectional(cell: Cell, rng: Array, inputs: int, hidden: int) -> Params:
+    """A cell for each direction."""
+    forward, backward = jax.random.split(rng)
+    return {
+        "forward": cell.init(forward, inputs, hidden),
+        "backward": cell.init(backward, inputs, hidden),
+    }
+
+
+def bidirectional(cell: Cell, params: Params, x: Array, valid: Array) -> tuple[Array, Array]:
+    """[h→_j; h←_j] for every position [K, 2N], and [h→_K; h←_1], all that was read, [2N]."""
+    ahead, last = run(cell, params["forward"], x, valid)
+    back, first = run(cell, params["backward"], x, valid, reverse=True)
+    return jnp.concatenate([ahead, back], -1), jnp.concatenate([last, first])
