@@ -1,0 +1,209 @@
+"""Beam search: the N best beginnings of every sentence grow by a token, and the N best of those are kept.
+
+One that ends leaves the beam, which shrinks until it is empty (Sutskever et al. 2014, §3.2): a beam of
+one is greedy. The loop is over positions of the whole batch; `model.step` is mapped over sentences and
+beams inside, the source not over beams. Attention is kept by step with pointers to parents, and traced
+back once.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.decoding.greedy import limits, most_steps, sayable
+from attention_lab.marks import END, PAD, START
+from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.models.base import Model
+
+
+class Search(NamedTuple):
+    """How to search; static under jit.
+
+    beam: N. length_penalty: α of ((5 + length) / 6)^α, by which a log-probability is divided, and
+    coverage_penalty: β of β Σ_j log min(Σ_i w_ij, 1), which is added (Wu et al. 2016, eq. 14).
+    longest: a translation has at most longest[0] + longest[1] · (source tokens) tokens.
+    n_best: how many translations must be settled before a search may stop early.
+    """
+
+    beam: int = 5
+    length_penalty: float = 1.0
+    coverage_penalty: float = 0.0
+    longest: tuple[int, float] = (10, 2.0)
+    n_best: int = 1
+
+
+class Hypotheses(NamedTuple):
+    """What was found, best first.
+
+    tokens: int[B, N, L], END included, then PAD; scores: [B, N] −inf where there is none; ended: bool[B, N],
+    False where the length limit cut it; log_probability: [B, N]; weights: by place [B, N, L, H, K], or None.
+    """
+
+    tokens: Array
+    scores: Array
+    ended: Array
+    log_probability: Array
+    weights: dict[str, Array] | None
+
+
+class Beam(NamedTuple):
+    """The search at one position: N living beginnings of each of B sentences, and what has ended."""
+
+    number: Array  # tokens so far
+    state: Any  # the model's, [B, N, ..]
+    token: Array  # [B, N] the last one
+    alive: Array  # [B, N] log-probability, −inf where the beam has shrunk
+    coverage: Array  # [B, N, K] Σ_i w_ij
+    done: "Done"
+    tokens: Array  # [L, B, N] of every step, and
+    parents: Array  # [L, B, N] the beam that it continued
+    weights: dict[str, Array] | None  # [L, B, N, H, K]
+
+
+class Done(NamedTuple):
+    """The N best that have ended so far: where their last token stands."""
+
+    scores: Array  # [B, N]
+    ended: Array  # bool[B, N]
+    log_probability: Array  # [B, N]
+    number: Array  # [B, N] the step of the last token
+    beam: Array  # [B, N] and its place in the beam
+
+
+@partial(jax.jit, static_argnums=(0, 3, 4))
+def beam(
+    model: Model, params: Params, source: Array, search: Search, weights: bool = False
+) -> Hypotheses:
+    """The N best translations of each source int[B, K]."""
+    size, (batch, width) = search.beam, source.shape
+    limit, steps = limits(source, search.longest), most_steps(width, search.longest)
+    needs_weights = weights or search.coverage_penalty != 0
+    read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
+    over_beams = jax.vmap(partial(model.step, weights=needs_weights), (None, None, 0, 0))
+    step = jax.vmap(over_beams, (None, 0, 0, 0))
+
+    def finishing(beam, log_probability, coverage, number):
+        penalty = ((5 + number + 1) / 6) ** search.length_penalty
+        score = log_probability / penalty
+        if search.coverage_penalty:
+            real = (source != PAD)[:, None]
+            logs = jnp.where(real, jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
+            score = score + search.coverage_penalty * logs.sum(-1)
+        return score
+
+    def unfinished(beam):
+        return (beam.number < steps) & jnp.any(hopeful(beam))
+
+    def hopeful(beam):
+        """[B]: may a living beginning still displace one of the n best?"""
+        greatest = jnp.maximum(((5 + limit) / 6) ** search.length_penalty, 1.0)
+        hope = beam.alive.max(1) / greatest
+        settled = beam.done.scores[:, search.n_best - 1]
+        settled = jnp.where(beam.done.ended[:, search.n_best - 1], settled, -jnp.inf)
+        return (beam.number < limit) & jnp.isfinite(hope) & (hope > settled)
+
+    def one(beam):
+        number = beam.number
+        after, output = step(params, read, beam.state, beam.token)
+        logits = output.logits
+        # The N best of N · V are among the N best of each: two small sorts, and no log-softmax of all.
+        best, token = jax.lax.top_k(sayable(logits), size)
+        best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
+        best, flat = jax.lax.top_k(best.reshape(batch, -1), size)
+        parent = flat // size
+        token = jnp.take_along_axis(token.reshape(batch, -1), flat, 1).astype(source.dtype)
+        coverage = beam.coverage
+        if needs_weights and output.weights:
+            seen = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]
+            coverage = coverage + sum(seen) / len(seen)
+        coverage = pick(coverage, parent)
+        # A search that has no hope left is over, whatever the rest of the batch still does.
+        best = jnp.where(hopeful(beam)[:, None], best, -jnp.inf)
+        ends = token == END
+        leaves = ends | (number + 1 >= limit)[:, None]
+        score = jnp.where(
+            leaves & jnp.isfinite(best), finishing(beam, best, coverage, number), -jnp.inf
+        )
+        new = Done(
+            score,
+            ends,
+            best,
+            jnp.full_like(parent, number),
+            jnp.broadcast_to(jnp.arange(size), parent.shape),
+        )
+        return Beam(
+            number + 1,
+            jax.tree.map(lambda x: pick(x, parent), after),
+            token,
+            jnp.where(leaves, -jnp.inf, best),
+            coverage,
+            best_of(beam.done, new),
+            beam.tokens.at[number].set(token),
+            beam.parents.at[number].set(parent),
+            jax.tree.map(lambda all_, row: all_.at[number].set(row), beam.weights, output.weights)
+            if weights
+            else None,
+        )
+
+    first = Beam(
+        number=jnp.zeros((), int),
+        state=jax.tree.map(lambda x: jnp.repeat(x[:, None], size, 1), state),
+        token=jnp.full((batch, size), START, source.dtype),
+        # All beams begin alike: only one of them counts at first.
+        alive=jnp.broadcast_to(jnp.where(jnp.arange(size) == 0, 0.0, -jnp.inf), (batch, size)),
+        coverage=jnp.zeros((batch, size, width)),
+        done=Done(
+            jnp.full((batch, size), -jnp.inf),
+            jnp.zeros((batch, size), bool),
+            jnp.full((batch, size), -jnp.inf),
+            jnp.zeros((batch, size), int),
+            jnp.zeros((batch, size), int),
+        ),
+        tokens=jnp.full((steps, batch, size), PAD, source.dtype),
+        parents=jnp.zeros((steps, batch, size), int),
+        weights=None,
+    )
+    if weights:
+        shapes = jax.eval_shape(lambda: step(params, read, first.state, first.token)[1].weights)
+        first = first._replace(
+            weights=jax.tree.map(lambda s: jnp.zeros((steps, *s.shape), s.dtype), shapes)
+        )
+    last = jax.lax.while_loop(unfinished, one, first)
+    tokens, rows = trace_back(last, steps)
+    done = last.done
+    return Hypotheses(tokens, done.scores, done.ended, done.log_probability, rows)
+
+
+def pick(x: Array, parent: Array) -> Array:
+    """x [B, N, ..] with its beams reordered: row n becomes row parent[b, n]."""
+    return jax.vmap(lambda rows, order: rows[order])(x, parent)
+
+
+def best_of(old: Done, new: Done) -> Done:
+    """The N best of both; what the limit cut stands behind all that ended by itself."""
+    both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], 1), old, new)
+    rank = jnp.where(both.ended, both.scores, both.scores - 1e9)
+    _, order = jax.lax.top_k(rank, old.scores.shape[1])
+    return jax.tree.map(lambda x: pick(x, order), both)
+
+
+def trace_back(beam: Beam, steps: int) -> tuple[Array, dict[str, Array] | None]:
+    """The tokens [B, N, L] and weights [B, N, L, H, K] of what has ended, following parents back."""
+
+    def one(place, inputs):
+        number, tokens, parents, weights = inputs
+        part = (number <= beam.done.number) & jnp.isfinite(beam.done.scores)
+        token = jnp.where(part, jnp.take_along_axis(tokens, place, 1), PAD)
+        parent = jnp.take_along_axis(parents, place, 1)
+
+        def row(w):
+            mine = part.reshape(*part.shape, *(1,) * (w.ndim - 2))
+            return jnp.where(mine, pick(w, parent), 0)
+
+        return jnp.where(part, parent, place), (token, jax.tree.map(row, weights))
+
+    inputs = (jnp.arange(steps), beam.tokens, beam.parents, beam.weights)
+    _, (tokens, weights) = jax.lax.scan(one, beam.done.beam, inputs, reverse=True)
+    return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 2), (tokens, weights))

@@ -1,0 +1,47 @@
+"""Many sentences: sorted by length, padded to few widths, answered in the order in which they came."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from attention_lab.marks import PAD
+
+STEP = 8  # widths are multiples of it: each is one more program to compile
+
+
+def in_batches(
+    answer: Callable[..., Any],
+    *columns: Sequence[np.ndarray],
+    rows: int = 64,
+    progress: Callable[[int], Any] | None = None,
+) -> list[Any]:
+    """Each sentence's part of what `answer` makes of batches, as NumPy.
+
+    columns: ids of sources, and of targets where they are given too. answer: one int32 [rows, width] per
+    column -> a pytree with leading axis `rows`; the last batch is filled up with padding, so that all of
+    one width have one shape. Few sentences make smaller batches. progress is told how many sentences each batch has brought.
+    """
+    if not columns[0]:
+        return []
+    rows = min(rows, 1 << (len(columns[0]) - 1).bit_length())
+    order = sorted(range(len(columns[0])), key=lambda i: [-len(column[i]) for column in columns])
+    results: list[Any] = [None] * len(order)
+    for first in range(0, len(order), rows):
+        part = order[first : first + rows]
+        found = answer(*(_padded([column[i] for i in part], rows) for column in columns))
+        found = jax.tree.map(np.asarray, found)
+        for row, i in enumerate(part):
+            results[i] = jax.tree.map(lambda x, row=row: x[row], found)
+        if progress is not None:
+            progress(len(part))
+    return results
+
+
+def _padded(sentences, rows):
+    width = -(-max(map(len, sentences)) // STEP) * STEP
+    batch = np.full((rows, width), PAD, np.int32)
+    for row, ids in enumerate(sentences):
+        batch[row, : len(ids)] = ids
+    return batch

@@ -1,0 +1,1 @@
+"""Training: objectives, one pure step, one loop with hooks, checkpoints."""

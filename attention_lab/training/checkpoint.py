@@ -1,0 +1,55 @@
+"""Checkpoints: orbax behind one small face. A run keeps its latest state and its best one."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+LATEST, BEST = "latest", "best"
+
+
+class Checkpoints:
+    """The checkpoints of one run's folder: LATEST, from which to go on, and BEST, which to use."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).absolute()
+
+    def save(self, kind: str, step: int, state: Any) -> None:
+        """Writes the state, whole or not at all, and then removes the one before."""
+        with self._manager(kind, create=True) as manager:
+            if manager.latest_step() != step:
+                manager.save(step, args=ocp.args.StandardSave(state), force=True)
+                manager.wait_until_finished()
+
+    def step(self, kind: str) -> int | None:
+        """The number of updates behind the checkpoint, None where there is none."""
+        if not (self.folder / kind).is_dir():
+            return None
+        with self._manager(kind) as manager:
+            return manager.latest_step()
+
+    def restore(self, kind: str, like: Any) -> Any:
+        """The state that was saved. like: one of the same structure, or its shapes (`jax.eval_shape`).
+
+        Raises ValueError where there is none, or one of another structure.
+        """
+        step = self.step(kind)
+        if step is None:
+            raise ValueError(f"there is no {kind} checkpoint in {self.folder}")
+        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        try:
+            with self._manager(kind) as manager:
+                return manager.restore(step, args=ocp.args.StandardRestore(shapes))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"the {kind} checkpoint in {self.folder} is damaged or of another model: "
+                f"{' '.join(str(error).split())[:200]}"
+            ) from error
+
+    def _manager(self, kind, create=False):
+        # Not asynchronous: the next update may overwrite the state's own memory.
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=1, create=create, enable_async_checkpointing=False
+        )
+        return ocp.CheckpointManager(self.folder / kind, options=options)

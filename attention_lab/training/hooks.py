@@ -1,0 +1,180 @@
+"""What happens beside training: metrics on disk, a progress bar, validation, checkpoints, early stopping."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from attention_lab.mechanism.contracts import Params
+from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
+from attention_lab.training.loop import Update
+
+
+class Journal:
+    """metrics.jsonl: one line per record, the truth about a run. Read back when the run goes on."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        """Keeps what an earlier sitting wrote about the first `step` updates, and nothing later."""
+        self.path = path
+        self.lines = [line for line in read(path) if line["update"] <= step]
+        whole = "".join(json.dumps(line) + "\n" for line in self.lines)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(whole)
+        temporary.replace(path)
+
+    def write(self, **record: Any) -> None:
+        """Adds a line, on disk at once."""
+        self.lines.append(record)
+        with self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """All records of a kind, "train" or "validation", oldest first."""
+        return [line for line in self.lines if line["kind"] == kind]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal; a last line that was cut off is not one."""
+    records = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return records
+
+
+class Meter:
+    """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(
+        self, journal: Journal, updates: int, period: int = 50, say_every: float = 30.0
+    ) -> None:
+        self.journal, self.period, self.say_every = journal, period, say_every
+        before = journal.of("train")
+        self.tokens = before[-1]["tokens"] if before else 0
+        self.window: list[Any] = []
+        self.done = before[-1]["update"] if before else 0
+        self.updates = updates
+        self.clock = time.perf_counter()
+        self.idle = 0.0
+        self.said = time.perf_counter()
+        self.terminal = sys.stderr.isatty()
+        self.bar = tqdm(
+            total=updates, initial=self.done, unit="update", disable=not self.terminal, leave=False
+        )
+
+    def aside(self, seconds: float) -> None:
+        """So long something else was done, which is not training time."""
+        self.idle += seconds
+
+    def __call__(self, update: Update) -> None:
+        """Reads the metrics of earlier updates, never of the one that still runs."""
+        self.window.append(update.metrics)
+        self.bar.update()
+        if update.number % self.period and not update.last:
+            return
+        ready = self.window if update.last else self.window[:-1]
+        self.window = self.window[len(ready) :]
+        tokens = [int(metrics["tokens"]) for metrics in ready]
+        losses = [float(metrics["loss"]) for metrics in ready]
+        now = time.perf_counter()
+        seconds, self.clock, self.idle = now - self.clock - self.idle, now, 0.0
+        self.tokens += sum(tokens)
+        loss = sum(a * b for a, b in zip(tokens, losses, strict=True)) / max(sum(tokens), 1)
+        speed = sum(tokens) / seconds
+        self.journal.write(
+            kind="train",
+            update=update.number,
+            tokens=self.tokens,
+            loss=loss,
+            gradient_norm=float(ready[-1]["gradient_norm"]),
+            learning_rate=float(ready[-1]["learning_rate"]),
+            tokens_per_second=speed,
+            seconds=seconds,
+        )
+        self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s")
+        if not self.terminal and (update.last or now - self.said >= self.say_every):
+            self.said = now
+            left = (self.updates - update.number) * seconds / max(len(ready), 1)
+            self.say(
+                f"update {update.number:,}/{self.updates:,}  loss {loss:.3f}  "
+                f"{speed:,.0f} tokens/s  {left / 60:.0f} min left"
+            )
+        if update.last:
+            self.bar.close()
+
+    def say(self, line: str) -> None:
+        """A line that does not tear the bar."""
+        self.bar.clear()
+        print(line, file=sys.stderr, flush=True)
+        self.bar.refresh()
+
+
+class Validate:
+    """Judges the parameters now and then, keeps the best, and may see no use in going on.
+
+    judge: params -> {"bleu": .., "perplexity": .., ..}; better is more BLEU, among equals less
+    perplexity. patience: how many judgements in a row may bring no improvement; 0 is any number.
+    """
+
+    def __init__(
+        self,
+        judge: Callable[[Params], dict[str, float]],
+        journal: Journal,
+        meter: Meter,
+        checkpoints: Checkpoints,
+        *,
+        patience: int = 0,
+    ) -> None:
+        self.judge, self.journal, self.meter = judge, journal, meter
+        self.checkpoints, self.patience = checkpoints, patience
+
+    def __call__(self, update: Update) -> str | None:
+        """Returns a reason to stop where patience has run out."""
+        ranks = [rank(line) for line in self.journal.of("validation")]
+        jax.block_until_ready(update.metrics)  # what still runs is training time
+        started = time.perf_counter()
+        found = self.judge(update.state.params)
+        seconds = time.perf_counter() - started
+        self.journal.write(
+            kind="validation",
+            update=update.number,
+            tokens=self.meter.tokens,
+            seconds=seconds,
+            **found,
+        )
+        best = not ranks or rank(found) > max(ranks)
+        if best:
+            self.checkpoints.save(BEST, update.number, update.state.params)
+        told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+        self.meter.say(f"validation at update {update.number:,}: {told}{' (best)' if best else ''}")
+        self.meter.aside(time.perf_counter() - started)
+        ranks.append(rank(found))
+        since = len(ranks) - 1 - ranks.index(max(ranks))
+        if self.patience and since >= self.patience:
+            return f"no better for {since} validations"
+        return None
+
+
+def rank(found: dict[str, Any]) -> tuple[float, float]:
+    """What is better is greater. BLEU alone would not do: that of very short sentences is always 0."""
+    return found["bleu"], -found["perplexity"]
+
+
+class Keep:
+    """Saves the latest state, from which a run goes on."""
+
+    def __init__(self, checkpoints: Checkpoints, meter: Meter) -> None:
+        self.checkpoints, self.meter = checkpoints, meter
+
+    def __call__(self, update: Update) -> None:
+        """Saves."""
+        started = time.perf_counter()
+        self.checkpoints.save(LATEST, update.number, update.state)
+        self.meter.aside(time.perf_counter() - started)

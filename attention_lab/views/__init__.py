@@ -1,0 +1,1 @@
+"""Views: attention for the eye, in a terminal and as a picture. Nothing is loaded by this line."""

@@ -1,0 +1,225 @@
+"""A matrix of weights as a picture: the source across on top, the target down, gold links outlined.
+
+    save(heatmap(weights, source_words, target_words, links=links), "attention.png")
+    save(heatmap({"head 0": first, "head 1": second}, source_words, target_words), "heads.png")
+
+Sizes follow the words: they are measured first, so that long ones get the room that they take.
+"""
+
+import contextlib
+import functools
+import io
+import os
+import pathlib
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from matplotlib.patches import Rectangle
+
+from attention_lab.views.text import NOWHERE, labeled, shorten
+
+COLORS, INK, MUTED, LINE, GOLD = "Blues", "#1b2a41", "#6b7785", "#c9d2dc", "#D55E00"
+# DejaVu comes with matplotlib; others are used for what it lacks, where they are installed.
+FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans")
+NO_GLYPH = "□"
+LONGEST_LABEL = 24
+DPI = 160
+PAD, GAP, SCALE = 0.12, 0.25, 0.6  # inches: around all, between panels, for the scale
+
+
+def heatmap(
+    weights: Any,
+    source: Sequence[str],
+    target: Sequence[str],
+    *,
+    links: Collection[tuple[int, int]] | None = None,
+    title: str = "",
+    columns: int = 4,
+) -> Figure:
+    """Weights [J, I] of J target for I source words, white for none and the darkest for the greatest.
+
+    One column more than source words is what goes to no word, ∅. Several matrices, {title: weights}, are
+    panels of one scale, `columns` in a row. links: (source word, target word). What no font can draw is a
+    box. Raises ValueError where shapes or links do not fit.
+    """
+    named = dict(weights) if isinstance(weights, Mapping) else {"": weights}
+    if not named or columns < 1:
+        raise ValueError(f"{len(named)} panels in rows of {columns}: a picture needs one or more")
+    panels = {name: labeled(one, source, target, links)[0] for name, one in named.items()}
+    greatest = max(max(one.max() for one in panels.values()), 1e-9)
+    wide = max(one.shape[1] for one in panels.values())
+    across = [drawable(word) for word in source] + [NOWHERE] * (wide - len(source))
+    down = [drawable(word) for word in target]
+    title = drawable(title, 80)
+
+    figure = Figure(dpi=DPI)
+    FigureCanvasAgg(figure)
+    plan = _plan(figure, across, down, list(named), min(columns, len(named)), title)
+    figure.set_size_inches(plan.size)
+    for number, (name, matrix) in enumerate(panels.items()):
+        row, column = divmod(number, plan.columns)
+        axes = figure.add_axes(plan.panel(row, column, matrix.shape[1]))
+        axes.imshow(matrix, cmap=COLORS, vmin=0, vmax=greatest, aspect="auto")
+        _label(axes, across[: matrix.shape[1]], [] if column else down, plan)
+        _outline(axes, links or (), plan)
+        above = plan.ink(10, weight="bold", va="bottom")
+        axes.annotate(
+            drawable(name, 40),
+            (0, 1),
+            (0, 72 * plan.top),
+            "axes fraction",
+            "offset points",
+            **above,
+        )
+    _scale(figure.add_axes(plan.bar()), axes.images[0], plan)
+    x, y = PAD / plan.size[0], 1 - PAD / plan.size[1]
+    figure.text(x, y, title, **plan.ink(12, weight="bold", va="top"))
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """The figure as a PNG, complete or not there at all; equal figures are equal files.
+
+    Raises ValueError where the name is not one of a .png file or it cannot be written.
+    """
+    path = pathlib.Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"{path} is not named as a PNG; let it end in .png")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(picture.getvalue())
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def drawable(word: str, longest: int = LONGEST_LABEL) -> str:
+    """The word with a box for each character that no font has, and none for what is not seen."""
+    seen = (c for c in word if unicodedata.category(c) != "Cf" and not _selects_variant(c))
+    return shorten("".join(c if ord(c) in _glyphs() else NO_GLYPH for c in seen), longest)
+
+
+def _selects_variant(character):
+    return "\ufe00" <= character <= "\ufe0f"
+
+
+@functools.cache
+def _families() -> list[str]:
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in FONTS if name in installed]
+
+
+@functools.cache
+def _glyphs() -> frozenset[int]:
+    """The characters, as numbers, that the fonts have; those of control, which have no shape, left out."""
+    files = [font_manager.findfont(name) for name in _families()]
+    found = {code for file in files for code in FT2Font(file).get_charmap()}
+    return frozenset(code for code in found if unicodedata.category(chr(code)) != "Cc")
+
+
+class _Plan(NamedTuple):
+    """Where everything stands, in inches."""
+
+    size: tuple[float, float]  # of the whole picture
+    cell: float
+    panel_size: tuple[float, float]
+    left: float  # of a panel: the target's words
+    top: float  # of a panel: the source's words
+    header: float  # top, and the panel's name where there is one
+    head: float  # of the picture: its title
+    columns: int
+    upright: bool  # whether the source's words must stand
+    font: float  # points
+
+    def panel(self, row: int, column: int, cells: int) -> tuple[float, float, float, float]:
+        """The box, in parts of the picture, of a panel so many cells wide."""
+        width, height = self.panel_size
+        x = PAD + self.left + column * (width + GAP)
+        y = PAD + self.head + self.header + row * (self.header + height + GAP)
+        return self._box(x, y, cells * self.cell, height)
+
+    def bar(self) -> tuple[float, float, float, float]:
+        """The box of the scale, right of the first row."""
+        width, height = self.panel_size
+        x = PAD + self.left + self.columns * (width + GAP) - GAP + 0.15
+        return self._box(x, PAD + self.head + self.header, 0.09, min(height, 1.6))
+
+    def ink(self, size: float, **more: Any) -> dict[str, Any]:
+        """How text is set: with all fonts, and a dollar is a dollar."""
+        return {"size": size, "color": INK, "family": _families(), "parse_math": False, **more}
+
+    def _box(self, x, y, width, height):
+        across, down = self.size
+        return x / across, 1 - (y + height) / down, width / across, height / down
+
+
+def _plan(figure, across, down, names, columns, title):
+    cell = float(np.clip(9 / max(len(across), len(down)), 0.17, 0.36))
+    font = float(np.clip(27 * cell, 5.5, 9.5))
+    widths = [_inches(figure, word, font) for word in across]
+    # Words lie where each has room beside its neighbors, and stand where they have not.
+    upright = any(width > cell - 0.04 for width in widths)
+    top = 0.08 + (max(widths) if upright else font / 72)
+    left = 0.08 + max(_inches(figure, word, font) for word in down)
+    width, height = len(across) * cell, len(down) * cell
+    widest = max(_inches(figure, drawable(name, 40), 10, "bold") for name in names)
+    panel_width = max(width, widest) if len(names) > 1 else width
+    header, head = top + (0.24 if any(names) else 0), 0.34 if title else 0.0
+    rows = -(-len(names) // columns)
+    size = (
+        2 * PAD
+        + max(
+            left + columns * (panel_width + GAP) - GAP + SCALE,
+            left + widest,
+            _inches(figure, title, 12, "bold"),
+        ),
+        2 * PAD + head + rows * (header + height + GAP) - GAP,
+    )
+    return _Plan(size, cell, (panel_width, height), left, top, header, head, columns, upright, font)
+
+
+def _inches(figure, text, size, weight="normal"):
+    if not text:
+        return 0.0
+    prop = font_manager.FontProperties(family=_families(), size=size, weight=weight)
+    return figure.canvas.get_renderer().get_text_width_height_descent(text, prop, False)[0] / DPI
+
+
+def _label(axes, across, down, plan):
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, pad=3)
+    rotation = 90 if plan.upright else 0
+    axes.set_xticks(range(len(across)), across, rotation=rotation, **plan.ink(plan.font))
+    axes.set_yticks(range(len(down)), down, **plan.ink(plan.font))
+    axes.spines[:].set(color=LINE, linewidth=0.6)
+
+
+def _outline(axes, links, plan):
+    inset = 0.06
+    for i, j in sorted(links):
+        corner, side = (i - 0.5 + inset, j - 0.5 + inset), 1 - 2 * inset
+        axes.add_patch(
+            Rectangle(corner, side, side, fill=False, edgecolor=GOLD, linewidth=5 * plan.cell)
+        )
+
+
+def _scale(axes, image, plan):
+    """From nothing to the greatest weight: what the colors mean."""
+    low, high = image.get_clim()
+    bar = axes.figure.colorbar(image, cax=axes, ticks=[low, high])
+    bar.outline.set(color=LINE, linewidth=0.6)
+    axes.tick_params(length=0, pad=3)
+    labels = axes.set_yticklabels(["0", f"{high:.2g}"], **plan.ink(7.5, color=MUTED))
+    for label, side in zip(labels, ("bottom", "top"), strict=True):
+        label.set_verticalalignment(side)
