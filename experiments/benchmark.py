@@ -21,17 +21,16 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from absl import app, flags, logging
+from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.mechanism import legality
+from experiments import command
 from experiments.benchmarking import plot, rates, report, timing
 from experiments.benchmarking.cases import Round, Sizes, rounds
 from experiments.benchmarking.programs import NEEDS
 
 DEFAULT = "configs/benchmarks/mechanism.py"
-# Without a default of its own: absl would read that, and the fields set beside it, here and
-# now, where a mistyped field could end only in a traceback. `parse` puts the default in.
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, f"What to measure, by default {DEFAULT}; :small after it for a smoke test."
 )
@@ -42,26 +41,21 @@ LIST = flags.DEFINE_bool("list", False, "Print what is legal, and measure nothin
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and measure nothing.")
 
 
-def main(argv: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Measures what the config asks for. Returns the exit status."""
-    logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
-    if len(argv) > 1:
-        return refuse(f"{argv[1]!r} is not a flag; see --help")
+    command.no_words(words)
     if LIST.value:
         print(legality.markdown())
         return 0
-    try:
-        config = CONFIG.value
-        if PRINT_CONFIG.value:
-            print(config.to_json_best_effort(indent=2))
-            return 0
-        turns = available(rounds(config))
-        workdir = Path(WORKDIR.value)
-        workdir.mkdir(parents=True, exist_ok=True)
-        with (workdir / "results.jsonl").open("a") as lines:
-            rows = run(config, turns, lines)
-    except (ValueError, OSError) as error:
-        return refuse(str(error))
+    config = CONFIG.value
+    if PRINT_CONFIG.value:
+        print(config.to_json_best_effort(indent=2))
+        return 0
+    turns = available(rounds(config))
+    workdir = Path(WORKDIR.value)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with (workdir / "results.jsonl").open("a") as lines:
+        rows = run(config, turns, lines)
     print(report.growth(rows), f"rows     {workdir / 'results.jsonl'}", sep="\n\n")
     save_plot(rows, workdir / "benchmark.png")
     return int(any(row["status"] == "failed" and row["ours"] for row in rows))
@@ -144,33 +138,5 @@ def save_plot(rows: list[dict[str, Any]], path: Path) -> None:
     print(f"picture  {path}")
 
 
-def refuse(reason: str) -> int:
-    """One line for a command that cannot be obeyed; returns its exit status."""
-    print(f"benchmark: {' '.join(reason.split())}", file=sys.stderr)
-    return 2
-
-
-def parse(argv: list[str]) -> list[str]:
-    """The command line, where a mistyped flag or field of the config ends in one line."""
-    if not any(word.split("=")[0] in ("--config", "-config") for word in argv):
-        argv = [argv[0], f"--config={DEFAULT}", *argv[1:]]
-    try:
-        return flags.FLAGS(argv)
-    except (AttributeError, KeyError) as error:
-        said = f"the config has no field {innermost(error)}"
-    except (flags.Error, TypeError, ValueError, OSError) as error:
-        said = innermost(error)
-        if "Traceback" in said:  # of the config file; its last line is the reason
-            said = said.strip().splitlines()[-1]
-    sys.exit(refuse(f"{said} (--print_config shows every field, --help the usage)"))
-
-
-def innermost(error: Any) -> str:
-    """What the error says that others were made from."""
-    while isinstance(error, BaseException) and error.args:
-        error = error.args[0]
-    return str(error)
-
-
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse)
+    command.run(main, DEFAULT)

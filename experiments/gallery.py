@@ -6,18 +6,18 @@ A row of heatmaps per kind of piece, each the weights of self-attention that is 
 The registries say what is shown: a new piece appears here with its next run.
 """
 
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from attention_lab.mechanism import PIECES, Dims, init_attention, make_attention, self_attention
+from experiments import command
 
 OUT = flags.DEFINE_string("out", "docs/gallery.png", "Where the picture goes: a .png file.")
 
@@ -141,18 +141,12 @@ def legend(figure: Figure, room: Any) -> None:
     high.set_verticalalignment("top")
 
 
-def main(argv: list[str]) -> None:
+def main(words: list[str]) -> None:
     """Draws the gallery into the file --out."""
-    del argv
-    logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
-    figure = draw()
-    try:
-        # Without the name of the software that wrote it, equal pictures are equal files.
-        figure.savefig(OUT.value, format="png", metadata={"Software": None})
-    except OSError as error:
-        print(f"gallery: cannot write {OUT.value}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
+    command.no_words(words)
+    # Without the name of the software that wrote it, equal pictures are equal files.
+    draw().savefig(OUT.value, format="png", metadata={"Software": None})
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command.run(main)

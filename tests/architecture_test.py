@@ -11,14 +11,17 @@ pytestmark = pytest.mark.oldest
 
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = {
+    "marks": {"marks"},
     "mechanism": {"mechanism"},
-    "models": {"mechanism", "models"},
-    "decoding": {"mechanism", "models", "decoding"},
-    "data": {"mechanism", "data"},
-    "training": {"mechanism", "models", "decoding", "data", "training"},
-    "evaluation": {"mechanism", "models", "decoding", "data", "evaluation"},
-    "views": {"mechanism", "models", "decoding", "data", "views"},
+    "models": {"marks", "mechanism", "models"},
+    "decoding": {"marks", "mechanism", "models", "decoding"},
+    "data": {"marks", "mechanism", "data"},
+    "training": {"marks", "mechanism", "models", "decoding", "data", "training"},
+    "evaluation": {"marks", "mechanism", "models", "decoding", "data", "evaluation"},
+    "views": {"marks", "mechanism", "models", "decoding", "data", "views"},
 }
+ROOMS["runs"] = {*ROOMS["training"], *ROOMS["evaluation"], "runs"}
+ROOMS["__init__"] = {"runs"}
 ONLY_IN = {"flax": {"models"}, "absl": set(), "ml_collections": set(), "matplotlib": {"views"}}
 MECHANISM_MAY_USE = {"jax", "numpy", *sys.stdlib_module_names}
 
@@ -27,6 +30,8 @@ def imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "attention_lab":
+            yield from (f"attention_lab.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module
 

@@ -5,7 +5,15 @@ import os
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_programs_are_forgotten():
+    """After each module: kept, those of the whole suite take gigabytes."""
+    yield
+    jax.clear_caches()

@@ -7,6 +7,7 @@ import pytest
 
 from attention_lab import mechanism
 from attention_lab.mechanism import legality, registry
+from attention_lab.models.timings import TIMINGS
 
 pytestmark = pytest.mark.oldest
 
@@ -36,7 +37,9 @@ def test_every_function_in_its_glossary_exists():
     }
     known = set(dir(mechanism)) | {name for pieces in registry.PIECES.values() for name in pieces}
     known |= set(registry.ENCODINGS) | {"rotary", "both", "either", "vector", "weights"}
+    known |= {"models", "timing"}
     assert len(names) > 20 and not names - known
+    assert set(re.findall(r'timing="(\w+)"', glossary)) == set(TIMINGS)
 
 
 def test_its_links_lead_somewhere():

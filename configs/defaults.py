@@ -1,0 +1,101 @@
+"""What every translation config starts from; a config file changes what it is about."""
+
+from ml_collections import ConfigDict, config_dict
+
+
+def translation() -> ConfigDict:
+    """A recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
+    config = ConfigDict()
+    config.name = "quickstart"  # of the folder in runs/ that takes the results
+    config.seed = 0
+    config.showcase = ()  # sentences whose attention is shown in the end
+    config.data = ConfigDict(
+        {
+            "name": "rosetta",  # of attention_lab.data.sources.DATASETS
+            "options": ConfigDict(),  # of that dataset
+            "max_length": 128,  # training pairs with more tokens on a side are left out, and counted
+            "test": "test",  # the split that is translated in the end
+        }
+    )
+    config.tokenizer = ConfigDict({"kind": "bpe", "size": 8000, "joint": True})
+    config.model = recurrent()
+    config.training = ConfigDict(
+        {
+            "tokens": 3_000_000,  # the budget: target tokens seen, padding not counted
+            "batch_tokens": 1200,  # target positions of a batch, padding counted
+            "buckets": 6,  # lengths to pad to; each is one more program to compile
+            "schedule": "cosine",
+            "warmup": 300,  # updates
+            "learning_rate": 1e-3,
+            "weight_decay": 0.0,
+            "dropout": 0.1,
+            "label_smoothing": 0.1,
+            "clip": 1.0,  # the gradients' greatest norm
+            "validations": 8,  # how many in a run, evenly spaced
+            "validation_sentences": 500,
+            "patience": 0,  # validations without a better BLEU before it stops; 0: never
+        }
+    )
+    config.decoding = ConfigDict(
+        {"beam": 5, "length_penalty": 1.0, "coverage_penalty": 0.0, "longest": (10, 2.0)}
+    )
+    return config
+
+
+def recurrent(timing: str = "bahdanau", score: str = "additive") -> ConfigDict:
+    """An RNN encoder-decoder; see attention_lab.models.recurrent."""
+    return ConfigDict(
+        {
+            "kind": "recurrent",
+            "cell": "gru",
+            "timing": timing,
+            "input_feeding": True,
+            "attention": attention(score),
+            "embedding": 256,
+            "hidden": 256,
+            "memory": 512,
+            "layers": 1,
+            "tie": "all",
+            "positions": 512,
+        }
+    )
+
+
+def transformer(score: str = "scaled_dot") -> ConfigDict:
+    """A small Transformer; see attention_lab.models.transformer."""
+    return ConfigDict(
+        {
+            "kind": "transformer",
+            "encoder": attention(score),
+            "decoder": attention(score),
+            "cross": attention(score),
+            "encoding": "sinusoidal",
+            "features": 256,
+            "heads": 4,
+            "key_value_heads": config_dict.placeholder(int),
+            "key_size": config_dict.placeholder(int),
+            "value_size": config_dict.placeholder(int),
+            "feed_forward": 1024,
+            "layers": 3,
+            "decoder_layers": config_dict.placeholder(int),
+            "activation": "relu",
+            "norm": "pre",
+            "tie": "all",
+            "attention_dropout": False,
+            "positions": 512,
+        }
+    )
+
+
+def attention(score: str) -> ConfigDict:
+    """A mechanism in words; see attention_lab.mechanism.registry."""
+    return ConfigDict(
+        {
+            "score": score,
+            "normalize": "softmax",
+            "mask": "everything",
+            "bias": "no_bias",
+            "locality": "global_",
+            "feedback": "no_feedback",
+        }
+    )

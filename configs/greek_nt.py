@@ -1,0 +1,30 @@
+"""The Greek New Testament to English, with every word linked by hand: does attention align?
+
+    python -m experiments.train --config=configs/greek_nt.py:additive
+    python -m experiments.train --config=configs/greek_nt.py:general
+
+--config.data.options.path is the folder of {train,valid,test}.jsonl.gz: lines {"src", "tgt", "align": "i-j .."}.
+The text is small and its translation free: what is judged here is the alignment, not the BLEU.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import defaults
+
+
+def get_config(score: str = "additive"):
+    config = defaults.translation()
+    config.name = f"greek_nt_{score}"
+    config.data.name = "greek_nt"
+    config.data.options = ConfigDict({"path": "data/greek_nt_en"})
+    config.tokenizer.size = 2000
+    config.tokenizer.joint = False
+    config.model = defaults.recurrent(timing="luong", score=score)
+    config.model.embedding = config.model.hidden = 128
+    config.model.memory = 256
+    config.model.tie = "output"
+    config.training.tokens = 3_000_000
+    config.training.learning_rate = 2e-3
+    config.training.dropout = 0.4
+    config.training.validation_sentences = 334
+    return config

@@ -1,0 +1,22 @@
+"""The embedded corpus, English to French, with Bahdanau's attention: the first thing to run.
+
+python -m experiments.train --config=configs/quickstart.py
+"""
+
+from configs import defaults
+
+
+def get_config():
+    config = defaults.translation()
+    config.name = "quickstart"
+    config.showcase = ("The cat sat on the mat", "I am eating an apple")
+    config.tokenizer.size = 2000
+    config.tokenizer.joint = False
+    config.model.tie = "output"
+    config.model.embedding = config.model.hidden = config.model.memory = 128
+    config.training.tokens = 1_500_000
+    config.training.learning_rate = 3e-3
+    config.training.buckets = 4
+    config.training.warmup = 100
+    config.training.validations = 4
+    return config

@@ -1,0 +1,65 @@
+"""What all commands do alike: a wrong command line ends in one line and status 2, never in a traceback."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from absl import app, flags, logging
+
+
+class Refusal(Exception):
+    """A command that cannot be obeyed, said in one line."""
+
+
+def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
+    """Runs `main(words after the flags)` as the program; its result is the exit status.
+
+    ValueError, OSError and Refusal become one line and status 2. config: the value of --config where
+    none is given. (Not a default of the flag: absl would read that, and the fields set beside it, where a
+    mistyped field could end only in a traceback.)
+    """
+    name = sys.argv[0].rsplit("/", 1)[-1].removesuffix(".py")
+
+    def refuse(reason: str) -> int:
+        print(f"{name}: {' '.join(reason.split())}", file=sys.stderr)
+        return 2
+
+    def obey(argv: list[str]) -> int:
+        logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
+        try:
+            return main(argv[1:]) or 0
+        except (ValueError, OSError, Refusal) as error:
+            return refuse(str(error))
+        except KeyboardInterrupt:
+            print(f"\n{name}: stopped", file=sys.stderr)
+            return 130
+
+    def parse(argv: list[str]) -> list[str]:
+        given = any(word.split("=")[0] in ("--config", "-config") for word in argv)
+        if config is not None and not given:
+            argv = [argv[0], f"--config={config}", *argv[1:]]
+        try:
+            return flags.FLAGS(argv)
+        except (AttributeError, KeyError) as error:
+            said = f"the config has no field {innermost(error)}"
+        except (flags.Error, TypeError, ValueError, OSError, ImportError) as error:
+            said = innermost(error)
+            if "Traceback" in said:  # of the config file; its last line is the reason
+                said = said.strip().splitlines()[-1]
+        hint = "--print_config shows every field, --help the usage" if config else "see --help"
+        sys.exit(refuse(f"{said} ({hint})"))
+
+    app.run(obey, flags_parser=parse)
+
+
+def no_words(words: list[str]) -> None:
+    """Raises Refusal where something stands on the command line that is not a flag."""
+    if words:
+        raise Refusal(f"{words[0]!r} is not a flag; see --help")
+
+
+def innermost(error: Any) -> str:
+    """What the error says that others were made from."""
+    while isinstance(error, BaseException) and error.args:
+        error = error.args[0]
+    return str(error)

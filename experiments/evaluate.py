@@ -1,0 +1,33 @@
+"""Judges a trained model on a split of its corpus: BLEU, chrF and, where links are known, alignment.
+
+    python -m experiments.evaluate --workdir=runs/quickstart
+    python -m experiments.evaluate --workdir=runs/quickstart --split=test_long --beam=1
+
+Results stand in WORKDIR/evaluation. Exit status: 0; 2 where the command cannot be obeyed.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from attention_lab import runs
+from experiments import command, showing, translation
+
+WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The run to judge.")
+SPLIT = flags.DEFINE_string("split", None, "Which split, by default the config's test split.")
+BEAM = flags.DEFINE_integer("beam", None, "Beam size, by default the config's.", lower_bound=1)
+
+
+def main(words: list[str]) -> None:
+    """Prints the scores."""
+    command.no_words(words)
+    translation.prepare()
+    run = runs.load(WORKDIR.value)
+    search = {} if BEAM.value is None else {"beam": BEAM.value}
+    split = SPLIT.value or run.config["data"]["test"]
+    results = translation.evaluate(run, split, Path(WORKDIR.value), translation.bar, **search)
+    print(showing.scores(results))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,88 @@
+"""Trains a translation model, and judges it on the test set.
+
+    python -m experiments.train --config=configs/quickstart.py
+    python -m experiments.train --config=configs/quickstart.py --config.model.attention.score=general
+    python -m experiments.train --config=configs/multi30k.py:gru --workdir=runs/multi30k_gru
+    python -m experiments.train --print_config
+
+The same command goes on with a run that was stopped. --workdir, by default runs/NAME of the config, gets
+config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit status: 0; 2 where the
+command cannot be obeyed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import flags
+from ml_collections import config_flags
+
+from attention_lab import runs
+from attention_lab.models import Model
+from attention_lab.training.checkpoint import LATEST, Checkpoints
+from attention_lab.training.hooks import Journal, Keep, Meter, Validate
+from attention_lab.training.loop import every, train
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.step import TrainState, init_state, make_train_step
+from experiments import command, showing, translation
+
+DEFAULT = "configs/quickstart.py"
+CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes, by default runs/NAME.")
+PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and train nothing.")
+
+# What is traced: runs that differ in these numbers alone share their compiled programs.
+TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
+
+
+def main(words: list[str]) -> None:
+    """Trains what the config asks for."""
+    command.no_words(words)
+    config = json.loads(CONFIG.value.to_json())
+    if PRINT_CONFIG.value:
+        print(json.dumps(config, indent=2))
+        return
+    translation.prepare()
+    workdir = Path(WORKDIR.value or f"runs/{config['name']}")
+    corpus = translation.corpus_of(config)
+    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
+    fit(config, workdir, corpus, model)
+    run = runs.load(workdir)
+    results = translation.evaluate(run, config["data"]["test"], workdir, translation.bar)
+    print(showing.scores(results))
+    for number, sentence in enumerate(config["showcase"]):
+        (found,) = run.translate([sentence], weights=True)
+        picture = workdir / "evaluation" / f"showcase_{number}.png"
+        showing.translation(run, sentence, found, picture=picture, choice=results.get("alignment"))
+    print(f"\nall of it  {workdir}")
+
+
+def fit(config: Any, workdir: Path, corpus: translation.Corpus, model: Model) -> TrainState:
+    """Trains within the budget, going on from the latest checkpoint where there is one."""
+    training = config["training"]
+    batches = translation.batches_of(config, corpus.pairs)
+    updates = translation.updates_of(config, batches)
+    optimizer = adam(training["clip"])
+    hyper = {name: training[name] for name in TRACED}
+    state = init_state(model, optimizer, jax.random.key(config["seed"]), hyper)
+    checkpoints = Checkpoints(workdir / "checkpoints")
+    if checkpoints.step(LATEST) is not None:
+        state = checkpoints.restore(LATEST, state)
+    count = sum(x.size for x in jax.tree.leaves(state.params))
+    print(showing.plan(model.name, count, corpus, batches, updates, int(state.step)), flush=True)
+
+    journal = Journal(workdir / "metrics.jsonl", int(state.step))
+    meter = Meter(journal, updates)
+    judge = translation.make_judge(config, model, corpus)
+    validate = Validate(judge, journal, meter, checkpoints, patience=training["patience"])
+    period = -(-updates // training["validations"])
+    hooks = [meter, every(period, validate), every(period, Keep(checkpoints, meter))]
+    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
+    train_step = jax.jit(make_train_step(model, optimizer, schedule), donate_argnums=0)
+    return train(train_step, state, batches, updates, hooks)
+
+
+if __name__ == "__main__":
+    command.run(main, DEFAULT)

@@ -1,0 +1,172 @@
+"""What training and judging a translation model share: a config turned into data, model and judgement."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from attention_lab import runs
+from attention_lab.data import sources
+from attention_lab.data import tokenizer as tokenizers
+from attention_lab.data.pipeline import Batches, Pairs, encode
+from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.decoding import greedy, in_batches
+from attention_lab.evaluation.alignment import alignment_error, best_place
+from attention_lab.evaluation.quality import quality
+from attention_lab.evaluation.records import save as save_records
+from attention_lab.marks import PAD
+from attention_lab.mechanism.contracts import Params
+from attention_lab.models import Model
+from attention_lab.training.objectives import cross_entropy
+
+CACHE = Path("runs/cache")  # tokenizers and compiled programs
+ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
+
+# progress(total, what): within, a function that is told how much more is done.
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], Any]]]
+
+
+@contextmanager
+def bar(total: int, what: str) -> Iterator[Callable[[int], Any]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    with tqdm(
+        total=total, desc=what, disable=not sys.stderr.isatty(), leave=False, unit="sentence"
+    ) as shown:
+        yield shown.update
+
+
+def prepare() -> None:
+    """Keeps compiled programs on disk, so that the next start is a warm one."""
+    jax.config.update("jax_compilation_cache_dir", str((CACHE / "programs").absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+class Corpus(NamedTuple):
+    """What a model is trained and validated on."""
+
+    pairs: Pairs
+    validation: list[dict[str, Any]]
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+
+
+def split_of(config: Any, split: str) -> list[dict[str, Any]]:
+    """A split of the config's dataset."""
+    source = sources.load(config["data"]["name"], split, **config["data"]["options"])
+    return [source[i] for i in range(len(source))]
+
+
+def corpus_of(config: Any) -> Corpus:
+    """The config's corpus, encoded. Raises ValueError where it cannot be read."""
+    examples = split_of(config, "train")
+    words = config["tokenizer"]
+    texts = [[example[side] for example in examples] for side in ("source", "target")]
+    make = partial(tokenizers.cached, words["kind"], size=words["size"], cache_dir=CACHE)
+    if words["joint"]:
+        source = target = make(texts[0] + texts[1])
+    else:
+        source, target = make(texts[0]), make(texts[1])
+    pairs = encode(examples, source, target, config["data"]["max_length"])
+    return Corpus(pairs, split_of(config, "validation"), source, target)
+
+
+def batches_of(config: Any, pairs: Pairs) -> Batches:
+    """The batches of the config's seed."""
+    training = config["training"]
+    return Batches(
+        pairs, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
+    )
+
+
+def updates_of(config: Any, batches: Batches) -> int:
+    """How many updates show the model as many target tokens as the budget allows."""
+    epoch = sum(map(len, batches.pairs.target))
+    return max(1, int(config["training"]["tokens"] * batches.per_epoch / epoch))
+
+
+def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], dict[str, float]]:
+    """params -> {"bleu", "perplexity"} on the first validation sentences, greedily decoded."""
+    count = config["training"]["validation_sentences"]
+    examples = corpus.validation[:count]
+    source = runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples))
+    target = runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples))
+    longest = runs.search_of(config["decoding"]).longest
+    references = [e["target"] for e in examples]
+
+    def judge(params):
+        found = in_batches(lambda batch: greedy(model, params, batch, longest), source)
+        hypotheses = [corpus.target_tokenizer.decode(ids) for ids in found]
+        nats = in_batches(partial(_nats, model, params), source, target)
+        tokens = sum(map(len, target))
+        return {
+            "bleu": quality(hypotheses, references)["bleu"],
+            "perplexity": float(np.exp(sum(float(n) for n in nats) / tokens)),
+        }
+
+    return judge
+
+
+@partial(jax.jit, static_argnums=0)
+def _nats(model, params, source, target):
+    """−log p(target) of each sentence [B]."""
+
+    def one(source, target):
+        logits = model.apply(params, {"source": source, "target": target}).logits
+        return jax.numpy.where(target != PAD, cross_entropy(logits, target, 0.0), 0).sum()
+
+    return jax.vmap(one)(source, target)
+
+
+def evaluate(
+    run: runs.Run, split: str, workdir: Path, progress: Progress, **search: Any
+) -> dict[str, Any]:
+    """Translates a split and judges it; what was found stands in the folder `workdir`/evaluation.
+
+    SPLIT.json: scores with their signatures; SPLIT.txt: the translations; where the corpus has links,
+    SPLIT_records.*: where the model looked, told the references. Which layer and head align, and by what
+    rule, is chosen on validation examples.
+    """
+    folder = workdir / "evaluation"
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = split_of(run.config, split)
+    started = time.perf_counter()
+    with progress(len(examples), f"translating {split}") as tell:
+        found = run.translate([example["source"] for example in examples], progress=tell, **search)
+    results = {
+        "split": split,
+        "sentences": len(examples),
+        **quality([t.text for t in found], [example["target"] for example in examples]),
+        "cut_off": sum(not t.ended for t in found),
+        "seconds": time.perf_counter() - started,
+        "search": {**run.config["decoding"], **search},
+    }
+    if all("links" in example for example in examples):
+        results["alignment"], records = aligned(run, examples, progress)
+        if records:
+            save_records(records, folder / f"{split}_records")
+    (folder / f"{split}.txt").write_text("".join(f"{t.text}\n" for t in found))
+    (folder / f"{split}.json").write_text(json.dumps(results, indent=2) + "\n")
+    return results
+
+
+def aligned(run: runs.Run, examples: list[dict[str, Any]], progress: Progress) -> tuple[Any, Any]:
+    """How well attention aligns words, in percent, and the records that say so; None without attention."""
+    validation = split_of(run.config, "validation")[:ALIGNED]
+    with progress(len(validation) + len(examples), "aligning") as tell:
+        chosen_on = run.forced_records(validation, tell)
+        if not any(place.startswith("cross/") for place in chosen_on[0].weights):
+            return None, None
+        records = run.forced_records(examples, tell)
+    choice = best_place(chosen_on)
+    found = alignment_error(records, choice)
+    told = {name: 100 * value for name, value in found._asdict().items()}
+    rule = {"place": choice.place, "head": choice.head, "rule": str(choice.rule)}
+    return {**told, **rule}, records

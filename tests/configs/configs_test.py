@@ -1,0 +1,65 @@
+"""Every config is a config, and the Transformers of the paper are as large as the paper says."""
+
+import importlib
+import json
+import pathlib
+
+import jax
+import pytest
+
+from attention_lab import runs
+from attention_lab.models import make_model
+from attention_lab.training.optimizer import SCHEDULES
+from configs import defaults, vaswani
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in ("__init__", "defaults")]
+
+
+def parameters(config, vocabulary):
+    options = {name: value for name, value in config["model"].items() if name != "kind"}
+    model = make_model(config["model"]["kind"], vocabulary, vocabulary, **options)
+    return sum(x.size for x in jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_says_its_command_and_describes_a_run(name):
+    module = importlib.import_module(f"configs.{name}")
+    assert f"python -m experiments.train --config=configs/{name}.py" in module.__doc__
+    config = json.loads(module.get_config().to_json())
+    assert set(config) == set(json.loads(defaults.translation().to_json()))
+    assert parameters(config, 1000) > 0
+    assert config["training"]["schedule"] in SCHEDULES
+    runs.search_of(config["decoding"])
+
+
+# Millions of parameters in table 3; where the table leaves a cell blank, it is as base.
+PAPER = {
+    "base": 65,
+    "key_16": 58,
+    "key_32": 60,
+    "layers_2": 36,
+    "layers_4": 50,
+    "layers_8": 80,
+    "features_256": 28,
+    "features_1024": 168,
+    "feed_forward_1024": 53,
+    "feed_forward_4096": 90,
+    "big": 213,
+}
+
+
+@pytest.mark.parametrize("variant", vaswani.MODEL)
+def test_a_variant_has_as_many_parameters_as_the_paper_says(variant):
+    config = json.loads(vaswani.get_config(variant).to_json())
+    expected = 1e6 * PAPER.get(variant, PAPER["base"])
+    # The paper says "about 37000" tokens: four thousand more are two million parameters.
+    assert parameters(config, 37000) == pytest.approx(expected, rel=0.06, abs=2.5e6)
+
+
+def test_the_learning_rate_is_the_paper_s():
+    config = vaswani.get_config("base").training
+    schedule = SCHEDULES[config.schedule](config.warmup, 10**6)
+    for t in (1, 100, 3999, 4000, 10**5):
+        paper = 512**-0.5 * min(t**-0.5, t * 4000**-1.5)
+        assert config.learning_rate * float(schedule(t - 1)) == pytest.approx(paper, rel=1e-4)

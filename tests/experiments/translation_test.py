@@ -1,0 +1,216 @@
+"""Training, judging and translating as a user does them, on a corpus of a few sentences."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import attention_lab
+from attention_lab.evaluation import records
+from attention_lab.training.hooks import read
+from tests.experiments.commands_test import command
+
+pytestmark = pytest.mark.xdist_group("translation")  # one training for all
+NAMES = ["ann", "bob", "eve", "kim", "lee", "max"]
+VERBS = {"sees": "voit", "likes": "aime", "hears": "entend"}
+
+
+def corpus(folder):
+    """Sentences such as "my ann sees my bob" in JSON lines, with links; every seventh is for validation."""
+    pairs = [(a, v, b) for a in NAMES for v in VERBS for b in NAMES if a != b]
+    for split, part in {
+        "train": [p for i, p in enumerate(pairs) if i % 7 > 1],
+        "validation": pairs[::7],
+        "test": pairs[1::7],
+    }.items():
+        lines = [
+            {"source": f"my {a} {v} my {b}", "target": f"mon {a} {VERBS[v]} mon {b}"}
+            | {"links": [[i, i] for i in range(5)]}
+            for a, v, b in part
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{split}.jsonl").write_text(text)
+
+
+def words(folder, workdir, **more):
+    options = {
+        "data.name": "files",
+        "data.options.path": f"{folder}/{{split}}.jsonl",
+        "tokenizer.kind": "word",
+        "tokenizer.size": 50,
+        "model.embedding": 16,
+        "model.hidden": 16,
+        "model.memory": 16,
+        "training.tokens": 24000,
+        "training.batch_tokens": 200,
+        "training.buckets": 1,
+        "training.learning_rate": 0.02,
+        "training.warmup": 10,
+        "training.dropout": 0.0,
+        "training.validations": 2,
+        **more,
+    }
+    return [
+        "--config=tests/experiments/tiny.py",
+        f"--workdir={workdir}",
+        *(f"--config.{name}={value}" for name, value in options.items()),
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    corpus(folder)
+    workdir = folder / "run"
+    told = command("train", *words(folder, workdir))
+    assert told.returncode == 0, told.stderr
+    return folder, workdir, told
+
+
+def test_training_tells_what_it_does_and_leaves_what_it_found(trained):
+    _, workdir, told = trained
+    for said in ("parameters", "pairs", "BLEU", "AER", "sees", "picture", str(workdir)):
+        assert said in told.stdout
+    assert "min left" in told.stderr and "validation" in told.stderr
+    found = json.loads((workdir / "evaluation" / "test.json").read_text())
+    assert found["bleu"] > 90 and "version:" in found["signatures"]["bleu"]
+    assert found["alignment"]["aer"] < 50
+    assert len((workdir / "evaluation" / "test.txt").read_text().splitlines()) == found["sentences"]
+    told_again = records.load(workdir / "evaluation" / "test_records")
+    assert len(told_again) == found["sentences"] and told_again[0].links
+    assert (workdir / "evaluation" / "showcase_0.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_finished_run_is_not_trained_again(trained, tmp_path):
+    folder, workdir, _ = trained
+    copy = tmp_path / "run"
+    shutil.copytree(workdir, copy)
+    before = read(copy / "metrics.jsonl")
+    told = command("train", *words(folder, copy))
+    assert told.returncode == 0, told.stderr
+    assert read(copy / "metrics.jsonl") == before and "goes on" in told.stdout
+
+
+def test_a_run_is_loaded_in_one_line(trained):
+    _, workdir, _ = trained
+    run = attention_lab.load(workdir)
+    (found,) = run.translate(["my eve hears my kim"])
+    assert found.text == "mon eve entend mon kim" and found.ended
+    best = run.n_best(["my eve hears my kim"], beam=3, n_best=3)[0]
+    assert best[0].text == found.text and len(best) == 3
+    logits = run.model.apply(
+        run.params, {"source": np.array([5, 3]), "target": np.array([4, 3])}
+    ).logits
+    assert logits.shape == (2, len(run.target_tokenizer))
+
+
+HOSTILE = [
+    "my ann sees my bob",
+    "",
+    "ann",
+    "   ",
+    "😀 sees 👩‍👩‍👧",
+    "שלום עולם",
+    "my ann\x00sees my bob",
+    "my bob likes my eve\r",
+    " ".join(["ann sees"] * 250),
+    "my max hears my lee",
+]
+
+
+def test_any_line_is_translated_and_lines_stay_in_order(trained, tmp_path):
+    _, workdir, _ = trained
+    path = tmp_path / "in.txt"
+    path.write_bytes("\n".join(line for line in HOSTILE if "\x00" not in line).encode())
+    told = command("translate", f"--workdir={workdir}", f"--file={path}")
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.split("\n")[:-1]
+    assert len(lines) == len(HOSTILE) - 1
+    assert lines[0] == "mon ann voit mon bob" and lines[1] == lines[3] == ""
+    assert lines[6] == "mon bob aime mon eve" and lines[8] == "mon max entend mon lee"
+    path.write_bytes(HOSTILE[6].encode())
+    told = command("translate", f"--workdir={workdir}", f"--file={path}")
+    assert told.returncode == 2 and "in.txt:1" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_company_changes_no_translation_of_a_trained_model(trained):
+    _, workdir, _ = trained
+    run = attention_lab.load(workdir)
+    sentences = ["my eve hears my kim", "my ann", " ".join(["my max likes my lee"] * 4), "ann"]
+    together = run.translate(sentences)
+    alone = [run.translate([sentence])[0] for sentence in sentences]
+    assert [t.text for t in together] == [t.text for t in alone]
+    np.testing.assert_allclose([t.score for t in together], [t.score for t in alone], atol=1e-4)
+
+
+def test_a_translation_shows_where_it_looked(trained, tmp_path):
+    _, workdir, _ = trained
+    picture = tmp_path / "x.png"
+    told = command(
+        "translate",
+        "my kim likes my max",
+        f"--workdir={workdir}",
+        "--show_attention",
+        f"--save_heatmap={picture}",
+    )
+    assert told.returncode == 0, told.stderr
+    assert "mon kim aime mon max" in told.stdout
+    assert told.stdout.count("likes") == 2  # the sentence, and the head of a column
+    assert picture.read_bytes().startswith(b"\x89PNG") and str(picture) in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "said"),
+    [
+        ("translate", ["x", "--workdir=/nowhere"], "holds no run"),
+        ("translate", ["x", "--file=y"], "not both"),
+        ("translate", ["x", "--beam=0"], "beam"),
+        ("translate", ["--file=/nowhere.txt"], "/nowhere.txt"),
+        ("translate", ["--save_heatmap=x.png"], "one sentence"),
+        ("evaluate", ["--split=tset"], "beside it lie test.jsonl"),
+        ("evaluate", ["word"], "word"),
+        ("train", ["--config.model.attention.score=aditive"], "did you mean 'additive'"),
+        ("train", ["--config.model.kind=recurent"], "did you mean 'recurrent'"),
+        ("train", ["--config.trainin.tokens=1"], "trainin"),
+        ("train", ["--config.data.options.path=/nowhere/{split}.jsonl"], "/nowhere"),
+        ("train", ["--config.tokenizer.kind=bep"], "known are bpe"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(trained, name, flags, said, tmp_path):
+    folder, workdir, _ = trained
+    if name == "train":
+        flags = [*words(folder, tmp_path / "run"), *flags]
+    elif not any("--workdir" in flag for flag in flags):
+        flags = [f"--workdir={workdir}", *flags]
+    told = command(name, *flags)
+    assert told.returncode == 2, told.stdout
+    assert said in told.stderr and len(told.stderr.strip().splitlines()) == 1, told.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_model_is_refused(trained):
+    folder, workdir, _ = trained
+    told = command("train", *words(folder, workdir, **{"model.hidden": 18, "model.memory": 18}))
+    assert told.returncode == 2
+    assert "model.hidden" in told.stderr and "--workdir" in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
+    assert (
+        attention_lab.load(workdir).translate(["my ann sees my bob"])[0].text
+        == "mon ann voit mon bob"
+    )
+
+
+def test_unequal_files_are_refused(trained, tmp_path):
+    (tmp_path / "train.en").write_text("a\nb\n")
+    (tmp_path / "train.fr").write_text("c\n")
+    told = command(
+        "train",
+        "--config=tests/experiments/tiny.py:two_files",
+        f"--config.data.options.source={tmp_path}/{{split}}.en",
+        f"--config.data.options.target={tmp_path}/{{split}}.fr",
+        f"--workdir={tmp_path}/run",
+    )
+    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
+    assert "2" in told.stderr and "1" in told.stderr and "train.en" in told.stderr
