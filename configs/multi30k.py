@@ -12,8 +12,8 @@ from ml_collections import ConfigDict
 
 from configs import defaults
 
-# Target tokens to see: seven epochs, and sixteen.
-TOKENS = {"gru": 3_100_000, "none": 3_100_000, "transformer": 7_000_000}
+# Target tokens to see: seven epochs, and twelve.
+TOKENS = {"gru": 3_100_000, "none": 3_100_000, "transformer": 5_200_000}
 
 
 def get_config(which: str = "gru"):
@@ -30,8 +30,8 @@ def get_config(which: str = "gru"):
     config.training.validation_sentences = 1014
     if which == "transformer":
         config.model = defaults.transformer()
-        config.training.batch_tokens = 2400
-        config.training.warmup = 800
+        config.training.learning_rate = 7e-4
+        config.training.warmup = 600
     elif which == "none":
         config.model = defaults.recurrent(timing="none")
     return config

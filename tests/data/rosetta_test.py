@@ -49,6 +49,8 @@ from attention_lab.data.rosetta.verbs import (
 )
 from attention_lab.data.rosetta.words import join, pair, realize, spell
 
+pytestmark = pytest.mark.xdist_group("rosetta")  # one process draws the corpus once
+
 # sha256 of the first 1,000 examples of train.
 SEAL = "cf6a95fa835beda1eccb33c82caa5c0e228c4c7e64b4ac4921a437a88d8bb6d1"
 
