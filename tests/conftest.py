@@ -11,6 +11,7 @@ os.environ.setdefault(
 import jax
 import pytest
 
+jax.config.update("jax_num_cpu_devices", 2)  # so that replicas can be spread
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")

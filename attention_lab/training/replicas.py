@@ -1,0 +1,138 @@
+"""Replicas: seeds and numbers of one run, trained together as a leading axis S of the whole state.
+
+    layout = choose(len(seeds))
+    step = jax.jit(spread(train_step, layout), donate_argnums=0)
+    states = place(init_states(model, optimizer, seeds, hypers), layout)
+    states, metrics = step(states, Together(batches_of_each_seed)[0])       # metrics: [S]
+
+Replica r is what the same seed and numbers give alone. What is the same for all, code and shapes, is
+compiled once; whatever may differ, seeds, data and `hyper`, is an array.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from attention_lab.mechanism.contracts import Array
+from attention_lab.models.base import Hyper, Model
+from attention_lab.training.step import Batch, TrainState, init_state
+
+AXIS = "replicas"
+
+
+class Layout(NamedTuple):
+    """How replicas share the machine.
+
+    devices: over so many the axis is split; each has equally many replicas. inside: what a device does
+    with its own: "vmap", one wide program, or "map", one replica after the other.
+    """
+
+    devices: int = 1
+    inside: str = "vmap"
+
+    def room(self, replicas: int) -> int:
+        """The least multiple of `devices` that holds so many."""
+        return -(-replicas // self.devices) * self.devices
+
+
+def choose(replicas: int) -> Layout:
+    """The layout that is fastest for a machine of this kind, as measured by experiments/benchmark.
+
+    An accelerator has room for wide programs. A core of a CPU has none: there, one replica per core at a
+    time leaves no core waiting for another (see `cores_as_devices`).
+    """
+    devices = min(jax.local_device_count(), replicas)
+    return Layout(devices, "map" if jax.default_backend() == "cpu" else "vmap")
+
+
+def cores_as_devices(count: int) -> None:
+    """Makes JAX see so many CPU devices. Raises RuntimeError once JAX has computed anything."""
+    jax.config.update("jax_num_cpu_devices", count)
+
+
+def spread(function: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
+    """The function of one replica as one of S, all of whose arguments and results have the axis S first.
+
+    S must be a multiple of `layout.devices`.
+    """
+    if layout.inside == "vmap":
+        inside: Callable[..., Any] = jax.vmap(function)
+    else:
+
+        def inside(*all_):
+            return jax.lax.map(lambda one: function(*one), all_)
+
+    if layout.devices == 1:
+        return inside
+    split = PartitionSpec(AXIS)
+    return jax.shard_map(
+        inside, mesh=_mesh(layout), in_specs=split, out_specs=split, check_vma=False
+    )
+
+
+def place(states: Any, layout: Layout) -> Any:
+    """The states on their devices, where `spread` leaves them: otherwise its second call compiles again."""
+    if layout.devices == 1:
+        return states
+    return jax.device_put(states, NamedSharding(_mesh(layout), PartitionSpec(AXIS)))
+
+
+def _mesh(layout: Layout) -> Mesh:
+    return jax.make_mesh((layout.devices,), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def init_states(
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    seeds: Sequence[int],
+    hypers: Sequence[Hyper],
+) -> TrainState:
+    """The states before the first update, of which each is `init_state`'s of its seed and numbers."""
+    return stack(
+        [
+            init_state(model, optimizer, jax.random.key(seed), hyper)
+            for seed, hyper in zip(seeds, hypers, strict=True)
+        ]
+    )
+
+
+class Batches(Protocol):
+    """Batch number t, for any t."""
+
+    def __getitem__(self, number: int, /) -> Batch:
+        """The batch."""
+
+
+class Together:
+    """Batch t of every replica, side by side: each its own pairs, all of one shape."""
+
+    def __init__(self, batches: Sequence[Batches]) -> None:
+        self.batches = batches
+
+    def __getitem__(self, number: int) -> Batch:
+        each = [batches[number] for batches in self.batches]
+        return {name: np.stack([batch[name] for batch in each]) for name in each[0]}
+
+
+def stack(replicas: Sequence[Any]) -> Any:
+    """Trees of one structure as one, with a leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas)
+
+
+def take(states: Any, replica: int) -> Any:
+    """One of what `stack` has put together."""
+    return jax.tree.map(lambda leaf: leaf[replica], states)
+
+
+def where(chosen: Array, these: Any, those: Any) -> Any:
+    """Replica by replica: these where chosen [S], else those."""
+
+    def leaf(a, b):
+        return jnp.where(jnp.reshape(chosen, (-1,) + (1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(leaf, these, those)

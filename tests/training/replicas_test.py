@@ -1,0 +1,131 @@
+"""Replicas: each of many is what it would be alone, however they share the machine."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_lab.data.pipeline import Batches
+from attention_lab.training import replicas
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.replicas import Layout, Together, init_states, place, spread, stack, take
+from attention_lab.training.step import init_state, make_train_step
+from tests.data.pipeline_test import pairs_of
+from tests.models.small import recurrent
+
+pytestmark = [pytest.mark.xdist_group("replicas"), pytest.mark.oldest]
+UPDATES = 20
+SEEDS = (3, 1, 4, 2)
+# They differ in their numbers too.
+HYPERS = tuple(
+    {"learning_rate": rate, "weight_decay": 0.01 * r, "dropout": 0.1 * r, "label_smoothing": 0.1}
+    for r, rate in enumerate((0.02, 0.01, 0.02, 0.005))
+)
+
+
+def batches_of(seed):
+    lengths = [(3 + n % 4, 3 + n % 3) for n in range(12)]
+    return Batches(pairs_of(lengths), tokens=24, buckets=2, seed=seed)
+
+
+def step_of(model):
+    optimizer = adam(1.0)
+    return make_train_step(model, optimizer, SCHEDULES["constant"](3, 1)), optimizer
+
+
+def cast(state, dtype):
+    """The state with parameters of this type, and what is computed from them."""
+
+    def leaf(x):
+        return x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    return jax.tree.map(leaf, state)
+
+
+def logits_of(model, params, batch):
+    return jax.vmap(lambda example: model.apply(params, example).logits)(batch)
+
+
+@functools.cache
+def alone(dtype):
+    """For each seed, what it gives alone: losses, last state, logits."""
+    model = recurrent()
+    step, optimizer = step_of(model)
+    step = jax.jit(step)
+    found = []
+    for seed, hyper in zip(SEEDS, HYPERS, strict=True):
+        state = cast(init_state(model, optimizer, jax.random.key(seed), hyper), dtype)
+        losses = []
+        for number in range(UPDATES):
+            state, metrics = step(state, batches_of(seed)[number])
+            losses.append(metrics["loss"])
+        found.append((losses, state, logits_of(model, state.params, batches_of(seed)[0])))
+    return found
+
+
+def near(a, b, tolerance):
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    assert np.linalg.norm(a - b) <= tolerance * (1 + np.linalg.norm(b))
+
+
+@pytest.mark.parametrize(
+    ("layout", "dtype"),
+    [
+        (Layout(2, "map"), jnp.float64),
+        (Layout(2, "map"), jnp.float32),
+        (Layout(1, "vmap"), jnp.float64),
+        pytest.param(Layout(1, "map"), jnp.float64, marks=pytest.mark.slow),
+        pytest.param(Layout(2, "vmap"), jnp.float64, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_a_replica_is_what_its_seed_gives_alone(layout, dtype):
+    model = recurrent()
+    step, optimizer = step_of(model)
+    step = jax.jit(spread(step, layout))
+    states = place(cast(init_states(model, optimizer, SEEDS, HYPERS), dtype), layout)
+    together = Together([batches_of(seed) for seed in SEEDS])
+    losses, compiled, known = [], [], set()
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **_: compiled.append(event) if "backend_compile" in event else None
+    )
+    for number in range(UPDATES):
+        batch = together[number]
+        before = len(compiled)
+        states, metrics = step(states, batch)
+        losses.append(metrics["loss"])
+        shape = batch["target"].shape
+        if dtype == jnp.float64 and shape in known:  # one program per length
+            assert len(compiled) == before
+        known.add(shape)
+    for r, (loss, state, logits) in enumerate(alone(dtype)):
+        near([one[r] for one in losses], loss, 1e-5 if dtype == jnp.float32 else 1e-9)
+        mine = take(states, r)
+        batch = batches_of(SEEDS[r])[0]
+        near(logits_of(model, mine.params, batch), logits, 1e-5)
+        if dtype == jnp.float64:
+            jax.tree.map(lambda a, b: near(a, b, 1e-9), mine.params, state.params)
+
+
+def test_replicas_of_unlike_seeds_differ():
+    finals = [np.asarray(losses[-1]) for losses, _, _ in alone(jnp.float64)]
+    assert len(set(map(float, finals))) == len(SEEDS)
+
+
+def test_a_layout_says_how_many_places_it_needs():
+    assert Layout(2).room(5) == 6 and Layout(4).room(4) == 4 and Layout().room(3) == 3
+
+
+def test_a_replica_alone_needs_one_device():
+    assert replicas.choose(1).devices == 1
+
+
+def test_replicas_are_chosen_one_by_one():
+    these, those = {"a": jnp.ones((3, 2)), "b": jnp.ones(3)}, {"a": jnp.zeros((3, 2)), "b": jnp.zeros(3)}
+    found = replicas.where(jnp.array([True, False, True]), these, those)
+    np.testing.assert_array_equal(found["a"][:, 0], [1, 0, 1])
+    np.testing.assert_array_equal(found["b"], [1, 0, 1])
+    same = stack([take(found, r) for r in range(3)])
+    np.testing.assert_array_equal(same["a"], found["a"])
