@@ -1,4 +1,4 @@
-"""What every translation config starts from; a config file changes what it is about."""
+"""What every config starts from; a config file changes what it is about."""
 
 from ml_collections import ConfigDict, config_dict
 
@@ -40,6 +40,20 @@ def translation() -> ConfigDict:
         {"beam": 5, "length_penalty": 1.0, "coverage_penalty": 0.0, "longest": (10, 2.0)}
     )
     return config
+
+
+def study() -> ConfigDict:
+    """A study of nothing yet; see experiments.study."""
+    return ConfigDict(
+        {
+            "name": "study",  # of the folder in runs/studies/ that takes the results
+            "base": translation(),  # what all arms have in common
+            "arms": {},  # name -> {field of base: its value in this arm}
+            "axes": {},  # field of base -> values: the full grid
+            "seeds": (0, 1, 2, 3, 4),  # every arm is trained with each
+        },
+        convert_dict=False,  # arms are plain dicts: fields have dots in their names
+    )
 
 
 def recurrent(timing: str = "bahdanau", score: str = "additive") -> ConfigDict:

@@ -32,9 +32,6 @@ CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by def
 WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes, by default runs/NAME.")
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and train nothing.")
 
-# What is traced: runs that differ in these numbers alone share their compiled programs.
-TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
-
 
 def main(words: list[str]) -> None:
     """Trains what the config asks for."""
@@ -65,8 +62,8 @@ def fit(config: Any, workdir: Path, corpus: translation.Corpus, model: Model) ->
     batches = translation.batches_of(config, corpus.pairs)
     updates = translation.updates_of(config, batches)
     optimizer = adam(training["clip"])
-    hyper = {name: training[name] for name in TRACED}
-    state = init_state(model, optimizer, jax.random.key(config["seed"]), hyper)
+    rng = jax.random.key(config["seed"])
+    state = init_state(model, optimizer, rng, translation.hyper_of(config))
     checkpoints = Checkpoints(workdir / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         state = checkpoints.restore(LATEST, state)

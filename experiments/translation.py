@@ -19,15 +19,23 @@ from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.pipeline import Batches, Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.decoding import greedy, in_batches
-from attention_lab.evaluation.alignment import alignment_error, best_place
+from attention_lab.evaluation.alignment import (
+    alignment_error,
+    best_place,
+    link_counts,
+    predicted_links,
+)
 from attention_lab.evaluation.quality import quality
 from attention_lab.evaluation.records import save as save_records
+from attention_lab.evaluation.statistics import bleu_parts
 from attention_lab.marks import PAD
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.training.objectives import cross_entropy
 
 CACHE = Path("runs/cache")  # tokenizers and compiled programs
+# What is traced: runs that differ in these fields of `training` alone share their compiled programs.
+TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
 ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
 
 # progress(total, what): within, a function that is told how much more is done.
@@ -92,31 +100,51 @@ def updates_of(config: Any, batches: Batches) -> int:
     return max(1, int(config["training"]["tokens"] * batches.per_epoch / epoch))
 
 
+def hyper_of(config: Any) -> dict[str, float]:
+    """The numbers that are traced."""
+    return {name: config["training"][name] for name in TRACED}
+
+
+class Judged(NamedTuple):
+    """The validation sentences, as ids with END, and what a translation is compared with."""
+
+    source: list[np.ndarray]
+    target: list[np.ndarray]
+    references: list[str]
+    longest: tuple[int, float]
+
+
+def judged_on(config: Any, corpus: Corpus) -> Judged:
+    """The first validation sentences, as many as the config says."""
+    examples = corpus.validation[: config["training"]["validation_sentences"]]
+    return Judged(
+        runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples)),
+        runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples)),
+        [e["target"] for e in examples],
+        runs.search_of(config["decoding"]).longest,
+    )
+
+
 def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], dict[str, float]]:
     """params -> {"bleu", "perplexity"} on the first validation sentences, greedily decoded."""
-    count = config["training"]["validation_sentences"]
-    examples = corpus.validation[:count]
-    source = runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples))
-    target = runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples))
-    longest = runs.search_of(config["decoding"]).longest
-    references = [e["target"] for e in examples]
+    given = judged_on(config, corpus)
 
     def judge(params):
-        found = in_batches(lambda batch: greedy(model, params, batch, longest), source)
+        found = in_batches(lambda batch: greedy(model, params, batch, given.longest), given.source)
         hypotheses = [corpus.target_tokenizer.decode(ids) for ids in found]
-        nats = in_batches(partial(_nats, model, params), source, target)
-        tokens = sum(map(len, target))
+        lost = in_batches(partial(nats, model, params), given.source, given.target)
+        tokens = sum(map(len, given.target))
         return {
-            "bleu": quality(hypotheses, references)["bleu"],
-            "perplexity": float(np.exp(sum(float(n) for n in nats) / tokens)),
+            "bleu": quality(hypotheses, given.references)["bleu"],
+            "perplexity": float(np.exp(sum(float(n) for n in lost) / tokens)),
         }
 
     return judge
 
 
 @partial(jax.jit, static_argnums=0)
-def _nats(model, params, source, target):
-    """−log p(target) of each sentence [B]."""
+def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
+    """−log p(target) of each sentence [B], of sources and targets int[B, K] and [B, T]."""
 
     def one(source, target):
         logits = model.apply(params, {"source": source, "target": target}).logits
@@ -130,7 +158,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Translates a split and judges it; what was found stands in the folder `workdir`/evaluation.
 
-    SPLIT.json: scores with their signatures; SPLIT.txt: the translations; where the corpus has links,
+    SPLIT.json: scores with their signatures; SPLIT.txt: the translations; SPLIT_parts.npz: what each
+    sentence contributes to BLEU and alignment, for statistics; where the corpus has links,
     SPLIT_records.*: where the model looked, told the references. Which layer and head align, and by what
     rule, is chosen on validation examples.
     """
@@ -148,25 +177,36 @@ def evaluate(
         "seconds": time.perf_counter() - started,
         "search": {**run.config["decoding"], **search},
     }
+    parts: dict[str, Any] = {
+        "bleu": bleu_parts([t.text for t in found], [e["target"] for e in examples])
+    }
     if all("links" in example for example in examples):
-        results["alignment"], records = aligned(run, examples, progress)
+        results["alignment"], records, links = aligned(run, examples, progress)
         if records:
             save_records(records, folder / f"{split}_records")
+            parts["aer"] = links
+    np.savez_compressed(folder / f"{split}_parts.npz", **parts)
     (folder / f"{split}.txt").write_text("".join(f"{t.text}\n" for t in found))
     (folder / f"{split}.json").write_text(json.dumps(results, indent=2) + "\n")
     return results
 
 
-def aligned(run: runs.Run, examples: list[dict[str, Any]], progress: Progress) -> tuple[Any, Any]:
-    """How well attention aligns words, in percent, and the records that say so; None without attention."""
+def aligned(
+    run: runs.Run, examples: list[dict[str, Any]], progress: Progress
+) -> tuple[Any, Any, Any]:
+    """How well attention aligns words, in percent, the records that say so, and `link_counts`.
+
+    All of it None without attention.
+    """
     validation = split_of(run.config, "validation")[:ALIGNED]
     with progress(len(validation) + len(examples), "aligning") as tell:
         chosen_on = run.forced_records(validation, tell)
         if not any(place.startswith("cross/") for place in chosen_on[0].weights):
-            return None, None
+            return None, None, None
         records = run.forced_records(examples, tell)
     choice = best_place(chosen_on)
     found = alignment_error(records, choice)
     told = {name: 100 * value for name, value in found._asdict().items()}
     rule = {"place": choice.place, "head": choice.head, "rule": str(choice.rule)}
-    return {**told, **rule}, records
+    links = link_counts(predicted_links(records, choice), [r.links or () for r in records])
+    return {**told, **rule}, records, links

@@ -37,6 +37,20 @@ def errors(
     part, given or not. Precision is |A∩P| / |A|, 0 where nothing is predicted; recall |A∩S| / |S|.
     Raises ValueError where the numbers of sentences differ or no link at all is sure.
     """
+    counts = link_counts(predicted, sure, possible)
+    found, right, hit, wanted = counts.sum(0).tolist()
+    if not wanted:
+        raise ValueError(
+            f"none of {len(counts)} sentences has a sure link; there is nothing to find"
+        )
+    precision = right / found if found else 0.0
+    return Errors(precision, hit / wanted, 1 - (hit + right) / (found + wanted))
+
+
+def link_counts(
+    predicted: Iterable[Links], sure: Iterable[Links], possible: Iterable[Links] | None = None
+) -> np.ndarray:
+    """|A|, |A∩P|, |A∩S| and |S| of each sentence: int [N, 4]; see `errors`."""
     predicted, sure = list(predicted), list(sure)
     possible = sure if possible is None else list(possible)
     if not len(predicted) == len(sure) == len(possible):
@@ -44,14 +58,9 @@ def errors(
             f"{len(predicted)} sentences have predicted links, {len(sure)} sure and {len(possible)} "
             "possible ones; each sentence needs all of them"
         )
-    found = right = hit = wanted = 0
-    for a, s, p in zip(map(set, predicted), map(set, sure), map(set, possible), strict=True):
-        found, right = found + len(a), right + len(a & (s | p))
-        hit, wanted = hit + len(a & s), wanted + len(s)
-    if not wanted:
-        raise ValueError(f"none of {len(sure)} sentences has a sure link; there is nothing to find")
-    precision = right / found if found else 0.0
-    return Errors(precision, hit / wanted, 1 - (hit + right) / (found + wanted))
+    every = zip(map(set, predicted), map(set, sure), map(set, possible), strict=True)
+    rows = [(len(a), len(a & (s | p)), len(a & s), len(s)) for a, s, p in every]
+    return np.array(rows, int).reshape(-1, 4)
 
 
 def word_weights(
@@ -168,14 +177,18 @@ def best_place(records: Sequence[Record], rules: Sequence[Rule] = RULES) -> Choi
 
 def alignment_error(records: Sequence[Record], choice: Choice) -> Errors:
     """The errors of records, read as was chosen. Raises ValueError where a record has no links."""
-    predicted = (
+    return errors(predicted_links(records, choice), _gold(records))
+
+
+def predicted_links(records: Iterable[Record], choice: Choice) -> list[Links]:
+    """The links that each record's attention says, read as was chosen."""
+    return [
         hard_links(
             word_weights(record, choice.place, choice.head, choice.rule.shift),
             choice.rule.threshold,
         )
         for record in records
-    )
-    return errors(predicted, _gold(records))
+    ]
 
 
 def _gold(records: Sequence[Record]) -> list[Links]:

@@ -186,6 +186,12 @@ def bleu_of(parts: np.ndarray) -> np.ndarray:
     return np.where((totals > 0).all(-1) & (matches > 0).any(-1), score, 0.0)
 
 
+def aer_of(parts: np.ndarray) -> np.ndarray:
+    """Alignment error rate, 0 to 100, of summed `alignment.link_counts` [.., 4]."""
+    found, right, hit, wanted = np.moveaxis(parts, -1, 0)
+    return 100 * (1 - (hit + right) / (found + wanted))
+
+
 def ratio_of(parts: np.ndarray) -> np.ndarray:
     """100 · Σ first / Σ second of summed parts [.., 2]: an accuracy."""
     return 100 * parts[..., 0] / parts[..., 1]

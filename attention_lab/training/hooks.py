@@ -3,11 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from tqdm import tqdm
 
 from attention_lab.mechanism.contracts import Params
@@ -50,14 +52,17 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 class Meter:
-    """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere."""
+    """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere.
+
+    Of replicas, each has a number in the journal; what is said is the mean of losses, the sum of speeds.
+    """
 
     def __init__(
         self, journal: Journal, updates: int, period: int = 50, say_every: float = 30.0
     ) -> None:
         self.journal, self.period, self.say_every = journal, period, say_every
         before = journal.of("train")
-        self.tokens = before[-1]["tokens"] if before else 0
+        self.tokens = np.asarray(before[-1]["tokens"] if before else 0)
         self.window: list[Any] = []
         self.done = before[-1]["update"] if before else 0
         self.updates = updates
@@ -69,9 +74,12 @@ class Meter:
             total=updates, initial=self.done, unit="update", disable=not self.terminal, leave=False
         )
 
-    def aside(self, seconds: float) -> None:
-        """So long something else was done, which is not training time."""
-        self.idle += seconds
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """What is done within is not training time."""
+        started = time.perf_counter()
+        yield
+        self.idle += time.perf_counter() - started
 
     def __call__(self, update: Update) -> None:
         """Reads the metrics of earlier updates, never of the one that still runs."""
@@ -81,29 +89,30 @@ class Meter:
             return
         ready = self.window if update.last else self.window[:-1]
         self.window = self.window[len(ready) :]
-        tokens = [int(metrics["tokens"]) for metrics in ready]
-        losses = [float(metrics["loss"]) for metrics in ready]
+        each = [np.asarray(metrics["tokens"]) for metrics in ready]
+        losses = [np.asarray(metrics["loss"], float) for metrics in ready]
+        tokens = np.sum(each, axis=0)
         now = time.perf_counter()
         seconds, self.clock, self.idle = now - self.clock - self.idle, now, 0.0
-        self.tokens += sum(tokens)
-        loss = sum(a * b for a, b in zip(tokens, losses, strict=True)) / max(sum(tokens), 1)
-        speed = sum(tokens) / seconds
+        self.tokens = self.tokens + tokens
+        loss = np.sum(np.multiply(each, losses), axis=0) / np.maximum(tokens, 1)
+        speed = float(np.sum(tokens)) / seconds
         self.journal.write(
             kind="train",
             update=update.number,
-            tokens=self.tokens,
-            loss=loss,
-            gradient_norm=float(ready[-1]["gradient_norm"]),
-            learning_rate=float(ready[-1]["learning_rate"]),
+            tokens=self.tokens.tolist(),
+            loss=loss.tolist(),
+            gradient_norm=np.asarray(ready[-1]["gradient_norm"]).tolist(),
+            learning_rate=np.asarray(ready[-1]["learning_rate"]).tolist(),
             tokens_per_second=speed,
             seconds=seconds,
         )
-        self.bar.set_postfix_str(f"loss {loss:.3f}, {speed:,.0f} tokens/s")
+        self.bar.set_postfix_str(f"loss {np.mean(loss):.3f}, {speed:,.0f} tokens/s")
         if not self.terminal and (update.last or now - self.said >= self.say_every):
             self.said = now
             left = (self.updates - update.number) * seconds / max(len(ready), 1)
             self.say(
-                f"update {update.number:,}/{self.updates:,}  loss {loss:.3f}  "
+                f"update {update.number:,}/{self.updates:,}  loss {np.mean(loss):.3f}  "
                 f"{speed:,.0f} tokens/s  {left / 60:.0f} min left"
             )
         if update.last:
@@ -139,22 +148,22 @@ class Validate:
         """Returns a reason to stop where patience has run out."""
         ranks = [rank(line) for line in self.journal.of("validation")]
         jax.block_until_ready(update.metrics)  # what still runs is training time
-        started = time.perf_counter()
-        found = self.judge(update.state.params)
-        seconds = time.perf_counter() - started
-        self.journal.write(
-            kind="validation",
-            update=update.number,
-            tokens=self.meter.tokens,
-            seconds=seconds,
-            **found,
-        )
-        best = not ranks or rank(found) > max(ranks)
-        if best:
-            self.checkpoints.save(BEST, update.number, update.state.params)
-        told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
-        self.meter.say(f"validation at update {update.number:,}: {told}{' (best)' if best else ''}")
-        self.meter.aside(time.perf_counter() - started)
+        with self.meter.pause():
+            started = time.perf_counter()
+            found = self.judge(update.state.params)
+            self.journal.write(
+                kind="validation",
+                update=update.number,
+                tokens=self.meter.tokens.tolist(),
+                seconds=time.perf_counter() - started,
+                **found,
+            )
+            best = not ranks or rank(found) > max(ranks)
+            if best:
+                self.checkpoints.save(BEST, update.number, update.state.params)
+            told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+            told += " (best)" if best else ""
+            self.meter.say(f"validation at update {update.number:,}: {told}")
         ranks.append(rank(found))
         since = len(ranks) - 1 - ranks.index(max(ranks))
         if self.patience and since >= self.patience:
@@ -175,6 +184,5 @@ class Keep:
 
     def __call__(self, update: Update) -> None:
         """Saves."""
-        started = time.perf_counter()
-        self.checkpoints.save(LATEST, update.number, update.state)
-        self.meter.aside(time.perf_counter() - started)
+        with self.meter.pause():
+            self.checkpoints.save(LATEST, update.number, update.state)

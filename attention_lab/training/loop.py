@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from attention_lab.training.step import Metrics, TrainState
 
 
@@ -42,9 +44,10 @@ def train(
     """The state after `updates` updates in all, or fewer where a hook has a reason to stop.
 
     A state that has some updates behind it goes on from there. Nothing here waits for the device: a hook
-    that reads the metrics of the update before leaves it busy with this one.
+    that reads the metrics of the update before leaves it busy with this one. The state may be one of
+    replicas, which take their steps together.
     """
-    for number in range(int(state.step), updates):
+    for number in range(int(np.max(state.step)), updates):
         state, metrics = train_step(state, batches[number])
         update = Update(number + 1, state, metrics, number + 1 == updates)
         reasons = [hook(update) for hook in hooks]  # each is told, whatever another says

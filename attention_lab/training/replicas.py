@@ -20,7 +20,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from attention_lab.mechanism.contracts import Array
 from attention_lab.models.base import Hyper, Model
-from attention_lab.training.step import Batch, TrainState, init_state
+from attention_lab.training.step import TrainState, init_state
 
 AXIS = "replicas"
 
@@ -104,7 +104,7 @@ def init_states(
 class Batches(Protocol):
     """Batch number t, for any t."""
 
-    def __getitem__(self, number: int, /) -> Batch:
+    def __getitem__(self, number: int, /) -> dict[str, np.ndarray]:
         """The batch."""
 
 
@@ -114,7 +114,7 @@ class Together:
     def __init__(self, batches: Sequence[Batches]) -> None:
         self.batches = batches
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         each = [batches[number] for batches in self.batches]
         return {name: np.stack([batch[name] for batch in each]) for name in each[0]}
 

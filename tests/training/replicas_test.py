@@ -10,7 +10,15 @@ import pytest
 from attention_lab.data.pipeline import Batches
 from attention_lab.training import replicas
 from attention_lab.training.optimizer import SCHEDULES, adam
-from attention_lab.training.replicas import Layout, Together, init_states, place, spread, stack, take
+from attention_lab.training.replicas import (
+    Layout,
+    Together,
+    init_states,
+    place,
+    spread,
+    stack,
+    take,
+)
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
 from tests.models.small import recurrent
@@ -123,7 +131,10 @@ def test_a_replica_alone_needs_one_device():
 
 
 def test_replicas_are_chosen_one_by_one():
-    these, those = {"a": jnp.ones((3, 2)), "b": jnp.ones(3)}, {"a": jnp.zeros((3, 2)), "b": jnp.zeros(3)}
+    these, those = (
+        {"a": jnp.ones((3, 2)), "b": jnp.ones(3)},
+        {"a": jnp.zeros((3, 2)), "b": jnp.zeros(3)},
+    )
     found = replicas.where(jnp.array([True, False, True]), these, those)
     np.testing.assert_array_equal(found["a"][:, 0], [1, 0, 1])
     np.testing.assert_array_equal(found["b"], [1, 0, 1])

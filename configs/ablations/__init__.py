@@ -1,0 +1,1 @@
+"""Studies: a base config, and the arms that differ from it."""

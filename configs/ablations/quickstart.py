@@ -1,0 +1,22 @@
+"""Is attention worth it? No attention, general and additive, five seeds each, on the embedded corpus.
+
+python -m experiments.ablate --config=configs/ablations/quickstart.py
+"""
+
+from configs import defaults, quickstart
+
+
+def get_config():
+    config = defaults.study()
+    config.name = "quickstart"
+    config.base = quickstart.get_config()
+    config.base.showcase = ()
+    config.base.training.tokens = 500_000
+    config.base.training.validations = 2
+    config.arms = {
+        "no attention": {"model.timing": "none"},
+        "general": {"model.attention.score": "general"},
+        "additive": {"model.attention.score": "additive"},
+    }
+    config.seeds = (0, 1, 2, 3, 4)
+    return config

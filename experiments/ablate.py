@@ -1,0 +1,165 @@
+"""Runs a study: several arms, many seeds, one table with honest intervals.
+
+    python -m experiments.ablate --config=configs/ablations/quickstart.py
+    python -m experiments.ablate --config=configs/ablations/quickstart.py --dry_run
+    python -m experiments.ablate --config=configs/ablations/quickstart.py --arm=additive
+    python -m experiments.ablate --config=configs/ablations/quickstart.py --shard=2/4
+
+The same command goes on with a study that was stopped, and never runs twice what has finished. Several
+processes may run it at once in one folder: each takes arms that no other has; with --shard=i/n, for job
+arrays, process i of n takes its own part. --workdir, by default runs/studies/NAME of the config, gets
+study.json, crews/, results.jsonl and report.md. Exit status: 0; 2 where the command cannot be obeyed.
+"""
+
+import functools
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from attention_lab import runs
+from attention_lab.training import replicas
+from attention_lab.training.replicas import Layout
+from experiments import command, crew, leases, reporting, translation
+from experiments.study import Crew, Study, study_of
+
+DEFAULT = "configs/ablations/quickstart.py"
+CONFIG = config_flags.DEFINE_config_file("config", None, f"The study, by default {DEFAULT}.")
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Where everything goes, by default runs/studies/NAME."
+)
+LIST = flags.DEFINE_bool("list", False, "Print the arms and what differs in them, and run nothing.")
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print arms and their sizes, and run nothing.")
+ARM = flags.DEFINE_string("arm", None, "Run this arm alone (and those trained together with it).")
+SHARD = flags.DEFINE_string("shard", None, "i/n: run the i-th of n parts, 1 <= i <= n.")
+DEVICES = flags.DEFINE_integer("devices", None, "Over how many devices to spread replicas.")
+PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
+EFFICIENCY = 0.4  # the part of the matrix rate that training reaches
+WAIT = 10.0  # seconds between looks at what others do
+
+
+def main(words: list[str]) -> None:
+    """Runs what is left of the study, and reports on it."""
+    command.no_words(words)
+    config = json.loads(CONFIG.value.to_json())
+    if PRINT_CONFIG.value:
+        print(json.dumps(config, indent=2))
+        return
+    folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
+    study = study_of(config, folder)
+    if LIST.value or DRY_RUN.value:
+        print(plan(study, sizes=DRY_RUN.value))
+        return
+    replicas.cores_as_devices(os.cpu_count() or 1)
+    translation.prepare()
+    remember(study)
+    wanted = chosen(study)
+    work(wanted)
+    if all(one.results.is_file() for one in study.crews):
+        print(reporting.write(study))
+    else:
+        left = [one.name for one in study.crews if not one.results.is_file()]
+        print(f"\nnot finished elsewhere: {', '.join(left)}; the last to finish reports")
+
+
+def work(wanted: list[Crew]) -> None:
+    """Runs every crew that has not finished, and waits for those that other processes run."""
+    layout_of = {one.name: layout(one) for one in wanted}
+    while left := [one for one in wanted if not one.results.is_file()]:
+        idle = True
+        for one in left:
+            with leases.take(one.folder / "lease") as mine:
+                if mine and not one.results.is_file():
+                    told = ", ".join(arm.name for arm in one.arms)
+                    print(f"\n== {told}: {len(one.replicas)} replicas, {layout_of[one.name]}")
+                    crew.run(one, layout_of[one.name])
+                    idle = False
+        if idle:
+            time.sleep(WAIT)
+
+
+def layout(one: Crew) -> Layout:
+    """How the crew's replicas share this machine."""
+    found = replicas.choose(len(one.replicas))
+    return found if DEVICES.value is None else found._replace(devices=DEVICES.value)
+
+
+def chosen(study: Study) -> list[Crew]:
+    """The crews that this process is to run. Raises Refusal where the flags name none."""
+    crews = list(study.crews)
+    if ARM.value is not None:
+        crews = [one for one in crews if any(arm.name == ARM.value for arm in one.arms)]
+        if not crews:
+            names = ", ".join(arm.name for arm in study.arms)
+            raise command.Refusal(f"--arm: there is no arm {ARM.value!r}; there are {names}")
+    if SHARD.value is not None:
+        part, _, whole = SHARD.value.partition("/")
+        if not (part.isdigit() and whole.isdigit() and 1 <= int(part) <= int(whole)):
+            raise command.Refusal(f"--shard={SHARD.value}: expected i/n with 1 <= i <= n")
+        crews = crews[int(part) - 1 :: int(whole)]
+    return crews
+
+
+def remember(study: Study) -> None:
+    """Writes study.json. Raises ValueError where the folder holds another study."""
+    path = study.folder / "study.json"
+    config = json.loads(json.dumps(study.config))
+    if path.exists():
+        differing = runs.differences(json.loads(path.read_text()), config)
+        if differing:
+            raise ValueError(
+                f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
+                "choose another folder: --workdir"
+            )
+    study.folder.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    temporary.replace(path)
+
+
+def plan(study: Study, sizes: bool) -> str:
+    """The arms; with sizes, what each has to learn and how much that takes."""
+    total = 0
+    lines = [f"study    {study.name}: {len(study.arms)} arms x {len(study.seeds)} seeds"]
+    for one in study.crews:
+        for arm in one.arms:
+            changes = ", ".join(f"{field}={value}" for field, value in arm.changes.items())
+            lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
+        if sizes:
+            size = crew.size_of(one, layout(one))
+            total += size.flops
+            lines.append(
+                f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
+                f"about {minutes(size.flops)}, {size.memory / 2**20:,.0f} MiB"
+            )
+    if sizes:
+        lines.append(
+            f"in all    about {minutes(total)} of training on this machine, as one process"
+        )
+    return "\n".join(lines)
+
+
+def minutes(flops: int) -> str:
+    """How long training takes, guessed from how fast this machine multiplies matrices."""
+    return f"{flops / (EFFICIENCY * matrix_rate()) / 60:,.1f} min"
+
+
+@functools.cache
+def matrix_rate() -> float:
+    """Floating-point operations a second, in NumPy's matrix product: nothing is compiled for it."""
+    side = 1024
+    a = np.ones((side, side), np.float32)
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - started)
+    return 2 * side**3 / min(seconds)
+
+
+if __name__ == "__main__":
+    command.run(main, DEFAULT)

@@ -1,0 +1,222 @@
+"""A crew trained and judged: the loop of experiments.train, with a leading axis of replicas.
+
+Everything stands in the crew's folder: metrics.jsonl (a number per replica), checkpoints/latest, from which
+a crew that was stopped goes on, then a folder per replica, which is a run like any other, and in the end
+results.jsonl. That file is the last to be written: where it is, nothing is left to do.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attention_lab import runs
+from attention_lab.decoding import greedy, in_batches
+from attention_lab.evaluation.quality import bleu
+from attention_lab.mechanism.contracts import Params
+from attention_lab.models import Model
+from attention_lab.training import cost
+from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
+from attention_lab.training.hooks import Journal, Meter
+from attention_lab.training.loop import Update, every, train
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.replicas import (
+    Layout,
+    Together,
+    init_states,
+    place,
+    spread,
+    take,
+    where,
+)
+from attention_lab.training.step import init_state, make_train_step
+from experiments import showing, translation
+from experiments.study import Crew
+
+WORST = -np.inf
+
+
+def run(crew: Crew, layout: Layout) -> list[dict[str, Any]]:
+    """Trains and judges all replicas, going on where an earlier sitting stopped; the rows of its results."""
+    config = dict(crew.arms[0].config)
+    corpus = translation.corpus_of(config)
+    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    crew.folder.mkdir(parents=True, exist_ok=True)
+    best, count = fit(crew, layout, corpus, model)
+    rows = []
+    for number, replica in enumerate(crew.replicas):
+        folder = crew.replica_folder(replica)
+        shutil.rmtree(folder, ignore_errors=True)  # what a stopped sitting left half done
+        runs.write(folder, replica.config, corpus.source_tokenizer, corpus.target_tokenizer)
+        Checkpoints(folder / "checkpoints").save(BEST, 1, take(best, number))
+        loaded = runs.load(folder)
+        split = replica.config["data"]["test"]
+        results = translation.evaluate(loaded, split, folder, translation.bar)
+        with np.load(folder / "evaluation" / f"{split}_parts.npz") as parts:
+            counted = {name: parts[name].astype(int).tolist() for name in parts}
+        names = {"arm": replica.arm.name, "seed": replica.seed, "parameters": count}
+        rows.append({**names, **results, "parts": counted})
+        print(f"{replica.arm.name}, seed {replica.seed}: BLEU {results['bleu']:.2f}", flush=True)
+    temporary = crew.results.with_suffix(".tmp")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    temporary.replace(crew.results)
+    return rows
+
+
+class Size(NamedTuple):
+    """What a crew takes, before anything is compiled."""
+
+    parameters: int  # of one replica
+    updates: int
+    flops: int  # of training all replicas; matrix products only
+    memory: int  # bytes, while training
+
+
+def size_of(crew: Crew, layout: Layout) -> Size:
+    """What the crew will take, from shapes alone."""
+    config = dict(crew.arms[0].config)
+    corpus = translation.corpus_of(config)
+    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    batches = translation.batches_of(config, corpus.pairs)
+    updates = translation.updates_of(config, batches)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    step = make_train_step(model, adam(1.0), SCHEDULES["constant"](1, 1))
+    flops = memory = 0
+    for bucket in batches.buckets:
+        batch = {
+            "source": jax.ShapeDtypeStruct((bucket.rows, bucket.source), np.int32),
+            "target": jax.ShapeDtypeStruct((bucket.rows, bucket.target), np.int32),
+        }
+        state = jax.eval_shape(
+            lambda: init_state(model, adam(1.0), jax.random.key(0), translation.hyper_of(config))
+        )
+        flops += cost.flops(step, state, batch) * bucket.batches
+
+        def logits(params, batch=batch):
+            return jax.vmap(lambda one: model.apply(params, one).logits)(
+                jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), batch)
+            )
+
+        memory = max(memory, cost.residual_bytes(logits, params))
+    replicas = len(crew.replicas)
+    at_once = layout.room(replicas) if layout.inside == "vmap" else layout.devices
+    # Parameters, two moments, the best, and gradients of those in work.
+    kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
+    return Size(
+        sum(x.size for x in jax.tree.leaves(params)),
+        updates,
+        flops * updates * replicas // batches.per_epoch,
+        kept + at_once * memory,
+    )
+
+
+def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) -> tuple[Params, int]:
+    """Each replica's best parameters [S, ..], and how many one of them has."""
+    replicas = crew.replicas
+    # Every device has equally many: the last place is then taken twice.
+    places = [*replicas, *replicas[-1:] * (layout.room(len(replicas)) - len(replicas))]
+    configs = [replica.config for replica in places]
+    config = configs[0]
+    training = config["training"]
+    batches = [translation.batches_of(one, corpus.pairs) for one in configs]
+    updates = translation.updates_of(config, batches[0])
+    optimizer = adam(training["clip"])
+    hypers = [translation.hyper_of(one) for one in configs]
+    states = init_states(model, optimizer, [one["seed"] for one in configs], hypers)
+    progress = {
+        "states": states,
+        "best": states.params,
+        "ranks": jnp.full((len(places), 2), WORST),
+    }
+    checkpoints = Checkpoints(crew.folder / "checkpoints")
+    if checkpoints.step(LATEST) is not None:
+        progress = checkpoints.restore(LATEST, progress)
+    states = place(progress["states"], layout)
+    done = int(np.max(states.step))
+    count = sum(x.size for x in jax.tree.leaves(states.params)) // len(places)
+    print(showing.plan(model.name, count, corpus, batches[0], updates, done), flush=True)
+
+    journal = Journal(crew.folder / "metrics.jsonl", done)
+    meter = Meter(journal, updates)
+    judge = make_judge(config, model, corpus, layout)
+    keep = KeepBest(judge, journal, meter, checkpoints, progress["best"], progress["ranks"])
+    hooks = [meter, every(-(-updates // training["validations"]), keep)]
+    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
+    step = jax.jit(spread(make_train_step(model, optimizer, schedule), layout), donate_argnums=0)
+    train(step, states, Together(batches), updates, hooks)
+    return keep.best, count
+
+
+class KeepBest:
+    """Judges all replicas, keeps the best parameters of each, and saves all that going on needs."""
+
+    def __init__(
+        self,
+        judge: Callable[[Params], dict[str, np.ndarray]],
+        journal: Journal,
+        meter: Meter,
+        checkpoints: Checkpoints,
+        best: Params,
+        ranks: Any,
+    ) -> None:
+        self.judge, self.journal, self.meter, self.checkpoints = judge, journal, meter, checkpoints
+        self.best, self.ranks = best, np.asarray(ranks)
+
+    def __call__(self, update: Update) -> None:
+        """Judges, keeps, saves."""
+        jax.block_until_ready(update.metrics)
+        with self.meter.pause():
+            found = self.judge(update.state.params)
+            told = {name: values.tolist() for name, values in found.items()}
+            self.journal.write(kind="validation", update=update.number, **told)
+            ranks = np.stack([found["bleu"], -found["perplexity"]], 1)
+            better = np.array([tuple(a) > tuple(b) for a, b in zip(ranks, self.ranks, strict=True)])
+            self.best = where(jnp.asarray(better), update.state.params, self.best)
+            self.ranks = np.where(better[:, None], ranks, self.ranks)
+            progress = {
+                "states": update.state,
+                "best": self.best,
+                "ranks": jnp.asarray(self.ranks),
+            }
+            self.checkpoints.save(LATEST, update.number, progress)
+            means = ", ".join(f"{name} {values.mean():.2f}" for name, values in found.items())
+            self.meter.say(f"validation at update {update.number:,}: {means} (means of replicas)")
+
+
+def make_judge(
+    config: Any, model: Model, corpus: translation.Corpus, layout: Layout
+) -> Callable[[Params], dict[str, np.ndarray]]:
+    """params [S, ..] -> {"bleu": [S], "perplexity": [S]}, as `translation.make_judge` does for one."""
+    given = translation.judged_on(config, corpus)
+    decode = jax.jit(
+        spread(lambda params, source: greedy(model, params, source, given.longest), layout)
+    )
+    nats = jax.jit(spread(partial(translation.nats, model), layout))
+
+    def judge(params):
+        found = _for_all(decode, params, given.source)
+        scores = [
+            bleu([corpus.target_tokenizer.decode(ids) for ids in each], given.references).score
+            for each in zip(*found, strict=True)
+        ]
+        lost = np.sum(_for_all(nats, params, given.source, given.target), axis=0)
+        tokens = sum(map(len, given.target))
+        return {"bleu": np.array(scores), "perplexity": np.exp(lost / tokens)}
+
+    return judge
+
+
+def _for_all(function, params, *columns):
+    """For each sentence, what all replicas make of it: [S, ..]."""
+    count = len(jax.tree.leaves(params)[0])
+
+    def answer(*batch):
+        found = function(params, *(np.broadcast_to(b, (count, *b.shape)) for b in batch))
+        return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
+
+    return in_batches(answer, *columns)

@@ -1,0 +1,214 @@
+"""A study: its arms, its leases, and that stopping it in the middle changes nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import attention_lab
+from experiments import leases
+from experiments.study import changed, study_of
+from tests.experiments import tiny_study
+from tests.experiments.commands_test import ROOT, command
+from tests.experiments.translation_test import corpus
+
+STUDY = "--config=tests/experiments/tiny_study.py"
+
+
+def config_of(**fields):
+    return {**json.loads(tiny_study.get_config().to_json()), **fields}
+
+
+def test_arms_of_one_structure_are_one_crew(tmp_path):
+    study = study_of(config_of(), tmp_path)
+    assert [arm.name for arm in study.arms] == ["no attention", "additive", "additive, no dropout"]
+    assert [[arm.name for arm in crew.arms] for crew in study.crews] == [
+        ["no attention"],
+        ["additive", "additive, no dropout"],
+    ]
+    last = study.crews[1].replicas[-1]
+    assert last.config["seed"] == 1 and last.config["training"]["dropout"] == 0.0
+
+
+def test_axes_give_the_full_grid(tmp_path):
+    axes = {"model.attention.score": ["dot", "general"], "model.timing": ["luong", "bahdanau"]}
+    study = study_of(config_of(arms={}, axes=axes), tmp_path)
+    assert len(study.arms) == 4 == len(study.crews)
+    assert study.arms[1].config["model"]["attention"]["score"] == "dot"
+    assert study.arms[1].config["model"]["timing"] == "bahdanau"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"arms": {"a": {"model.timming": "none"}}}, "did you mean 'timing'"),
+        ({"arms": {"a": {"model.timing.x": 1}}}, "nothing inside"),
+        ({"arms": {}}, "no arms"),
+        ({"seeds": [1, 1]}, "different numbers"),
+    ],
+)
+def test_a_study_that_is_none_is_told_in_one_line(fields, told, tmp_path):
+    with pytest.raises(ValueError, match=told) as error:
+        study_of(config_of(**fields), tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_arm_does_not_change_the_base():
+    base = config_of()["base"]
+    assert changed(base, {"seed": 7}, "a")["seed"] == 7 and base["seed"] == 0
+
+
+def test_one_process_has_a_lease(tmp_path):
+    path = tmp_path / "lease"
+    with leases.take(path) as mine, leases.take(path) as other:
+        assert mine and not other
+    with leases.take(path) as again:
+        assert again
+    assert not path.exists()
+
+
+def test_a_lease_of_a_dead_process_is_taken_over_by_one(tmp_path):
+    path = tmp_path / "lease"
+    code = "import os, sys, pathlib; from experiments import leases\n"
+    code += "one = leases.take(pathlib.Path(sys.argv[1])); one.__enter__(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, check=False)
+    assert path.exists()
+    took, gate = [], threading.Barrier(4)
+
+    def try_it():
+        gate.wait()
+        with leases.take(path) as mine:
+            took.append(mine)
+            time.sleep(0.5)
+
+    threads = [threading.Thread(target=try_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(took) == [False, False, False, True]
+
+
+def test_a_lease_from_elsewhere_is_taken_over_once_it_is_old(tmp_path):
+    path = tmp_path / "lease"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "x"}))
+    with leases.take(path, limit=60) as mine:
+        assert not mine
+    os.utime(path, (time.time() - 61, time.time() - 61))
+    with leases.take(path, limit=60) as mine:
+        assert mine
+
+
+def test_a_lease_is_kept_alive(tmp_path):
+    path = tmp_path / "lease"
+    with leases.take(path, beat=0.05):
+        os.utime(path, (1, 1))
+        time.sleep(0.5)
+        assert time.time() - path.stat().st_mtime < 5
+
+
+def words(folder, workdir, *more):
+    path = f"--config.base.data.options.path={folder}/{{split}}.jsonl"
+    return [STUDY, path, f"--workdir={workdir}", *more]
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    corpus(folder)
+    workdir = folder / "study"
+    told = command("ablate", *words(folder, workdir))
+    assert told.returncode == 0, told.stderr
+    return folder, workdir, told
+
+
+@pytest.mark.xdist_group("study")
+def test_a_study_reports_what_it_found(studied):
+    folder, workdir, told = studied
+    rows = [json.loads(line) for line in (workdir / "results.jsonl").read_text().splitlines()]
+    assert [(row["arm"], row["seed"]) for row in rows] == [
+        (arm, seed) for arm in config_of()["arms"] for seed in (0, 1)
+    ]
+    report = (workdir / "report.md").read_text()
+    for said in ("no attention", "additive - no attention", "BLEU", "AER", "Holm"):
+        assert said in report
+    assert "| arm" in told.stdout and str(workdir / "report.md") in told.stdout
+    run = attention_lab.load(workdir / "crews" / "additive" / "additive_seed_1")
+    assert run.config["seed"] == 1 and run.translate(["my ann sees my bob"])[0].text
+    again = command("ablate", *words(folder, workdir))
+    assert again.returncode == 0 and "replicas," not in again.stdout
+
+
+def without_times(path):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [
+        {k: v for k, v in row.items() if k not in ("seconds", "tokens_per_second")} for row in rows
+    ]
+
+
+@pytest.mark.xdist_group("study")
+def test_a_replica_is_the_run_that_train_gives_alone(studied):
+    folder, workdir, _ = studied
+    replica = workdir / "crews" / "additive" / "additive_seed_1"
+    config = json.loads((replica / "config.json").read_text())
+    flags = [
+        f"--config.{place}={value}"
+        for place, value in {
+            "seed": 1,
+            "data.options.path": config["data"]["options"]["path"],
+            **{f"tokenizer.{k}": config["tokenizer"][k] for k in ("kind", "size")},
+            **{f"model.{k}": 16 for k in ("embedding", "hidden", "memory")},
+            **{
+                f"training.{k}": config["training"][k]
+                for k in ("tokens", "batch_tokens", "buckets", "learning_rate", "warmup")
+            },
+            "training.validations": 3,
+        }.items()
+    ]
+    alone = folder / "alone"
+    told = command("train", "--config=tests/experiments/tiny.py", f"--workdir={alone}", *flags)
+    assert told.returncode == 0, told.stderr
+    kinds = [
+        [line for line in without_times(path / "metrics.jsonl") if line["kind"] == "train"]
+        for path in (alone, workdir / "crews" / "additive")
+    ]
+    for one, all_ in zip(*kinds, strict=True):
+        assert all_["tokens"][1] == one["tokens"]
+        assert all_["loss"][1] == pytest.approx(one["loss"], rel=1e-4)
+    assert (alone / "evaluation" / "test.txt").read_text() == (
+        replica / "evaluation" / "test.txt"
+    ).read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("study")
+def test_a_study_that_is_killed_goes_on_as_if_nothing_had_been(studied):
+    folder, whole, _ = studied
+    workdir = folder / "killed"
+    latest = workdir / "crews" / "additive" / "checkpoints" / "latest"
+    arguments = [sys.executable, "-m", "experiments.ablate", *words(folder, workdir)]
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not latest.is_dir() or not any(p.name.isdigit() for p in latest.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (workdir / "results.jsonl").exists()
+    before = (workdir / "crews" / "no_attention" / "results.jsonl").stat().st_mtime_ns
+    told = command("ablate", *words(folder, workdir))
+    assert told.returncode == 0, told.stderr
+    assert "goes on" in told.stdout
+    assert (workdir / "crews" / "no_attention" / "results.jsonl").stat().st_mtime_ns == before
+    assert without_times(workdir / "results.jsonl") == without_times(whole / "results.jsonl")
+    report = [(path / "report.md").read_text() for path in (workdir, whole)]
+    assert report[0] == report[1]
+    journals = [without_times(p / "crews/additive/metrics.jsonl") for p in (workdir, whole)]
+    np.testing.assert_equal(*journals)

@@ -1,0 +1,26 @@
+"""A study for tests: two arms that share a program, and one of another structure."""
+
+from configs import defaults
+from tests.experiments import tiny
+
+
+def get_config():
+    config = defaults.study()
+    config.name = "tiny"
+    config.base = base = tiny.get_config()
+    base.showcase = ()
+    base.tokenizer.kind, base.tokenizer.size = "word", 50
+    base.model.embedding = base.model.hidden = base.model.memory = 16
+    base.training.tokens = 12_000
+    base.training.batch_tokens = 200
+    base.training.buckets = 1
+    base.training.learning_rate = 0.02
+    base.training.warmup = 10
+    base.training.validations = 3
+    config.arms = {
+        "no attention": {"model.timing": "none"},
+        "additive": {},
+        "additive, no dropout": {"training.dropout": 0.0},
+    }
+    config.seeds = (0, 1)
+    return config
