@@ -16,6 +16,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -127,7 +128,7 @@ def plan(study: Study, sizes: bool) -> str:
     lines = [f"study    {study.name}: {len(study.arms)} arms x {len(study.seeds)} seeds"]
     for one in study.crews:
         for arm in one.arms:
-            changes = ", ".join(f"{field}={value}" for field, value in arm.changes.items())
+            changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
         if sizes:
             size = crew.size_of(one, layout(one))
@@ -141,6 +142,11 @@ def plan(study: Study, sizes: bool) -> str:
             f"in all    about {minutes(total)} of training on this machine, as one process"
         )
     return "\n".join(lines)
+
+
+def brief(value: Any) -> str:
+    """A value as one word; of a whole table, its kind."""
+    return f"{{{value.get('kind', '..')}}}" if isinstance(value, dict) else str(value)
 
 
 def minutes(flops: int) -> str:

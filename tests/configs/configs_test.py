@@ -11,6 +11,7 @@ from attention_lab import runs
 from attention_lab.models import make_model
 from attention_lab.training.optimizer import SCHEDULES
 from configs import defaults, vaswani
+from experiments.study import study_of
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in ("__init__", "defaults")]
@@ -63,3 +64,19 @@ def test_the_learning_rate_is_the_paper_s():
     for t in (1, 100, 3999, 4000, 10**5):
         paper = 512**-0.5 * min(t**-0.5, t * 4000**-1.5)
         assert config.learning_rate * float(schedule(t - 1)) == pytest.approx(paper, rel=1e-4)
+
+
+STUDIES = [p.stem for p in (ROOT / "configs/ablations").glob("*.py") if p.stem != "__init__"]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_says_its_command_and_describes_arms_that_can_be_built(name, tmp_path):
+    module = importlib.import_module(f"configs.ablations.{name}")
+    command = f"python -m experiments.ablate --config=configs/ablations/{name}.py"
+    assert command in module.__doc__
+    config = json.loads(module.get_config().to_json())
+    study = study_of(config, tmp_path)
+    assert len(study.arms) == len(study.crews) and len(study.seeds) >= 3
+    for arm in study.arms:
+        assert set(arm.config) == set(json.loads(defaults.translation().to_json()))
+        assert parameters(arm.config, 1000) > 0

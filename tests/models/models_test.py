@@ -137,6 +137,7 @@ def test_any_score_trains_in_all_three_attentions_of_a_transformer(score):
     finite_gradients(transformer(encoder=words, decoder=words, cross=words, layers=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["normalize", "locality", "feedback"])
 def test_any_piece_trains_in_a_recurrent_decoder(field):
     for name in list(PIECES[field])[1:]:  # the first is plain, and is in all others

@@ -1,0 +1,21 @@
+"""The quickstart study with dot scores and a Transformer beside it.
+
+python -m experiments.ablate --config=configs/ablations/five.py
+"""
+
+from configs import defaults
+from configs.ablations import quickstart
+
+
+def get_config():
+    config = quickstart.get_config()
+    config.name = "five"
+    transformer = defaults.transformer()
+    transformer.features, transformer.feed_forward = 128, 256
+    transformer.layers, transformer.tie = 2, "output"
+    config.arms = {
+        **config.arms,
+        "dot": {"model.attention.score": "dot"},
+        "Transformer": {"model": transformer.to_dict(), "training.learning_rate": 1e-3},
+    }
+    return config

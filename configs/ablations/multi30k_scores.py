@@ -1,0 +1,41 @@
+"""Do score functions differ on Multi30k, German to English? Seven arms, three seeds, small enough for an afternoon.
+
+python -m experiments.ablate --config=configs/ablations/multi30k_scores.py
+python -m experiments.ablate --config=configs/ablations/multi30k_scores.py:full
+
+The first is a smaller model with fewer updates; `full` is that of configs/multi30k.py. The folder of the files is
+--config.base.data.options.path.
+"""
+
+from configs import multi30k
+from configs.defaults import study
+
+SCORES = ("dot", "general", "additive", "scaled_dot", "concat")
+
+
+def get_config(size: str = "small"):
+    if size not in ("small", "full"):
+        raise ValueError(f"there is no {size!r} here; known are small, full")
+    config = study()
+    config.name = f"multi30k_scores_{size}"
+    config.base = multi30k.get_config("gru")
+    if size == "small":
+        config.base.model.embedding = config.base.model.hidden = config.base.model.memory = 128
+        config.base.tokenizer.size = 4000
+        config.base.training.tokens = 1_000_000
+        config.base.training.validations = 4
+        config.base.training.validation_sentences = 300
+    else:
+        config.base.model.memory = config.base.model.hidden  # dot wants equal widths
+    luong = {"model.timing": "luong"}
+    config.arms = {
+        "no attention": {"model.timing": "none"},
+        **{score: {**luong, "model.attention.score": score} for score in SCORES},
+        "local-p": {
+            **luong,
+            "model.attention.score": "general",
+            "model.attention.locality": "local_p(5)",
+        },
+    }
+    config.seeds = (0, 1, 2)
+    return config
