@@ -152,6 +152,8 @@ def without_times(path):
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.promise
 @pytest.mark.xdist_group("study")
 def test_a_replica_is_the_run_that_train_gives_alone(studied):
     folder, workdir, _ = studied
@@ -187,6 +189,7 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
 
 
 @pytest.mark.slow
+@pytest.mark.promise
 @pytest.mark.xdist_group("study")
 def test_a_study_that_is_killed_goes_on_as_if_nothing_had_been(studied):
     folder, whole, _ = studied
