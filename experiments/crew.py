@@ -136,7 +136,7 @@ def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) ->
     checkpoints = Checkpoints(crew.folder / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         progress = checkpoints.restore(LATEST, progress)
-    states = place(progress["states"], layout)
+    states, best = place((progress["states"], progress["best"]), layout)
     done = int(np.max(states.step))
     count = sum(x.size for x in jax.tree.leaves(states.params)) // len(places)
     print(showing.plan(model.name, count, corpus, batches[0], updates, done), flush=True)
@@ -144,7 +144,7 @@ def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) ->
     journal = Journal(crew.folder / "metrics.jsonl", done)
     meter = Meter(journal, updates)
     judge = make_judge(config, model, corpus, layout)
-    keep = KeepBest(judge, journal, meter, checkpoints, progress["best"], progress["ranks"])
+    keep = KeepBest(judge, journal, meter, checkpoints, best, progress["ranks"])
     hooks = [meter, every(-(-updates // training["validations"]), keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     step = jax.jit(spread(make_train_step(model, optimizer, schedule), layout), donate_argnums=0)
@@ -169,7 +169,7 @@ class KeepBest:
 
     def __call__(self, update: Update) -> None:
         """Judges, keeps, saves."""
-        jax.block_until_ready(update.metrics)
+        self.meter.flush(update)
         with self.meter.pause():
             found = self.judge(update.state.params)
             told = {name: values.tolist() for name, values in found.items()}

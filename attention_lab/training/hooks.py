@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -85,9 +84,20 @@ class Meter:
         """Reads the metrics of earlier updates, never of the one that still runs."""
         self.window.append(update.metrics)
         self.bar.update()
-        if update.number % self.period and not update.last:
+        if update.last:
+            self.flush(update)
+            self.bar.close()
+        elif update.number % self.period == 0:
+            self._tell(update, self.window[:-1])
+
+    def flush(self, update: Update) -> None:
+        """Tells of all updates so far. Where a checkpoint stands, the journal must not lack any of them."""
+        if self.window:
+            self._tell(update, self.window)
+
+    def _tell(self, update, ready):
+        if not ready:
             return
-        ready = self.window if update.last else self.window[:-1]
         self.window = self.window[len(ready) :]
         each = [np.asarray(metrics["tokens"]) for metrics in ready]
         losses = [np.asarray(metrics["loss"], float) for metrics in ready]
@@ -115,8 +125,6 @@ class Meter:
                 f"update {update.number:,}/{self.updates:,}  loss {np.mean(loss):.3f}  "
                 f"{speed:,.0f} tokens/s  {left / 60:.0f} min left"
             )
-        if update.last:
-            self.bar.close()
 
     def say(self, line: str) -> None:
         """A line that does not tear the bar."""
@@ -147,7 +155,7 @@ class Validate:
     def __call__(self, update: Update) -> str | None:
         """Returns a reason to stop where patience has run out."""
         ranks = [rank(line) for line in self.journal.of("validation")]
-        jax.block_until_ready(update.metrics)  # what still runs is training time
+        self.meter.flush(update)  # what still runs is training time
         with self.meter.pause():
             started = time.perf_counter()
             found = self.judge(update.state.params)
@@ -184,5 +192,6 @@ class Keep:
 
     def __call__(self, update: Update) -> None:
         """Saves."""
+        self.meter.flush(update)
         with self.meter.pause():
             self.checkpoints.save(LATEST, update.number, update.state)
