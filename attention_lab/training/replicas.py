@@ -41,7 +41,7 @@ class Layout(NamedTuple):
 
 
 def choose(replicas: int) -> Layout:
-    """The layout that is fastest for a machine of this kind, as measured by experiments/benchmark.
+    """The layout for a machine of this kind, by its kind alone: nothing is measured.
 
     An accelerator has room for wide programs. A core of a CPU has none: there, one replica per core at a
     time leaves no core waiting for another (see `cores_as_devices`).
