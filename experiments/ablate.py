@@ -39,7 +39,7 @@ ARM = flags.DEFINE_string("arm", None, "Run this arm alone (and those trained to
 SHARD = flags.DEFINE_string("shard", None, "i/n: run the i-th of n parts, 1 <= i <= n.")
 DEVICES = flags.DEFINE_integer("devices", None, "Over how many devices to spread replicas.")
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
-EFFICIENCY = 0.4  # the part of the matrix rate that training reaches
+EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
 WAIT = 10.0  # seconds between looks at what others do
 
 
@@ -64,7 +64,7 @@ def main(words: list[str]) -> None:
         print(reporting.write(study))
     else:
         left = [one.name for one in study.crews if not one.results.is_file()]
-        print(f"\nnot finished elsewhere: {', '.join(left)}; the last to finish reports")
+        print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")
 
 
 def work(wanted: list[Crew]) -> None:
