@@ -57,8 +57,8 @@ def main(words: list[str]) -> None:
         return
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
-    remember(study)
     wanted = chosen(study)
+    remember(study)
     work(wanted)
     if all(one.results.is_file() for one in study.crews):
         print(reporting.write(study))
