@@ -66,22 +66,26 @@ def test_shapes_are_few_and_within_the_budget():
     assert all(rows * length <= 40 for _, (rows, length) in shapes)
 
 
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(1, 4))
-def test_the_limits_pad_least(lengths, count):
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=9))
+def test_the_limits_hold_all_and_pad_little(lengths):
     def padded(limits):
-        return sum(min(limit for limit in limits if limit >= n) for n in lengths)
+        fitting = [[k + t for k, t in limits if k >= s and t >= r] for s, r in lengths]
+        return sum(map(min, fitting))
 
-    limits = best_limits(np.array(lengths), count)
-    assert len(limits) <= count and limits[-1] == max(lengths)
-    values = sorted(set(lengths))
-    others = itertools.combinations(values[:-1], min(count, len(values)) - 1)
-    assert padded(limits) == min(padded([*other, values[-1]]) for other in others)
+    source, target = np.array(lengths).T
+    limits = best_limits(source, target, 3)
+    last = max(source), max(target)
+    assert len(limits) <= 3 and tuple(limits[-1]) == last
+    places = itertools.product(set(source.tolist()), set(target.tolist()))
+    others = itertools.combinations_with_replacement(places, 2)
+    assert padded(limits) <= 1.1 * min(padded([*other, last]) for other in others)
 
 
 def test_the_share_of_padding_is_what_the_batches_hold():
     batches = Batches(pairs_of(LENGTHS), tokens=60, buckets=2)
-    held = [batches[t]["target"] for t in range(batches.per_epoch)]
-    empty, size = sum((b == PAD).sum() for b in held), sum(b.size for b in held)
+    held = [ids for t in range(batches.per_epoch) for ids in batches[t].values()]
+    empty, size = sum((ids == PAD).sum() for ids in held), sum(ids.size for ids in held)
     assert batches.padding == pytest.approx(empty / size)
 
 
