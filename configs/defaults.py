@@ -51,6 +51,7 @@ def study() -> ConfigDict:
             "arms": {},  # name -> {field of base: its value in this arm}
             "axes": {},  # field of base -> values: the full grid
             "seeds": (0, 1, 2, 3, 4),  # every arm is trained with each
+            "also": (),  # splits that are translated beside the test set
         },
         convert_dict=False,  # arms are plain dicts: fields have dots in their names
     )

@@ -36,32 +36,36 @@ from attention_lab.training.replicas import (
 )
 from attention_lab.training.step import init_state, make_train_step
 from experiments import showing, translation
+from experiments.rows import Row, agree, counts_of, curve_of, row_of
 from experiments.study import Crew
 
 WORST = -np.inf
 
 
-def run(crew: Crew, layout: Layout) -> list[dict[str, Any]]:
+def run(crew: Crew, layout: Layout) -> list[Row]:
     """Trains and judges all replicas, going on where an earlier sitting stopped; the rows of its results."""
     config = dict(crew.arms[0].config)
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     crew.folder.mkdir(parents=True, exist_ok=True)
-    best, count = fit(crew, layout, corpus, model)
-    rows = []
+    best = fit(crew, layout, corpus, model)
+    size, seen = size_of(crew, layout), counts_of(config)
+    rows, records = [], []
     for number, replica in enumerate(crew.replicas):
         folder = crew.replica_folder(replica)
         shutil.rmtree(folder, ignore_errors=True)  # what a stopped sitting left half done
         runs.write(folder, replica.config, corpus.source_tokenizer, corpus.target_tokenizer)
         Checkpoints(folder / "checkpoints").save(BEST, 1, take(best, number))
-        loaded = runs.load(folder)
-        split = replica.config["data"]["test"]
-        results = translation.evaluate(loaded, split, folder, translation.bar)
-        with np.load(folder / "evaluation" / f"{split}_parts.npz") as parts:
-            counted = {name: parts[name].astype(int).tolist() for name in parts}
-        names = {"arm": replica.arm.name, "seed": replica.seed, "parameters": count}
-        rows.append({**names, **results, "parts": counted})
-        print(f"{replica.arm.name}, seed {replica.seed}: BLEU {results['bleu']:.2f}", flush=True)
+        row, looked = row_of(crew, replica, seen)
+        curve = curve_of(crew, number)
+        cost = {"flops": size.flops // len(crew.replicas), "memory": size.memory}
+        rows.append({**row, "parameters": size.parameters, **cost, "curve": curve})
+        records.append(looked)
+        print(f"{replica.arm.name}, seed {replica.seed}: BLEU {row['bleu']:.2f}", flush=True)
+    for arm in crew.arms:
+        mine = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
+        for number, agreed in zip(mine, agree([records[n] for n in mine]), strict=False):
+            rows[number]["agreement"]["seeds"] = agreed
     temporary = crew.results.with_suffix(".tmp")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
     temporary.replace(crew.results)
@@ -115,8 +119,8 @@ def size_of(crew: Crew, layout: Layout) -> Size:
     )
 
 
-def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) -> tuple[Params, int]:
-    """Each replica's best parameters [S, ..], and how many one of them has."""
+def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) -> Params:
+    """Each replica's best parameters [S, ..]."""
     replicas = crew.replicas
     # Every device has equally many: the last place is then taken twice.
     places = [*replicas, *replicas[-1:] * (layout.room(len(replicas)) - len(replicas))]
@@ -149,7 +153,7 @@ def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) ->
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     step = jax.jit(spread(make_train_step(model, optimizer, schedule), layout), donate_argnums=0)
     train(step, states, Together(batches), updates, hooks)
-    return keep.best, count
+    return keep.best
 
 
 class KeepBest:

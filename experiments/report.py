@@ -1,8 +1,8 @@
-"""What a study found, from its JSON lines alone: a table with intervals, and paired differences.
+"""What a study found, from its JSON lines alone: tables with intervals, curves, and one page with all of it.
 
     python -m experiments.report --workdir=runs/studies/quickstart
 
-Writes results.jsonl and report.md into the folder, and prints the tables. Exit status: 0; 2 where the
+Writes results.jsonl, report.md, report.html and figures/ into the folder, and prints the main tables. Exit status: 0; 2 where the
 command cannot be obeyed.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import command, reporting
+from experiments import command, findings, reporting
 from experiments.study import study_of
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/studies/quickstart", "The study to report on.")
@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     if not path.is_file():
         raise command.Refusal(f"{folder} holds no study (there is no study.json in it)")
     study = study_of(json.loads(path.read_text()), folder)
-    if not reporting.rows_of(study):
+    if not findings.rows_of(study):
         raise command.Refusal(f"nothing of the study in {folder} has finished yet")
     print(reporting.write(study))
 

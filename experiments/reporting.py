@@ -1,147 +1,220 @@
-"""What a study found, from its JSON lines alone: a table with intervals, and paired differences.
-
-Every interval counts the seeds and the test sentences as chance (attention_lab.evaluation.statistics).
-"""
+"""A study's report: tables in Markdown, figures, and one HTML page with all of it; from its rows alone."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from attention_lab.evaluation import statistics
-from attention_lab.evaluation.statistics import Interval
+from attention_lab.evaluation import diagnostics
+from attention_lab.views import curves
+from attention_lab.views.curves import Curve
+from experiments import findings, page
+from experiments.findings import METRICS, Comparison, Point
+from experiments.page import Table
+from experiments.rows import Row
 from experiments.study import Study
-
-
-class Metric(NamedTuple):
-    """A score that can be compared: the name of its parts in a row, and what becomes of their sum."""
-
-    title: str
-    parts: str
-    of: Callable[[np.ndarray], np.ndarray]
-
-
-METRICS = (
-    Metric("BLEU", "bleu", statistics.bleu_of),
-    Metric("AER %", "aer", statistics.aer_of),
-)
-
-
-class Comparison(NamedTuple):
-    """How much an arm's score differs from another's, the same seeds and sentences in both."""
-
-    metric: Metric
-    arm: str
-    other: str
-    difference: Interval
-    adjusted: float  # p by Holm's rule over all comparisons of the study
-    bootstrap: tuple[float, float]
-    effect: float
-    needed: int | None
-
-
-def rows_of(study: Study) -> list[dict[str, Any]]:
-    """The results of all that has finished, arm by arm and seed by seed."""
-    rows = []
-    for crew in study.crews:
-        if crew.results.is_file():
-            rows += [json.loads(line) for line in crew.results.read_text().splitlines()]
-    order = {arm.name: number for number, arm in enumerate(study.arms)}
-    return sorted(rows, key=lambda row: (order[row["arm"]], study.seeds.index(row["seed"])))
-
-
-def parts_of(rows: Iterable[dict[str, Any]], arm: str, metric: Metric) -> np.ndarray | None:
-    """The parts [R, N, P] of an arm's seeds; None where it has none."""
-    found = [row["parts"].get(metric.parts) for row in rows if row["arm"] == arm]
-    return None if not found or None in found else np.array(found, float)
-
-
-def compare(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> list[Comparison]:
-    """Every arm with every one before it, by every metric that both have."""
-    found = []
-    for metric in METRICS:
-        every = ((arm, parts_of(rows, arm, metric)) for arm in arms)
-        parts = {arm: one for arm, one in every if one is not None and len(one) > 1}
-        there = list(parts)
-        for number, arm in enumerate(there):
-            for other in there[:number]:
-                a, b = parts[arm], parts[other]
-                values = statistics.contributions(a, metric.of) - statistics.contributions(
-                    b, metric.of
-                )
-                found.append(
-                    Comparison(
-                        metric,
-                        arm,
-                        other,
-                        statistics.interval(values),
-                        np.nan,
-                        statistics.bootstrap(a, metric.of, b),
-                        float(statistics.effect_size(values)),
-                        statistics.seeds_needed(values),
-                    )
-                )
-    adjusted = statistics.holm([float(one.difference.p) for one in found])
-    return [one._replace(adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
-
-
-def write(study: Study) -> str:
-    """Writes results.jsonl and report.md, and gives what to print."""
-    rows = rows_of(study)
-    _replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    tables = [scores(study, rows), differences(study, rows)]
-    path = study.folder / "report.md"
-    _replace(path, f"# {study.name}\n\n" + "\n\n".join(tables) + f"\n\n{NOTE}\n")
-    return "\n" + "\n\n".join(tables) + f"\n\nreport   {path}"
-
 
 NOTE = """Intervals hold the truth in 95 of 100 studies like this one, were other seeds and other test \
 sentences of the same kind drawn; they say nothing of other corpora, sizes or budgets. Differences are \
 paired: the same seeds in the same order of data, and the same sentences. p is adjusted by Holm's rule over \
-all comparisons of the table. "Seeds" is how many would settle the difference with a probability of 80 %, \
-were it the true one; a dash says that more sentences are needed first."""
+all comparisons of the table; beside it stand the interval of a bootstrap of seeds and sentences, which is \
+too narrow with few seeds, and the p of sacreBLEU's paired bootstrap of the first seeds, which knows of \
+sentences alone. "Seeds" is how many would settle the difference with a probability of 80 %, were it the \
+true one; a dash says that more sentences are needed first."""
 
 
-def scores(study: Study, rows: Sequence[dict[str, Any]]) -> str:
-    """The table of arms."""
-    lines = []
-    for arm in study.arms:
-        mine = [row for row in rows if row["arm"] == arm.name]
-        if not mine:
-            continue
-        cells = [arm.name, str(len(mine))]
-        for metric in METRICS:
-            cells.append(_score(parts_of(rows, arm.name, metric), metric))
-        chrf = np.mean([row["chrf"] for row in mine])
-        cells += [f"{chrf:.1f}", f"{mine[0]['parameters']:,}"]
-        lines.append(cells)
-    return table(
-        ["arm", "seeds", *(f"{m.title} [95 %]" for m in METRICS), "chrF", "parameters"], lines
+def write(study: Study) -> str:
+    """Writes results.jsonl, report.md, report.html and figures/, and gives what to print."""
+    rows = findings.rows_of(study)
+    arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
+    _replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    main = [scores(rows, arms), differences(rows, arms)]
+    tables = [*main, *details(rows, arms)]
+    drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
+    (study.folder / "figures").mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        _replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
+    what = subtitle(study, rows)
+    parts = [f"# {study.name}", what, *map(markdown, tables), NOTE]
+    _replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
+    examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
+    html = page.page(study.name, what, tables, drawn, examples, NOTE)
+    _replace(study.folder / "report.html", html)
+    told = "\n\n".join(grid(one.header, one.lines) for one in main if one.lines)
+    return f"\n{told}\n\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
+
+
+def subtitle(study: Study, rows: Sequence[Row]) -> str:
+    """What was run, in two sentences."""
+    base = study.config["base"]
+    seeds = {arm.name: len(findings.of_arm(rows, arm.name)) for arm in study.arms}
+    done = [f"{n} seeds" if n else "not finished" for n in dict.fromkeys(seeds.values())]
+    return (
+        f"{len(study.arms)} arms, {', '.join(done)}; {base['training']['tokens']:,} target tokens each of "
+        f"{base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
+        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}."
     )
 
 
-def differences(study: Study, rows: Sequence[dict[str, Any]]) -> str:
+def scores(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """The table of arms."""
+    lines = []
+    for arm in arms:
+        mine = findings.of_arm(rows, arm)
+        cells = [arm, str(len(mine))]
+        cells += [interval(findings.score(rows, arm, metric)) for metric in METRICS]
+        chrf = np.mean([row["chrf"] for row in mine])
+        spread = f"{np.std([row['bleu'] for row in mine], ddof=1):.2f}" if len(mine) > 1 else "-"
+        lines.append([*cells, f"{chrf:.1f}", spread, f"{mine[0]['parameters']:,}"])
+    header = ["arm", "seeds", *(f"{m.title} [95 %]" for m in METRICS), "chrF", "sd of BLEU"]
+    return Table("Arms", "", [*header, "parameters"], lines)
+
+
+def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
     """The table of comparisons."""
     lines = []
-    for one in compare(rows, [arm.name for arm in study.arms]):
+    for one in findings.compare(rows, arms):
         low, high = one.bootstrap
+        found = one.difference
+        is_bleu = one.metric.parts == "bleu"
         lines.append(
             [
                 f"{one.arm} - {one.other}",
                 one.metric.title,
-                f"{one.difference.estimate:+.2f} [{one.difference.low:+.2f}, {one.difference.high:+.2f}]",
-                f"[{low:+.2f}, {high:+.2f}]",
+                f"{found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}]",
                 p_value(one.adjusted),
                 f"{one.effect:+.1f}",
                 "-" if one.needed is None else str(one.needed),
+                f"[{low:+.2f}, {high:+.2f}]",
+                p_value(findings.sacrebleu_p(rows, one.arm, one.other)) if is_bleu else "",
                 verdict(one),
             ]
         )
-    if not lines:
-        return "No differences: they need two arms with two seeds each."
-    header = ["difference", "of", "mean [95 %]", "bootstrap", "p", "effect", "seeds", "says"]
-    return table(header, lines)
+    header = [
+        "difference",
+        "of",
+        "mean [95 %]",
+        "p",
+        "effect",
+        "seeds",
+        "bootstrap",
+        "sacreBLEU's p",
+    ]
+    return Table("Differences", "", [*header, "says"], lines)
+
+
+WORDS = (  # what words are told apart by: the title, the part of a row, names of classes, and what it shows
+    (
+        "By frequency",
+        "frequency",
+        diagnostics.FREQUENCY_NAMES,
+        "Reference words that the translation has, in percent, by how often training has them.",
+    ),
+    (
+        "By order",
+        "jump",
+        diagnostics.JUMP_NAMES,
+        "The same by how far their source word stands from where reading on would be.",
+    ),
+    (
+        "By fertility",
+        "fertility",
+        diagnostics.FERTILITY_NAMES,
+        "The same by how many target words their source word has.",
+    ),
+)
+
+
+def details(rows: Sequence[Row], arms: Sequence[str]) -> list[Table]:
+    """The diagnostics that the study's corpus allows."""
+    lengths = {arm: findings.by_length(rows, arm) for arm in arms}
+    what = "BLEU of test sentences by words of the source."
+    tables = [_by_class("By length", what, "sentences", diagnostics.LENGTH_NAMES, lengths)]
+    for title, part, names, what in WORDS:
+        found = {arm: findings.by_class(rows, arm, part) for arm in arms}
+        tables.append(_by_class(title, what, "words", names, found))
+    tables += [attention(rows, arms), cost(rows, arms)]
+    return [one for one in tables if one.lines]
+
+
+def _by_class(title, note, size, names, found):
+    """A line for each class, a column for each arm."""
+    points = {arm: {p.number: p for p in each} for arm, each in found.items() if each}
+    lines = []
+    for number in sorted({number for each in points.values() for number in each}):
+        of = [each.get(number) for each in points.values()]
+        count = next(p.size for p in of if p is not None)
+        lines.append([names[number], f"{count:,}", *(interval(p, 1) for p in of)])
+    return Table(title, note, ["", size, *points], lines)
+
+
+def attention(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """How attention spreads, and how far seeds and heads agree."""
+    lines = []
+    for arm in arms:
+        mine = [row for row in findings.of_arm(rows, arm) if "entropy" in row]
+        if mine:
+            entropy = f"{np.mean([row['entropy'] for row in mine]):.2f}"
+            agreed = [[row["agreement"].get(of) for row in mine] for of in ("seeds", "heads")]
+            told = ["-" if None in each else f"{100 * np.mean(each):.0f}" for each in agreed]
+            lines.append([arm, entropy, *told])
+    note = (
+        "Entropy of the weights that a target token gives to source tokens, and how far two seeds or heads "
+        "agree: the share of weight that they put on the same source tokens."
+    )
+    header = ["arm", "entropy, bits", "between seeds, %", "between heads, %"]
+    return Table("Attention", note, header, lines)
+
+
+def cost(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """What a seed took."""
+    first = [(arm, findings.of_arm(rows, arm)[0]) for arm in arms]
+    lines = [
+        [
+            arm,
+            f"{row['parameters']:,}",
+            f"{row['flops'] / 1e12:,.1f}",
+            f"{row['memory'] / 2**20:,.0f}",
+        ]
+        for arm, row in first
+    ]
+    note = "Of training: the floating-point operations of matrix products, and all seeds' memory as estimated."
+    return Table("Cost", note, ["arm", "parameters", "TFLOP of a seed", "MiB"], lines)
+
+
+def figures(rows: Sequence[Row], arms: Sequence[str]) -> dict[str, curves.Figure]:
+    """The figures, by title; those alone that have something to show."""
+
+    def curve(found: Sequence[Point]) -> Curve:
+        return Curve(*zip(*((p.number, p.score, p.low, p.high) for p in found), strict=True))
+
+    drawn = {}
+    lengths = {arm: curve(findings.by_length(rows, arm)) for arm in arms}
+    if any(len(one.x) > 1 for one in lengths.values()):
+        drawn["By length"] = curves.lines(
+            lengths, x="words of the source", y="BLEU", ticks=diagnostics.LENGTH_NAMES
+        )
+    frequency = {arm: findings.by_class(rows, arm, "frequency") for arm in arms}
+    drawn["By frequency"] = curves.lines(
+        {arm: curve(found) for arm, found in frequency.items() if found},
+        x="how often training has the word",
+        y="words found  [%]",
+        ticks=diagnostics.FREQUENCY_NAMES,
+    )
+    learning = {arm: findings.learning(rows, arm) for arm in arms}
+    drawn["Learning"] = curves.lines(
+        {arm: Curve(*zip(*found, strict=True)) for arm, found in learning.items() if found},
+        x="target tokens seen",
+        y="validation BLEU, greedy",
+    )
+    cost = {}
+    for arm in arms:
+        one = findings.score(rows, arm, METRICS[0])
+        if one is not None:
+            flops = findings.of_arm(rows, arm)[0]["flops"] / 1e12
+            cost[arm] = Curve([flops], [one.score], [one.low], [one.high])
+    drawn["Quality against cost"] = curves.points(cost, x="training of one seed  [TFLOP]", y="BLEU")
+    return drawn
 
 
 def verdict(one: Comparison) -> str:
@@ -156,9 +229,27 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def interval(found: Point | None, decimals: int = 2) -> str:
+    """A score with its interval."""
+    if found is None:
+        return "-"
+    said = f"{found.score:.{decimals}f}"
+    if found.low == found.high:
+        return said
+    return f"{said} [{found.low:.{decimals}f}, {found.high:.{decimals}f}]"
+
+
+def markdown(table: Table) -> str:
+    """The table under its title."""
+    if not table.lines:
+        return f"## {table.title}\n\nNothing to compare: that needs two arms with two seeds each."
+    said = [f"## {table.title}", table.note, grid(table.header, table.lines)]
+    return "\n\n".join(part for part in said if part)
+
+
+def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table that is also one on the terminal."""
-    every = [list(header), *map(list, lines)]
+    every = [[cell.replace("|", r"\|") for cell in row] for row in (header, *lines)]
     widths = [max(len(row[i]) for row in every) for i in range(len(header))]
 
     def line(cells):
@@ -166,15 +257,6 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
     rule = "| " + " | ".join("-" * w for w in widths) + " |"
     return "\n".join([line(every[0]), rule, *(line(row) for row in every[1:])])
-
-
-def _score(parts, metric):
-    if parts is None:
-        return "-"
-    each = metric.of(parts.sum(1))
-    if len(parts) < 2:
-        return f"{each[0]:.2f}"
-    return str(statistics.interval(statistics.contributions(parts, metric.of)))
 
 
 def _replace(path, text):

@@ -45,6 +45,7 @@ class Crew(NamedTuple):
     name: str
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
+    also: tuple[str, ...]  # splits to translate beside the test set
     folder: Path
 
     @property
@@ -77,7 +78,7 @@ def study_of(config: Config, folder: Path) -> Study:
     """The study that a config describes.
 
     config: {"name", "base": a config of experiments.train, "arms": {name: {field: value}}, "axes":
-    {field: [values]}, "seeds"}. Arms are those listed, then the full grid of the axes. Raises ValueError
+    {field: [values]}, "seeds", "also": splits to translate too}. Arms are those listed, then the full grid of the axes. Raises ValueError
     where it describes none.
     """
     changes = dict(config["arms"])
@@ -103,7 +104,13 @@ def study_of(config: Config, folder: Path) -> Study:
         seeds,
         folder,
         tuple(
-            Crew(group[0].name, tuple(group), seeds, folder / "crews" / file_name(group[0].name))
+            Crew(
+                group[0].name,
+                tuple(group),
+                seeds,
+                tuple(config["also"]),
+                folder / "crews" / file_name(group[0].name),
+            )
             for group in crews.values()
         ),
     )

@@ -138,7 +138,16 @@ def test_a_study_reports_what_it_found(studied):
     report = (workdir / "report.md").read_text()
     for said in ("no attention", "additive - no attention", "BLEU", "AER", "Holm"):
         assert said in report
-    assert "| arm" in told.stdout and str(workdir / "report.md") in told.stdout
+    assert "| arm" in told.stdout and str(workdir / "report.html") in told.stdout
+    html = (workdir / "report.html").read_text()
+    assert "additive, no dropout" in html and html.count('class="map"') == 2
+    last = rows[-1]
+    assert len(last["translations"]) == last["sentences"] == len(last["references"])
+    assert last["curve"][-1]["tokens"] > 11_000 and last["flops"] > rows[0]["flops"] > 0
+    assert 0 < last["entropy"] < 3 and 0 < last["agreement"]["seeds"] < 1
+    assert rows[0]["alignment"] is None and "entropy" not in rows[0]
+    jumps = np.sum(last["parts"]["test"]["jump"], axis=0)  # word for word: all are in order
+    assert jumps[0][1] == 5 * last["sentences"] and jumps[1:].sum() == 0
     run = attention_lab.load(workdir / "crews" / "additive" / "additive_seed_1")
     assert run.config["seed"] == 1 and run.translate(["my ann sees my bob"])[0].text
     again = command("ablate", *words(folder, workdir))

@@ -1,0 +1,114 @@
+"""Curves with bands, and points with bars: figures for a paper, told apart by readers of all kinds of sight.
+
+    figure = lines({"additive": Curve([1, 2], [90, 80], [88, 77], [92, 83])}, x="words", y="BLEU")
+    svg(figure)       # text that stays text, the same for the same figure
+
+A curve has its own color of Okabe and Ito's palette, marker and dashes.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#8A8200")
+MARKERS = "osD^vPX*"
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+INK, FAINT = "#1b2a41", "#c9d2dc"
+SIZE = (6.4, 3.6)  # inches
+
+
+class Curve(NamedTuple):
+    """Points, and an interval around each."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+def lines(
+    curves: Mapping[str, Curve], *, x: str, y: str, ticks: Sequence[str] | None = None
+) -> Figure:
+    """A line with a band for each; x and y: what the axes are, units included. ticks: names of x = 0, 1, .."""
+    figure, axes = _axes(x, y)
+    for number, (name, curve) in enumerate(curves.items()):
+        style = _style(number)
+        axes.fill_between(
+            curve.x, curve.low, curve.high, color=style["color"], alpha=0.13, linewidth=0
+        )
+        dashes = DASHES[number % len(DASHES)]
+        axes.plot(curve.x, curve.y, **style, linestyle=dashes, linewidth=1.6, label=_text(name))
+    if ticks is not None:
+        axes.set_xticks(range(len(ticks)), [_text(tick) for tick in ticks])
+    return _finish(figure, axes)
+
+
+def points(curves: Mapping[str, Curve], *, x: str, y: str) -> Figure:
+    """A point with a bar for each of a curve's points."""
+    figure, axes = _axes(x, y)
+    for number, (name, curve) in enumerate(curves.items()):
+        below = [b - a for a, b in zip(curve.low, curve.y, strict=True)]
+        above = [b - a for a, b in zip(curve.y, curve.high, strict=True)]
+        axes.errorbar(
+            curve.x,
+            curve.y,
+            [below, above],
+            **_style(number),
+            linestyle="none",
+            elinewidth=1.2,
+            capsize=2.5,
+            label=_text(name),
+        )
+    return _finish(figure, axes)
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an <svg> element, its text selectable, equal for equal figures."""
+    drawn = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "attention_lab"}):
+        figure.savefig(
+            drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None}
+        )
+    text = drawn.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _axes(x, y):
+    figure = Figure(figsize=SIZE, dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+    axes.grid(True, color=FAINT, linewidth=0.5, alpha=0.7)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    return figure, axes
+
+
+def _style(number):
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "markersize": 5,
+    }
+
+
+def _text(name):
+    """The name as it is: a dollar is no formula, and a first underscore hides nothing."""
+    return "\u200b" + name.replace("$", r"\$")
+
+
+def _finish(figure, axes):
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside right upper",
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+    )
+    return figure

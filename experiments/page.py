@@ -1,0 +1,108 @@
+"""A report as one HTML page that needs nothing else: no network, no script, no other file.
+
+All that a study names, arms, words, tokens, goes through `escape` and is shown as text, whatever it says.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b2a41; background: #fff; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+p { max-width: 46rem; } .muted { color: #55606e; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.data th, .data td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #dde3ea; white-space: nowrap; }
+.data th { font-weight: 600; }
+.says-higher, .says-lower { font-weight: 600; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1rem 2rem; }
+figure { margin: 0; } figure svg { width: 100%; height: auto; } figcaption { font-weight: 600; }
+.maps { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
+.map td { width: 1.7rem; height: 1.5rem; padding: 0; border: 1px solid #eef1f5; font-size: 11px; text-align: center; }
+.map th { font-weight: 400; font-size: 13px; text-align: right; padding-right: .5rem; white-space: nowrap; }
+.map thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .3rem 0 0; vertical-align: bottom; }
+.map td.linked { outline: 2px solid #D55E00; outline-offset: -2px; }
+""".strip()
+
+
+class Table(NamedTuple):
+    """A table under its title. note: what it shows, in a sentence or none."""
+
+    title: str
+    note: str
+    header: list[str]
+    lines: list[list[str]]
+
+
+def page(
+    title: str,
+    subtitle: str,
+    tables: Sequence[Table],
+    figures: Mapping[str, str],
+    examples: Mapping[str, Any],
+    note: str,
+) -> str:
+    """The whole page. figures: <svg> elements by title; examples: weights of one sentence by arm."""
+    body = [f"<h1>{escape(title)}</h1>", f'<p class="muted">{escape(subtitle)}</p>']
+    body += [_table(table) for table in tables[:2]]
+    body.append(f'<p class="muted">{escape(note)}</p>')
+    drawn = [
+        f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>"
+        for name, svg in figures.items()
+    ]
+    body.append('<h2>Figures</h2><div class="figures">' + "".join(drawn) + "</div>")
+    maps = [_map(arm, example) for arm, example in examples.items() if example]
+    if maps:
+        told = "The source across, the target down; the first seed of each arm is told the target. Known links are outlined."
+        body.append(f'<h2>One sentence</h2><p>{told}</p><div class="maps">{"".join(maps)}</div>')
+    body += [_table(table) for table in tables[2:]]
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title>'
+    # An icon that is none, since browsers ask for one.
+    head += '<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">'
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n'
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _table(table: Table) -> str:
+    if not table.lines:
+        return ""
+    header = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
+    lines = []
+    for line in table.lines:
+        said = line[-1] if line[-1] in ("higher", "lower") else ""
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in line)
+        lines.append(f'<tr class="says-{said}">{cells}</tr>' if said else f"<tr>{cells}</tr>")
+    note = f"<p>{escape(table.note)}</p>" if table.note else ""
+    return (
+        f'<h2>{escape(table.title)}</h2>{note}<div class="wide"><table class="data">'
+        f"<thead><tr>{header}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _map(arm: str, example: Mapping[str, Any]) -> str:
+    """Weights as a table of colored cells: [target words, source words + 1], the last of no word."""
+    links = {tuple(link) for link in example["links"]}
+    across = "".join(f'<th scope="col">{escape(word)}</th>' for word in [*example["source"], "∅"])
+    lines = []
+    for j, (word, row) in enumerate(zip(example["target"], example["weights"], strict=True)):
+        cells = "".join(_cell(weight, (i, j) in links) for i, weight in enumerate(row))
+        lines.append(f'<tr><th scope="row">{escape(word)}</th>{cells}</tr>')
+    return (
+        f'<figure><figcaption>{escape(arm)}</figcaption><table class="map">'
+        f"<thead><tr><td></td>{across}</tr></thead><tbody>{''.join(lines)}</tbody></table></figure>"
+    )
+
+
+def _cell(weight: float, linked: bool) -> str:
+    shade = min(max(float(weight), 0.0), 1.0)
+    # From white to the dark blue of the pictures; the number is there for all eyes.
+    red, green, blue = (round(255 + (dark - 255) * shade) for dark in (8, 48, 107))
+    ink = "#fff" if shade > 0.5 else "#1b2a41"
+    number = f"{100 * weight:.0f}" if weight >= 0.005 else ""
+    kind = ' class="linked"' if linked else ""
+    return f'<td{kind} style="background:rgb({red},{green},{blue});color:{ink}">{number}</td>'

@@ -1,0 +1,118 @@
+"""The page: whole without a network, valid without a browser, and nothing that a study says is code."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from attention_lab.views import curves
+from experiments.page import Table, page
+from tests.views.curves_test import CURVE
+
+HOSTILE = "<script>document.title='taken'</script>"
+VOID = ("meta", "link")
+
+
+def made(name=HOSTILE):
+    example = {
+        "source": [name, "sat"],
+        "target": [name],
+        "weights": [[0.25, 0.75, 0.0]],
+        "links": [[0, 0]],
+    }
+    return page(
+        name,
+        f"a study of {name}",
+        [Table("Arms", name, ["arm", name], [[name, "1.00"]]), Table("None", "", ["arm"], [])],
+        {name: curves.svg(curves.lines({name: CURVE}, x=name, y="BLEU"))},
+        {name: example, "no attention": None},
+        f"note {name}",
+    )
+
+
+class Reader(HTMLParser):
+    """Tags, all closed in order; texts; and what attributes refer to."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.texts, self.references = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [value for name, value in attrs if name.endswith(("href", "src"))]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [value for name, value in attrs if name.endswith(("href", "src"))]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def read(text):
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_a_hostile_name_is_shown_as_text():
+    found = read(made())
+    assert "script" not in found.tags
+    assert sum(HOSTILE in text for text in found.texts) >= 9
+
+
+def test_the_page_needs_nothing_else():
+    text = made("additive")
+    outside = [r for r in read(text).references if not r.startswith(("#", "data:"))]
+    assert outside == [] and "@import" not in text
+    assert re.findall(r"url\((?!#)", text) == []
+
+
+def test_an_arm_without_attention_has_no_map_and_an_empty_table_no_title():
+    text = made("additive")
+    assert text.count('class="map"') == 1 and "no attention" not in text and ">None<" not in text
+
+
+def test_a_known_link_is_outlined_and_weights_are_numbers():
+    text = made("additive")
+    assert text.count('class="linked"') == 1 and ">25</td>" in text and ">75</td>" in text
+
+
+BROWSER = next(
+    (b for b in ("chromium", "chromium-browser", "google-chrome", "chrome") if shutil.which(b)),
+    None,
+)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_a_browser_opens_it_offline_without_a_complaint(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(made())
+    told = subprocess.run(
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--proxy-server=127.0.0.1:9",  # nothing can be fetched
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "CONSOLE" not in told.stderr
+    assert "<title>taken</title>" not in told.stdout and "&lt;script&gt;" in told.stdout
