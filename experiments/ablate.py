@@ -22,10 +22,8 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from attention_lab import runs
 from attention_lab.training import replicas
-from attention_lab.training.replicas import Layout
-from experiments import command, crew, leases, reporting, translation
+from experiments import command, crew, fleet, reporting, translation
 from experiments.study import Crew, Study, study_of
 
 DEFAULT = "configs/ablations/quickstart.py"
@@ -40,7 +38,6 @@ SHARD = flags.DEFINE_string("shard", None, "i/n: run the i-th of n parts, 1 <= i
 DEVICES = flags.DEFINE_integer("devices", None, "Over how many devices to spread replicas.")
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
 EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
-WAIT = 10.0  # seconds between looks at what others do
 
 
 def main(words: list[str]) -> None:
@@ -58,35 +55,13 @@ def main(words: list[str]) -> None:
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
     wanted = chosen(study)
-    remember(study)
-    work(wanted)
-    if all(one.results.is_file() for one in study.crews):
-        print(reporting.write(study))
-    else:
-        left = [one.name for one in study.crews if not one.results.is_file()]
+    fleet.remember(study)
+    fleet.run(wanted, DEVICES.value)
+    left = [one.name for one in fleet.unfinished(study)]
+    if left:
         print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")
-
-
-def work(wanted: list[Crew]) -> None:
-    """Runs every crew that has not finished, and waits for those that other processes run."""
-    layout_of = {one.name: layout(one) for one in wanted}
-    while left := [one for one in wanted if not one.results.is_file()]:
-        idle = True
-        for one in left:
-            with leases.take(one.folder / "lease") as mine:
-                if mine and not one.results.is_file():
-                    told = ", ".join(arm.name for arm in one.arms)
-                    print(f"\n== {told}: {len(one.replicas)} replicas, {layout_of[one.name]}")
-                    crew.run(one, layout_of[one.name])
-                    idle = False
-        if idle:
-            time.sleep(WAIT)
-
-
-def layout(one: Crew) -> Layout:
-    """How the crew's replicas share this machine."""
-    found = replicas.choose(len(one.replicas))
-    return found if DEVICES.value is None else found._replace(devices=DEVICES.value)
+    else:
+        print(reporting.write(study))
 
 
 def chosen(study: Study) -> list[Crew]:
@@ -98,28 +73,8 @@ def chosen(study: Study) -> list[Crew]:
             names = ", ".join(arm.name for arm in study.arms)
             raise command.Refusal(f"--arm: there is no arm {ARM.value!r}; there are {names}")
     if SHARD.value is not None:
-        part, _, whole = SHARD.value.partition("/")
-        if not (part.isdigit() and whole.isdigit() and 1 <= int(part) <= int(whole)):
-            raise command.Refusal(f"--shard={SHARD.value}: expected i/n with 1 <= i <= n")
-        crews = crews[int(part) - 1 :: int(whole)]
+        crews = list(fleet.shard(crews, SHARD.value))
     return crews
-
-
-def remember(study: Study) -> None:
-    """Writes study.json. Raises ValueError where the folder holds another study."""
-    path = study.folder / "study.json"
-    config = json.loads(json.dumps(study.config))
-    if path.exists():
-        differing = runs.differences(json.loads(path.read_text()), config)
-        if differing:
-            raise ValueError(
-                f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
-                "choose another folder: --workdir"
-            )
-    study.folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    temporary.replace(path)
 
 
 def plan(study: Study, sizes: bool) -> str:
@@ -131,7 +86,7 @@ def plan(study: Study, sizes: bool) -> str:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
         if sizes:
-            size = crew.size_of(one, layout(one))
+            size = crew.size_of(one, fleet.layout(one, DEVICES.value))
             total += size.flops
             lines.append(
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "

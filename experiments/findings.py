@@ -3,6 +3,7 @@
 Every interval counts the seeds and the test sentences as chance (attention_lab.evaluation.statistics).
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -150,39 +151,53 @@ def sacrebleu_p(rows: Sequence[Row], arm: str, other: str) -> float:
     return float(result.p_value)
 
 
+def bleu_of_lengths(
+    rows: Sequence[Row], arm: str, least: int, most: float = np.inf
+) -> np.ndarray | None:
+    """BLEU's parts [R, N, 10] of the sentences, of all splits, whose source has so many words."""
+    mine = of_arm(rows, arm)
+    if not mine:
+        return None
+    splits = mine[0]["parts"]
+    length = np.concatenate([splits[split]["source_words"] for split in splits])
+    each = [[row["parts"][split]["bleu"] for row in mine] for split in splits]
+    parts = np.concatenate([np.array(one, float) for one in each], axis=1)
+    return parts[:, (least <= length) & (length <= most)]
+
+
+def words_of_classes(
+    rows: Sequence[Row], arm: str, name: str, classes: Sequence[int]
+) -> np.ndarray | None:
+    """How many words of "frequency", "jump" or "fertility" are right, and are there: [R, N, 2].
+
+    Of the test sentences that have such words; None where the corpus does not tell.
+    """
+    every = [row["parts"][row["split"]].get(name) for row in of_arm(rows, arm)]
+    if not every or None in every:
+        return None
+    counts = np.array(every, float)[:, :, list(classes)].sum(2)
+    return counts[:, counts[0, :, 1] > 0]
+
+
 def by_length(rows: Sequence[Row], arm: str) -> list[Point]:
     """BLEU by words of the source, in the classes of `diagnostics.LENGTHS`, over all splits."""
-    mine = of_arm(rows, arm)
-    splits = mine[0]["parts"]
-    length = np.concatenate([mine[0]["parts"][split]["source_words"] for split in splits])
-    of = diagnostics.classes(length, diagnostics.LENGTHS)
-    parts = np.concatenate(
-        [np.array([row["parts"][split]["bleu"] for row in mine], float) for split in splits], axis=1
-    )
+    edges = [*diagnostics.LENGTHS, np.inf]
     found = []
-    for number in range(len(diagnostics.LENGTHS)):
-        chosen = of == number
-        if chosen.any():
-            found.append(point(parts[:, chosen], statistics.bleu_of, number))
+    for number, (least, above) in enumerate(itertools.pairwise(edges)):
+        parts = bleu_of_lengths(rows, arm, int(least), above - 1)
+        if parts is not None and parts.shape[1]:
+            found.append(point(parts, statistics.bleu_of, number))
     return found
 
 
-def by_class(rows: Sequence[Row], arm: str, name: str) -> list[Point]:
+def by_class(rows: Sequence[Row], arm: str, name: str, classes: int) -> list[Point]:
     """The share of words that are right, in percent, by their class of "frequency", "jump" or "fertility"."""
-    mine = of_arm(rows, arm)
-    every = [row["parts"][row["split"]].get(name) for row in mine]
-    if not every or None in every:
-        return []
-    counts = np.array(every, float)  # [R, N, classes, 2]
     found = []
-    for number in range(counts.shape[2]):
-        total = counts[0, :, number, 1].sum()
-        if total:
-            # A sentence without such words says nothing of them.
-            there = counts[:, counts[0, :, number, 1] > 0, number]
-            one = point(there, statistics.ratio_of, number) if there.shape[1] > 1 else None
-            if one is not None:
-                found.append(one._replace(size=int(total)))
+    for number in range(classes):
+        parts = words_of_classes(rows, arm, name, [number])
+        if parts is not None and parts.shape[1]:
+            one = point(parts, statistics.ratio_of, number)
+            found.append(one._replace(size=int(parts[0, :, 1].sum())))
     return found
 
 

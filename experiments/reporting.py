@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -27,19 +28,19 @@ def write(study: Study) -> str:
     """Writes results.jsonl, report.md, report.html and figures/, and gives what to print."""
     rows = findings.rows_of(study)
     arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
-    _replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     main = [scores(rows, arms), differences(rows, arms)]
-    tables = [*main, *details(rows, arms)]
+    tables = [*main, *claims(study), *details(rows, arms)]
     drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
     (study.folder / "figures").mkdir(exist_ok=True)
     for name, figure in drawn.items():
-        _replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
+        replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
     what = subtitle(study, rows)
     parts = [f"# {study.name}", what, *map(markdown, tables), NOTE]
-    _replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
+    replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
     examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
     html = page.page(study.name, what, tables, drawn, examples, NOTE)
-    _replace(study.folder / "report.html", html)
+    replace(study.folder / "report.html", html)
     told = "\n\n".join(grid(one.header, one.lines) for one in main if one.lines)
     return f"\n{told}\n\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
 
@@ -131,7 +132,7 @@ def details(rows: Sequence[Row], arms: Sequence[str]) -> list[Table]:
     what = "BLEU of test sentences by words of the source."
     tables = [_by_class("By length", what, "sentences", diagnostics.LENGTH_NAMES, lengths)]
     for title, part, names, what in WORDS:
-        found = {arm: findings.by_class(rows, arm, part) for arm in arms}
+        found = {arm: findings.by_class(rows, arm, part, len(names)) for arm in arms}
         tables.append(_by_class(title, what, "words", names, found))
     tables += [attention(rows, arms), cost(rows, arms)]
     return [one for one in tables if one.lines]
@@ -146,6 +147,18 @@ def _by_class(title, note, size, names, found):
         count = next(p.size for p in of if p is not None)
         lines.append([names[number], f"{count:,}", *(interval(p, 1) for p in of)])
     return Table(title, note, ["", size, *points], lines)
+
+
+def claims(study: Study) -> list[Table]:
+    """What was decided of claims, where experiments.claims has run."""
+    path = study.folder / "claims.jsonl"
+    lines = []
+    for one in map(json.loads, path.read_text().splitlines() if path.is_file() else ()):
+        number = f"{one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
+        lines.append([one["sentence"], one["number"], number, one["claimed"], one["verdict"]])
+    header = ["claim", "number", "found [95 %]", "claimed", "verdict"]
+    note = "HOLDS: the whole interval lies within what is claimed; FAILS: all of it lies outside."
+    return [Table("Claims", note, header, lines)] if lines else []
 
 
 def attention(rows: Sequence[Row], arms: Sequence[str]) -> Table:
@@ -194,7 +207,9 @@ def figures(rows: Sequence[Row], arms: Sequence[str]) -> dict[str, curves.Figure
         drawn["By length"] = curves.lines(
             lengths, x="words of the source", y="BLEU", ticks=diagnostics.LENGTH_NAMES
         )
-    frequency = {arm: findings.by_class(rows, arm, "frequency") for arm in arms}
+    frequency = {
+        arm: findings.by_class(rows, arm, "frequency", len(diagnostics.FREQUENCIES)) for arm in arms
+    }
     drawn["By frequency"] = curves.lines(
         {arm: curve(found) for arm, found in frequency.items() if found},
         x="how often training has the word",
@@ -259,7 +274,8 @@ def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(every[0]), rule, *(line(row) for row in every[1:])])
 
 
-def _replace(path, text):
+def replace(path: Path, text: str) -> None:
+    """Writes a file that is complete or as it was before."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text)
     temporary.replace(path)

@@ -46,7 +46,7 @@ Progress = Callable[[int, str], AbstractContextManager[Callable[[int], Any]]]
 def bar(total: int, what: str) -> Iterator[Callable[[int], Any]]:
     """A progress bar on a terminal, nothing elsewhere."""
     with tqdm(
-        total=total, desc=what, disable=not sys.stderr.isatty(), leave=False, unit="sentence"
+        total=total, desc=what, disable=not sys.stderr.isatty(), leave=False, unit=""
     ) as shown:
         yield shown.update
 

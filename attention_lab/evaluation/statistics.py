@@ -65,12 +65,37 @@ def interval(values: Any, level: float = 0.95) -> Interval:
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = np.where(total > 0, total**2 / sum_of_squares, replicas - 1)
     degrees = np.maximum(degrees, replicas - 1)
-    reach = stats.t.ppf((1 + level) / 2, degrees) * error
-    mean = values.mean((-2, -1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(error > 0, 2 * stats.t.sf(np.abs(mean) / error, degrees), 1.0 * (mean == 0))
     spread = values.mean(-1).std(-1, ddof=1)
-    return Interval(mean, mean - reach, mean + reach, p, spread, degrees)
+    return _student(values.mean((-2, -1)), error, degrees, spread, level)
+
+
+def of_seeds(values: Any, level: float = 0.95) -> Interval:
+    """Student's interval of the mean of values [R], one for each seed or draw; R is at least 2."""
+    values = np.asarray(values, float)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(
+            f"values have shape {values.shape}, expected one for each of 2 or more seeds"
+        )
+    degrees = len(values) - 1
+    spread = values.std(ddof=1)
+    return _student(values.mean(), spread / np.sqrt(len(values)), degrees, spread, level)
+
+
+def minus(one: Interval, other: Interval, level: float = 0.95) -> Interval:
+    """The difference of two estimates that share neither seeds nor sentences, or nearly so (Welch 1947).
+
+    Both are intervals at `level`.
+    """
+    squares, freedoms = [], []
+    for each in (one, other):
+        reach = stats.t.ppf((1 + level) / 2, each.degrees)
+        squares.append(((each.high - each.low) / 2 / reach) ** 2)
+        freedoms.append(each.degrees)
+    total = sum(squares)
+    below = sum(square**2 / degrees for square, degrees in zip(squares, freedoms, strict=True))
+    degrees = total**2 / below if below else min(freedoms)
+    mean = one.estimate - other.estimate
+    return _student(mean, np.sqrt(total), degrees, np.hypot(one.spread, other.spread), level)
 
 
 def components(values: Any) -> Components:
@@ -195,6 +220,13 @@ def aer_of(parts: np.ndarray) -> np.ndarray:
 def ratio_of(parts: np.ndarray) -> np.ndarray:
     """100 · Σ first / Σ second of summed parts [.., 2]: an accuracy."""
     return 100 * parts[..., 0] / parts[..., 1]
+
+
+def _student(mean, error, degrees, spread, level):
+    reach = stats.t.ppf((1 + level) / 2, degrees) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.where(error > 0, 2 * stats.t.sf(np.abs(mean) / error, degrees), 1.0 * (mean == 0))
+    return Interval(mean, mean - reach, mean + reach, p, spread, degrees)
 
 
 def _matrix(values):

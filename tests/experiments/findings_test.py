@@ -63,11 +63,11 @@ def test_bleu_by_length_is_of_those_sentences():
 
 
 def test_words_by_class_leave_out_classes_that_are_empty():
-    (found,) = findings.by_class(ROWS, "good", "frequency")
+    (found,) = findings.by_class(ROWS, "good", "frequency", 2)
     counts = np.array([r["parts"]["test"]["frequency"] for r in ROWS[:3]], float)[:, :, 1]
     assert (found.number, found.size) == (1, counts[0, :, 1].sum())
     assert found.score == pytest.approx(ratio_of(counts.sum(1)).mean())
-    assert findings.by_class(ROWS, "good", "jump") == []
+    assert findings.by_class(ROWS, "good", "jump", 4) == []
 
 
 def test_one_seed_has_a_score_without_an_interval():

@@ -1,0 +1,19 @@
+"""The same claims on Multi30k, German to English: eight arms, three seeds, small enough for an afternoon.
+
+python -m experiments.claims --config=configs/claims/multi30k.py
+
+The folder of the files is --config.base.data.options.path.
+"""
+
+from configs.ablations import multi30k_scores
+from configs.claims import rosetta
+
+
+def get_config():
+    config = multi30k_scores.get_config()
+    config.name = "claims_multi30k"
+    bahdanau = ("no attention", "additive", "dot", "general", "concat")
+    luong = ("Luong", "Luong, no input feeding", "Luong, local-p")
+    arms = rosetta.get_config().arms
+    config.arms = {name: arms[name] for name in (*bahdanau, *luong)}
+    return config

@@ -1,0 +1,51 @@
+"""What the literature says of attention, put to the embedded corpus: 15 arms, four seeds each.
+
+python -m experiments.claims --config=configs/claims/rosetta.py
+
+Small models and a small budget, so that all of it ends within an hour on two cores.
+"""
+
+from configs import defaults, quickstart
+
+LUONG = {"model.timing": "luong", "model.attention.score": "general"}
+
+
+def transformer(**changes):
+    """A Transformer as small as the recurrent models, with some fields changed."""
+    model = defaults.transformer()
+    model.features, model.feed_forward, model.layers = 128, 256, 2
+    model.tie = "output"
+    for field, value in changes.items():
+        model[field] = value
+    return {"model": model.to_dict(), "training.learning_rate": 1e-3}
+
+
+def get_config():
+    config = defaults.study()
+    config.name = "claims_rosetta"
+    config.base = quickstart.get_config()
+    config.base.showcase = ()
+    config.base.training.tokens = 300_000
+    config.base.training.validations = 2
+    config.also = ("test_long",)
+    config.arms = {
+        "no attention": {"model.timing": "none"},
+        **{
+            score: {"model.attention.score": score}
+            for score in ("additive", "dot", "general", "concat")
+        },
+        "Luong": LUONG,
+        "Luong, no input feeding": {**LUONG, "model.input_feeding": False},
+        "Luong, local-p": {**LUONG, "model.attention.locality": "local_p(5)"},
+        "Transformer": transformer(),
+        "Transformer, no dropout": {**transformer(), "training.dropout": 0.0},
+        "Transformer, no smoothing": {**transformer(), "training.label_smoothing": 0.0},
+        "Transformer, learned positions": transformer(encoding="learned"),
+        "Transformer, no positions": transformer(encoding="no_encoding"),
+        "Transformer, one head": transformer(heads=1),
+        "Transformer, words alone": transformer(
+            encoder={**defaults.attention("scaled_dot").to_dict(), "mask": "window(0)"}
+        ),
+    }
+    config.seeds = (0, 1, 2, 3)
+    return config

@@ -1,0 +1,66 @@
+"""All crews of a study, run by one process or by many that share its folder, each crew by one of them."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+from attention_lab import runs
+from attention_lab.training import replicas
+from attention_lab.training.replicas import Layout
+from experiments import command, crew, leases
+from experiments.study import Crew, Study
+
+WAIT = 10.0  # seconds between looks at what others do
+
+
+def run(wanted: Sequence[Crew], devices: int | None = None) -> None:
+    """Runs every crew that has not finished, and waits for those that other processes run."""
+    while left := [one for one in wanted if not one.results.is_file()]:
+        idle = True
+        for one in left:
+            with leases.take(one.folder / "lease") as mine:
+                if mine and not one.results.is_file():
+                    how = layout(one, devices)
+                    told = ", ".join(arm.name for arm in one.arms)
+                    print(f"\n== {told}: {len(one.replicas)} replicas, {how}")
+                    crew.run(one, how)
+                    idle = False
+        if idle:
+            time.sleep(WAIT)
+
+
+def unfinished(study: Study) -> list[Crew]:
+    """The crews that have no results yet."""
+    return [one for one in study.crews if not one.results.is_file()]
+
+
+def layout(one: Crew, devices: int | None = None) -> Layout:
+    """How the crew's replicas share this machine."""
+    found = replicas.choose(len(one.replicas))
+    return found if devices is None else found._replace(devices=devices)
+
+
+def shard(crews: Sequence[Crew], words: str) -> Sequence[Crew]:
+    """Part i of n of the crews, from "i/n". Raises Refusal where that is none."""
+    part, _, whole = words.partition("/")
+    if not (part.isdigit() and whole.isdigit() and 1 <= int(part) <= int(whole)):
+        raise command.Refusal(f"--shard={words}: expected i/n with 1 <= i <= n")
+    return crews[int(part) - 1 :: int(whole)]
+
+
+def remember(study: Study) -> None:
+    """Writes study.json. Raises ValueError where the folder holds another study."""
+    path = study.folder / "study.json"
+    config = json.loads(json.dumps(study.config))
+    if path.exists():
+        differing = runs.differences(json.loads(path.read_text()), config)
+        if differing:
+            raise ValueError(
+                f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
+                "choose another folder: --workdir"
+            )
+    study.folder.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    temporary.replace(path)
