@@ -29,7 +29,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         return 2
 
     def obey(argv: list[str]) -> int:
-        logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
+        logging.set_verbosity(logging.FATAL)  # libraries log what they also raise; it is said once
         try:
             return main(argv[1:]) or 0
         except (ValueError, OSError, Refusal) as error:

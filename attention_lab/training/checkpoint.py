@@ -38,18 +38,36 @@ class Checkpoints:
         if step is None:
             raise ValueError(f"there is no {kind} checkpoint in {self.folder}")
         shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        try:
-            with self._manager(kind) as manager:
-                return manager.restore(step, args=ocp.args.StandardRestore(shapes))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"the {kind} checkpoint in {self.folder} is damaged or of another model: "
-                f"{' '.join(str(error).split())[:200]}"
-            ) from error
+        which = f"the {kind} checkpoint in {self.folder}"
+        with self._manager(kind) as manager:
+            try:
+                kept, wanted = _shapes(manager.item_metadata(step)), _shapes(shapes)
+                if kept == wanted:
+                    return manager.restore(step, args=ocp.args.StandardRestore(shapes))
+            except (ValueError, KeyError, TypeError, OSError) as error:
+                told = " ".join(str(error).split())[:200]
+                raise ValueError(f"{which} is damaged: {told}") from error
+        place = min(p for p in kept.keys() | wanted.keys() if kept.get(p) != wanted.get(p))
+        raise ValueError(
+            f"{which} is of another model: it has {kept.get(place, 'nothing')} as {place}, where "
+            f"{wanted.get(place, 'nothing')} is expected"
+        )
 
     def _manager(self, kind, create=False):
         # Not asynchronous: the next update may overwrite the state's own memory.
         options = ocp.CheckpointManagerOptions(
             max_to_keep=1, create=create, enable_async_checkpointing=False
         )
-        return ocp.CheckpointManager(self.folder / kind, options=options)
+        handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
+        return ocp.CheckpointManager(self.folder / kind, options=options, item_handlers=handler)
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of each array by its place, "params/bridge"; of a random key that of its numbers."""
+    found = {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        shape = tuple(leaf.shape)
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            shape = jax.eval_shape(jax.random.key_data, leaf).shape
+        found[jax.tree_util.keystr(path, simple=True, separator="/")] = shape
+    return found

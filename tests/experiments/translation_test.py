@@ -202,6 +202,23 @@ def test_a_checkpoint_of_another_model_is_refused(trained):
     )
 
 
+def test_a_checkpoint_that_does_not_fit_or_is_damaged_is_told_in_one_line(trained, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trained[1], other)
+    config = (other / "config.json").read_text()
+    (other / "config.json").write_text(config.replace('"hidden": 16', '"hidden": 18'))
+    with pytest.raises(ValueError, match="of another model: it has") as error:
+        attention_lab.load(other)
+    assert "\n" not in str(error.value)
+    (other / "config.json").write_text(config)
+    for file in (other / "checkpoints" / "best").rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:100])
+    told = command("translate", "my ann", f"--workdir={other}")
+    assert told.returncode == 2 and "is damaged" in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
+
+
 def test_unequal_files_are_refused(trained, tmp_path):
     (tmp_path / "train.en").write_text("a\nb\n")
     (tmp_path / "train.fr").write_text("c\n")
