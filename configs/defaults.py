@@ -51,6 +51,14 @@ def study() -> ConfigDict:
             "arms": {},  # name -> {field of base: its value in this arm}
             "axes": {},  # field of base -> values: the full grid
             "seeds": (0, 1, 2, 3, 4),  # every arm is trained with each
+            "budget": {"equal": "tokens"},  # or "flops", "parameters": see experiments.budgets
+            # A number that is chosen for each arm on validation examples; no values: none is.
+            "tuning": {
+                "field": "training.learning_rate",
+                "values": (),
+                "tokens": 200_000,
+                "seeds": (100,),
+            },
             "also": (),  # splits that are translated beside the test set
         },
         convert_dict=False,  # arms are plain dicts: fields have dots in their names

@@ -23,7 +23,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.training import replicas
-from experiments import command, crew, fleet, reporting, translation
+from experiments import budgets, command, fleet, reporting, sizes, translation, tuning
 from experiments.study import Crew, Study, study_of
 
 DEFAULT = "configs/ablations/quickstart.py"
@@ -48,12 +48,14 @@ def main(words: list[str]) -> None:
         print(json.dumps(config, indent=2))
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
-    study = study_of(config, folder)
+    study = study_of(budgets.balanced(config), folder)
     if LIST.value or DRY_RUN.value:
-        print(plan(study, sizes=DRY_RUN.value))
+        print(plan(study, sized=DRY_RUN.value))
         return
+    chosen(study)  # refuses what is not there before anything runs
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
+    study = study_of(tuning.tuned(study.config, folder, DEVICES.value), folder)
     wanted = chosen(study)
     fleet.remember(study)
     fleet.run(wanted, DEVICES.value)
@@ -77,22 +79,27 @@ def chosen(study: Study) -> list[Crew]:
     return crews
 
 
-def plan(study: Study, sizes: bool) -> str:
-    """The arms; with sizes, what each has to learn and how much that takes."""
+def plan(study: Study, sized: bool) -> str:
+    """The arms; if sized, what each has to learn and how much that takes."""
     total = 0
     lines = [f"study    {study.name}: {len(study.arms)} arms x {len(study.seeds)} seeds"]
     for one in study.crews:
         for arm in one.arms:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
-        if sizes:
-            size = crew.size_of(one, fleet.layout(one, DEVICES.value))
+        if sized:
+            size = sizes.size_of(one, fleet.layout(one, DEVICES.value))
             total += size.flops
             lines.append(
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
                 f"about {minutes(size.flops)}, {size.memory / 2**20:,.0f} MiB"
             )
-    if sizes:
+    values = study.config["tuning"]["values"]
+    if values:
+        tokens = study.config["tuning"]["tokens"]
+        what = study.config["tuning"]["field"]
+        lines.append(f"tuned    {what} of each arm, {len(values)} values, {tokens:,} tokens each")
+    if sized:
         lines.append(
             f"in all    about {minutes(total)} of training on this machine, as one process"
         )

@@ -21,7 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.training import replicas
-from experiments import command, findings, fleet, reporting, translation
+from experiments import budgets, command, findings, fleet, reporting, translation
 from experiments.claiming import mechanism
 from experiments.claiming import translation as translating
 from experiments.claiming.contracts import Claim, Verdict, judge
@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
         print(reporting.grid(["claim", "sentence", "source", "number", "is"], lines))
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
-    study = study_of(config, folder)
+    study = study_of(budgets.balanced(config), folder)
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
     fleet.remember(study)

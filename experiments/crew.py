@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,6 @@ from attention_lab.decoding import greedy, in_batches
 from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
-from attention_lab.training import cost
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.hooks import Journal, Meter
 from attention_lab.training.loop import Update, every, train
@@ -34,9 +33,10 @@ from attention_lab.training.replicas import (
     take,
     where,
 )
-from attention_lab.training.step import init_state, make_train_step
+from attention_lab.training.step import make_train_step
 from experiments import showing, translation
 from experiments.rows import Row, agree, counts_of, curve_of, row_of
+from experiments.sizes import size_of
 from experiments.study import Crew
 
 WORST = -np.inf
@@ -70,53 +70,6 @@ def run(crew: Crew, layout: Layout) -> list[Row]:
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
     temporary.replace(crew.results)
     return rows
-
-
-class Size(NamedTuple):
-    """What a crew takes, before anything is compiled."""
-
-    parameters: int  # of one replica
-    updates: int
-    flops: int  # of training all replicas; matrix products only
-    memory: int  # bytes, while training
-
-
-def size_of(crew: Crew, layout: Layout) -> Size:
-    """What the crew will take, from shapes alone."""
-    config = dict(crew.arms[0].config)
-    corpus = translation.corpus_of(config)
-    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
-    batches = translation.batches_of(config, corpus.pairs)
-    updates = translation.updates_of(config, batches)
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    step = make_train_step(model, adam(1.0), SCHEDULES["constant"](1, 1))
-    flops = memory = 0
-    for bucket in batches.buckets:
-        batch = {
-            "source": jax.ShapeDtypeStruct((bucket.rows, bucket.source), np.int32),
-            "target": jax.ShapeDtypeStruct((bucket.rows, bucket.target), np.int32),
-        }
-        state = jax.eval_shape(
-            lambda: init_state(model, adam(1.0), jax.random.key(0), translation.hyper_of(config))
-        )
-        flops += cost.flops(step, state, batch) * bucket.batches
-
-        def logits(params, batch=batch):
-            return jax.vmap(lambda one: model.apply(params, one).logits)(
-                jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), batch)
-            )
-
-        memory = max(memory, cost.residual_bytes(logits, params))
-    replicas = len(crew.replicas)
-    at_once = layout.room(replicas) if layout.inside == "vmap" else layout.devices
-    # Parameters, two moments, the best, and gradients of those in work.
-    kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
-    return Size(
-        sum(x.size for x in jax.tree.leaves(params)),
-        updates,
-        flops * updates * replicas // batches.per_epoch,
-        kept + at_once * memory,
-    )
 
 
 def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) -> Params:

@@ -53,7 +53,16 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
     return (
         f"{len(study.arms)} arms, {', '.join(done)}; {base['training']['tokens']:,} target tokens each of "
         f"{base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
-        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}."
+        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}.{_tuning(study.config['tuning'])}"
+    )
+
+
+def _tuning(tuning):
+    if not tuning["values"]:
+        return ""
+    return (
+        f" In each arm {tuning['field']} was the best on validation of {', '.join(map(str, tuning['values']))}, "
+        f"{tuning['tokens']:,} tokens for each."
     )
 
 

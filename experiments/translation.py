@@ -1,11 +1,11 @@
 """What training and judging a translation model share: a config turned into data, model and judgement."""
 
+import functools
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,10 +74,17 @@ def split_of(config: Any, split: str) -> list[dict[str, Any]]:
 
 def corpus_of(config: Any) -> Corpus:
     """The config's corpus, encoded. Raises ValueError where it cannot be read."""
+    # The last one is kept: all arms of a study ask for it, again and again.
+    return _corpus(json.dumps({name: config[name] for name in ("data", "tokenizer")}))
+
+
+@functools.lru_cache(maxsize=1)
+def _corpus(told: str) -> Corpus:
+    config = json.loads(told)
     examples = split_of(config, "train")
     words = config["tokenizer"]
     texts = [[example[side] for example in examples] for side in ("source", "target")]
-    make = partial(tokenizers.cached, words["kind"], size=words["size"], cache_dir=CACHE)
+    make = functools.partial(tokenizers.cached, words["kind"], size=words["size"], cache_dir=CACHE)
     if words["joint"]:
         source = target = make(texts[0] + texts[1])
     else:
@@ -132,7 +139,7 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
     def judge(params):
         found = in_batches(lambda batch: greedy(model, params, batch, given.longest), given.source)
         hypotheses = [corpus.target_tokenizer.decode(ids) for ids in found]
-        lost = in_batches(partial(nats, model, params), given.source, given.target)
+        lost = in_batches(functools.partial(nats, model, params), given.source, given.target)
         tokens = sum(map(len, given.target))
         return {
             "bleu": quality(hypotheses, given.references)["bleu"],
@@ -142,7 +149,7 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
     return judge
 
 
-@partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=0)
 def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
     """−log p(target) of each sentence [B], of sources and targets int[B, K] and [B, T]."""
 

@@ -1,0 +1,89 @@
+"""What training takes, read from shapes before anything is compiled: parameters, operations, memory."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attention_lab import runs
+from attention_lab.data.pipeline import Batches
+from attention_lab.models import Model
+from attention_lab.training import cost
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.replicas import Layout
+from attention_lab.training.step import init_state, make_train_step
+from experiments import translation
+from experiments.study import Crew
+
+
+class Size(NamedTuple):
+    """What a crew takes."""
+
+    parameters: int  # of one replica
+    updates: int
+    flops: int  # of training all replicas; matrix products only
+    memory: int  # bytes, while training
+
+
+def size_of(crew: Crew, layout: Layout) -> Size:
+    """What the crew will take."""
+    config = crew.arms[0].config
+    model, batches = _parts(config)
+    updates = translation.updates_of(config, batches)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    replicas = len(crew.replicas)
+    at_once = layout.room(replicas) if layout.inside == "vmap" else layout.devices
+    # Parameters, two moments, the best, and gradients of those in work.
+    kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
+    return Size(
+        parameters_of(config),
+        updates,
+        flops_of(config) * replicas,
+        kept + at_once * _residuals(model, params, batches),
+    )
+
+
+def parameters_of(config: Mapping[str, Any]) -> int:
+    """How many numbers a model of this config learns."""
+    model, _ = _parts(config)
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def flops_of(config: Mapping[str, Any]) -> int:
+    """The floating-point operations of matrix products in a run of this config."""
+    model, batches = _parts(config)
+    step = make_train_step(model, adam(1.0), SCHEDULES["constant"](1, 1))
+    hyper = translation.hyper_of(config)
+    state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
+    epoch = sum(
+        cost.flops(step, state, _shapes(bucket)) * bucket.batches for bucket in batches.buckets
+    )
+    return epoch * translation.updates_of(config, batches) // batches.per_epoch
+
+
+def _parts(config: Mapping[str, Any]) -> tuple[Model, Batches]:
+    corpus = translation.corpus_of(config)
+    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    return model, translation.batches_of(config, corpus.pairs)
+
+
+def _shapes(bucket):
+    lengths = {"source": bucket.source, "target": bucket.target}
+    return {
+        name: jax.ShapeDtypeStruct((bucket.rows, length), np.int32)
+        for name, length in lengths.items()
+    }
+
+
+def _residuals(model, params, batches):
+    """The most bytes that a batch's backward pass needs of its forward pass."""
+    largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
+
+    def logits(params):
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), _shapes(largest))
+        return jax.vmap(lambda one: model.apply(params, one).logits)(batch)
+
+    return cost.residual_bytes(logits, params)

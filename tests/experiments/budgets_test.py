@@ -1,0 +1,72 @@
+"""Budgets: arms that do as much, or are as large, as the first."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments import sizes
+from experiments.budgets import balanced
+from experiments.study import study_of
+from tests.experiments import tiny_study
+from tests.experiments.translation_test import corpus
+
+
+def config_of(folder, **fields):
+    config = json.loads(tiny_study.get_config().to_json())
+    config["base"]["data"]["options"]["path"] = f"{folder}/{{split}}.jsonl"
+    return {**config, **fields}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    corpus(folder)
+    return folder
+
+
+def run_of(config, arm):
+    return next(one for one in study_of(config, Path()).arms if one.name == arm).config
+
+
+def test_equal_tokens_change_nothing(folder):
+    config = config_of(folder)
+    assert balanced(config) is config
+
+
+def test_equal_flops_are_equal_work(folder):
+    config = balanced(config_of(folder, budget={"equal": "flops"}))
+    first, other = (run_of(config, arm) for arm in ("no attention", "additive"))
+    assert other["training"]["tokens"] < first["training"]["tokens"] == 12_000
+    # Work comes in whole updates.
+    assert sizes.flops_of(other) == pytest.approx(sizes.flops_of(first), rel=0.03)
+
+
+def test_equal_parameters_are_the_most_that_are_not_more(folder):
+    fields = ("model.hidden", "model.memory")
+    config = config_of(folder, budget={"equal": "parameters", "fields": fields, "step": 2})
+    config = balanced(
+        {
+            **config,
+            "arms": {
+                "wide": {"model.hidden": 64, "model.memory": 64},
+                "none": {"model.timing": "none"},
+            },
+        }
+    )
+    wide, none = (run_of(config, arm) for arm in ("wide", "none"))
+    assert wide["model"]["hidden"] == 64 and none["model"]["hidden"] > 64
+    wider = json.loads(json.dumps(none))
+    wider["model"]["hidden"] = wider["model"]["memory"] = none["model"]["hidden"] + 2
+    wanted = sizes.parameters_of(wide)
+    assert sizes.parameters_of(none) <= wanted < sizes.parameters_of(wider)
+
+
+def test_a_budget_that_is_none_is_told(folder):
+    with pytest.raises(ValueError, match="did you mean 'flops'"):
+        balanced(config_of(folder, budget={"equal": "flop"}))
+    large = {"model.embedding": 512}
+    budget = {"equal": "parameters", "fields": ("model.hidden", "model.memory"), "step": 2}
+    arms = {"small": {}, "large": large}
+    with pytest.raises(ValueError, match="an arm has more than"):
+        balanced(config_of(folder, arms=arms, budget=budget))
