@@ -35,7 +35,12 @@ LIST = flags.DEFINE_bool("list", False, "Print the arms and what differs in them
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print arms and their sizes, and run nothing.")
 ARM = flags.DEFINE_string("arm", None, "Run this arm alone (and those trained together with it).")
 SHARD = flags.DEFINE_string("shard", None, "i/n: run the i-th of n parts, 1 <= i <= n.")
-DEVICES = flags.DEFINE_integer("devices", None, "Over how many devices to spread replicas.")
+DEVICES = flags.DEFINE_integer(
+    "devices", None, "Over how many devices to spread replicas.", lower_bound=1
+)
+AT_ONCE = flags.DEFINE_integer(
+    "at_once", None, "How many replicas a device computes side by side.", lower_bound=1
+)
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
 EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
 
@@ -55,10 +60,10 @@ def main(words: list[str]) -> None:
     chosen(study)  # refuses what is not there before anything runs
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
-    study = study_of(tuning.tuned(study.config, folder, DEVICES.value), folder)
+    study = study_of(tuning.tuned(study.config, folder, DEVICES.value, AT_ONCE.value), folder)
     wanted = chosen(study)
     fleet.remember(study)
-    fleet.run(wanted, DEVICES.value)
+    fleet.run(wanted, DEVICES.value, AT_ONCE.value)
     left = [one.name for one in fleet.unfinished(study)]
     if left:
         print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")
@@ -88,7 +93,7 @@ def plan(study: Study, sized: bool) -> str:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
         if sized:
-            size = sizes.size_of(one, fleet.layout(one, DEVICES.value))
+            size = sizes.size_of(one, fleet.layout(one, DEVICES.value, AT_ONCE.value))
             total += size.flops
             lines.append(
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "

@@ -95,7 +95,7 @@ def main(words: list[str]) -> None:
 def every_layout(cores: int, seeds: int) -> list[Layout]:
     """One device or all, and both ways within a device; where there is one device, two."""
     devices = sorted({1, min(cores, jax.local_device_count(), seeds)})
-    return [Layout(count, inside) for count in devices for inside in ("vmap", "map")]
+    return [Layout(count, at_once) for count in devices for at_once in (None, 1)]
 
 
 def together(layout, step, model, optimizer, hyper, batches, usual):

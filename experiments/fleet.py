@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from attention_lab import runs
 from attention_lab.training import replicas
 from attention_lab.training.replicas import Layout
-from experiments import command, crew, leases
+from experiments import command, crew, leases, sizes
 from experiments.study import Crew, Study
 
 WAIT = 10.0  # seconds between looks at what others do
 
 
-def run(wanted: Sequence[Crew], devices: int | None = None) -> None:
+def run(wanted: Sequence[Crew], devices: int | None = None, at_once: int | None = None) -> None:
     """Runs every crew that has not finished, and waits for those that other processes run."""
     while left := [one for one in wanted if not one.results.is_file()]:
         idle = True
         for one in left:
             with leases.take(one.folder / "lease") as mine:
                 if mine and not one.results.is_file():
-                    how = layout(one, devices)
+                    how = layout(one, devices, at_once)
                     told = ", ".join(arm.name for arm in one.arms)
                     print(f"\n== {told}: {len(one.replicas)} replicas, {how}")
                     crew.run(one, how)
@@ -35,10 +35,12 @@ def unfinished(study: Study) -> list[Crew]:
     return [one for one in study.crews if not one.results.is_file()]
 
 
-def layout(one: Crew, devices: int | None = None) -> Layout:
-    """How the crew's replicas share this machine."""
-    found = replicas.choose(len(one.replicas))
-    return found if devices is None else found._replace(devices=devices)
+def layout(one: Crew, devices: int | None = None, at_once: int | None = None) -> Layout:
+    """How the crew's replicas share this machine; what is given overrides what is chosen."""
+    found = replicas.choose(len(one.replicas), sizes.working_of(one.arms[0].config))
+    return found._replace(
+        devices=devices or found.devices, at_once=found.at_once if at_once is None else at_once
+    )
 
 
 def shard(crews: Sequence[Crew], words: str) -> Sequence[Crew]:

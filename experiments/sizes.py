@@ -34,14 +34,14 @@ def size_of(crew: Crew, layout: Layout) -> Size:
     updates = translation.updates_of(config, batches)
     params = jax.eval_shape(model.init, jax.random.key(0))
     replicas = len(crew.replicas)
-    at_once = layout.room(replicas) if layout.inside == "vmap" else layout.devices
+    at_once = layout.width(replicas)
     # Parameters, two moments, the best, and gradients of those in work.
     kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
     return Size(
         parameters_of(config),
         updates,
         flops_of(config) * replicas,
-        kept + at_once * _residuals(model, params, batches),
+        kept + at_once * working_of(config),
     )
 
 
@@ -64,6 +64,18 @@ def flops_of(config: Mapping[str, Any]) -> int:
     return epoch * translation.updates_of(config, batches) // batches.per_epoch
 
 
+def working_of(config: Mapping[str, Any]) -> int:
+    """The bytes that a step of a run needs at most beside its state, as a compiler that saves nothing would."""
+    model, batches = _parts(config)
+    largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
+
+    def logits(params):
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), _shapes(largest))
+        return jax.vmap(lambda one: model.apply(params, one).logits)(batch)
+
+    return cost.residual_bytes(logits, jax.eval_shape(model.init, jax.random.key(0)))
+
+
 def _parts(config: Mapping[str, Any]) -> tuple[Model, Batches]:
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
@@ -76,14 +88,3 @@ def _shapes(bucket):
         name: jax.ShapeDtypeStruct((bucket.rows, length), np.int32)
         for name, length in lengths.items()
     }
-
-
-def _residuals(model, params, batches):
-    """The most bytes that a batch's backward pass needs of its forward pass."""
-    largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
-
-    def logits(params):
-        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), _shapes(largest))
-        return jax.vmap(lambda one: model.apply(params, one).logits)(batch)
-
-    return cost.residual_bytes(logits, params)

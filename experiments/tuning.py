@@ -18,7 +18,9 @@ from experiments.study import changed, study_of
 Config = Mapping[str, Any]
 
 
-def tuned(config: Config, folder: Path, devices: int | None = None) -> Config:
+def tuned(
+    config: Config, folder: Path, devices: int | None = None, at_once: int | None = None
+) -> Config:
     """The config with the best value in each arm, by mean validation BLEU over the tuning's seeds.
 
     Runs what the tuning lacks; of equals, the first is taken. Without values, the config as it is.
@@ -28,7 +30,7 @@ def tuned(config: Config, folder: Path, devices: int | None = None) -> Config:
         return config
     study = study_of(trials(config), folder / "tuning")
     fleet.remember(study)
-    fleet.run(study.crews, devices)
+    fleet.run(study.crews, devices, at_once)
     rows = findings.rows_of(study)
     arms = {}
     for arm in study_of(config, folder).arms:

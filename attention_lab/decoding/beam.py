@@ -98,8 +98,8 @@ def beam(
 
     def hopeful(beam):
         """[B]: may a living beginning still displace one of the n best?"""
-        greatest = jnp.maximum(((5 + limit) / 6) ** search.length_penalty, 1.0)
-        hope = beam.alive.max(1) / greatest
+        mildest = jnp.maximum(((5 + limit) / 6) ** search.length_penalty, 1.0)
+        hope = beam.alive.max(1) / mildest
         settled = beam.done.scores[:, search.n_best - 1]
         settled = jnp.where(beam.done.ended[:, search.n_best - 1], settled, -jnp.inf)
         return (beam.number < limit) & jnp.isfinite(hope) & (hope > settled)
@@ -109,7 +109,7 @@ def beam(
         after, output = step(params, read, beam.state, beam.token)
         logits = output.logits
         # The N best of N · V are among the N best of each: two small sorts, and no log-softmax of all.
-        best, token = jax.lax.top_k(sayable(logits), size)
+        best, token = greatest(sayable(logits), size)
         best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
         best, flat = jax.lax.top_k(best.reshape(batch, -1), size)
         parent = flat // size
@@ -174,6 +174,22 @@ def beam(
     tokens, rows = trace_back(last, steps)
     done = last.done
     return Hypotheses(tokens, done.scores, done.ended, done.log_probability, rows)
+
+
+def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
+    """The `count` greatest of x [.., V] and their places: `jax.lax.top_k`, of which it needs two small ones.
+
+    The greatest are among the members of the `count` groups that have the greatest maxima.
+    """
+    size = -(-x.shape[-1] // groups)
+    padding = [(0, 0)] * (x.ndim - 1) + [(0, groups * size - x.shape[-1])]
+    grouped = jnp.pad(x, padding, constant_values=-jnp.inf).reshape(*x.shape[:-1], groups, size)
+    _, chosen = jax.lax.top_k(grouped.max(-1), min(count, groups))
+    chosen = jnp.sort(chosen, -1)  # of equals the first is taken, as top_k does
+    members = jnp.take_along_axis(grouped, chosen[..., None], -2)
+    best, place = jax.lax.top_k(members.reshape(*x.shape[:-1], -1), count)
+    group = jnp.take_along_axis(chosen, place // size, -1)
+    return best, group * size + place % size
 
 
 def pick(x: Array, parent: Array) -> Array:

@@ -28,26 +28,41 @@ AXIS = "replicas"
 class Layout(NamedTuple):
     """How replicas share the machine.
 
-    devices: over so many the axis is split; each has equally many replicas. inside: what a device does
-    with its own: "vmap", one wide program, or "map", one replica after the other.
+    devices: over so many the axis is split; each has equally many replicas. at_once: how many of its own a
+    device computes side by side, as one wide program, wave after wave; None: all of them.
     """
 
     devices: int = 1
-    inside: str = "vmap"
+    at_once: int | None = None
 
     def room(self, replicas: int) -> int:
         """The least multiple of `devices` that holds so many."""
         return -(-replicas // self.devices) * self.devices
 
+    def width(self, replicas: int) -> int:
+        """How many are computed at the same time, on all devices together."""
+        each = self.room(replicas) // self.devices
+        return self.devices * (each if self.at_once is None else min(self.at_once, each))
 
-def choose(replicas: int) -> Layout:
-    """The layout for a machine of this kind, by its kind alone: nothing is measured.
+    def __str__(self):
+        devices = f"{self.devices} device{'s' if self.devices > 1 else ''}"
+        how = "all at once" if self.at_once is None else f"{self.at_once} at a time"
+        return f"{devices}, {how} on each"
 
-    An accelerator has room for wide programs. A core of a CPU has none: there, one replica per core at a
-    time leaves no core waiting for another (see `cores_as_devices`).
+
+def choose(replicas: int, working: int = 0) -> Layout:
+    """The layout for a machine of this kind; nothing is measured. working: bytes that one replica's step needs.
+
+    An accelerator has room for wide programs, as wide as half of its memory allows. A core of a CPU has
+    none: there, one replica per core at a time leaves no core waiting for another (`cores_as_devices`).
     """
     devices = min(jax.local_device_count(), replicas)
-    return Layout(devices, "map" if jax.default_backend() == "cpu" else "vmap")
+    if jax.default_backend() == "cpu":
+        return Layout(devices, 1)
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 0)
+    each = -(-replicas // devices)
+    fitting = limit // 2 // working if limit and working else each
+    return Layout(devices, None if fitting >= each else max(1, fitting))
 
 
 def cores_as_devices(count: int) -> None:
@@ -60,12 +75,13 @@ def spread(function: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
 
     S must be a multiple of `layout.devices`.
     """
-    if layout.inside == "vmap":
+    if layout.at_once is None:
         inside: Callable[..., Any] = jax.vmap(function)
     else:
+        waves = None if layout.at_once == 1 else layout.at_once
 
         def inside(*all_):
-            return jax.lax.map(lambda one: function(*one), all_)
+            return jax.lax.map(lambda one: function(*one), all_, batch_size=waves)
 
     if layout.devices == 1:
         return inside

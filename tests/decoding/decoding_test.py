@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from attention_lab.decoding import Search, beam, greedy, in_batches
+from attention_lab.decoding.beam import greatest
 from attention_lab.marks import END, PAD, START
 from tests.models.small import STRUCTURES, VOCABULARY, padded, params_of, sentences
 
@@ -154,3 +155,12 @@ def test_greedy_stops_at_the_end_or_the_limit():
         said = [t for t in row if t != PAD]
         assert START not in said[1:] and len(said) <= LONGEST[0] + LONGEST[1] * length
         assert END not in said[:-1] and not np.any(row[len(said) :])
+
+
+@pytest.mark.parametrize("size", [7, 64, 100, 1000])
+def test_the_greatest_in_groups_are_the_greatest(size):
+    x = np.random.default_rng(size).integers(0, 50, (3, 2, size)).astype(np.float32)  # with ties
+    x[0, 0, 5:] = -np.inf
+    found = greatest(jnp.asarray(x), 5)
+    for ours, theirs in zip(found, jax.lax.top_k(x, 5), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -52,6 +52,7 @@ def cast(state, dtype):
     return jax.tree.map(leaf, state)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def logits_of(model, params, batch):
     return jax.vmap(lambda example: model.apply(params, example).logits)(batch)
 
@@ -81,11 +82,11 @@ def near(a, b, tolerance):
 @pytest.mark.parametrize(
     ("layout", "dtype"),
     [
-        (Layout(2, "map"), jnp.float64),
-        (Layout(2, "map"), jnp.float32),
-        (Layout(1, "vmap"), jnp.float64),
-        pytest.param(Layout(1, "map"), jnp.float64, marks=pytest.mark.slow),
-        pytest.param(Layout(2, "vmap"), jnp.float64, marks=pytest.mark.slow),
+        (Layout(2, 1), jnp.float64),
+        (Layout(2, 1), jnp.float32),
+        (Layout(1), jnp.float64),
+        pytest.param(Layout(1, 3), jnp.float64, marks=pytest.mark.slow),
+        pytest.param(Layout(2), jnp.float64, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -129,6 +130,8 @@ def test_replicas_of_unlike_seeds_differ():
 
 def test_a_layout_says_how_many_places_it_needs():
     assert Layout(2).room(5) == 6 and Layout(4).room(4) == 4 and Layout().room(3) == 3
+    assert Layout(2).width(5) == 6 and Layout(2, 1).width(5) == 2 and Layout(1, 3).width(8) == 3
+    assert str(Layout(2, 1)) == "2 devices, 1 at a time on each"
 
 
 def test_a_replica_alone_needs_one_device():
