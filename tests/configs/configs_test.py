@@ -11,6 +11,7 @@ from attention_lab import runs
 from attention_lab.models import make_model
 from attention_lab.training.optimizer import SCHEDULES
 from configs import defaults, vaswani
+from experiments.claiming import translation
 from experiments.study import study_of
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -79,4 +80,23 @@ def test_a_study_says_its_command_and_describes_arms_that_can_be_built(name, tmp
     assert len(study.arms) == len(study.crews) and len(study.seeds) >= 3
     for arm in study.arms:
         assert set(arm.config) == set(json.loads(defaults.translation().to_json()))
+        assert parameters(arm.config, 1000) > 0
+
+
+def test_every_claim_can_be_decided_on_the_embedded_corpus_and_six_on_multi30k():
+    arms = {
+        name: set(importlib.import_module(f"configs.claims.{name}").get_config().arms)
+        for name in ("rosetta", "multi30k")
+    }
+    assert all(set(claim.arms) <= arms["rosetta"] for claim in translation.CLAIMS)
+    assert sum(set(claim.arms) <= arms["multi30k"] for claim in translation.CLAIMS) >= 6
+
+
+@pytest.mark.parametrize("name", ["rosetta", "multi30k"])
+def test_a_study_of_claims_says_its_command_and_has_arms_that_can_be_built(name, tmp_path):
+    module = importlib.import_module(f"configs.claims.{name}")
+    assert f"python -m experiments.claims --config=configs/claims/{name}.py" in module.__doc__
+    study = study_of(json.loads(module.get_config().to_json()), tmp_path)
+    assert len(study.seeds) >= 3
+    for arm in study.arms:
         assert parameters(arm.config, 1000) > 0

@@ -1,5 +1,6 @@
 """Claims: three verdicts, each for the right reason; every claim can be decided, either way."""
 
+import functools
 import json
 
 import numpy as np
@@ -54,6 +55,7 @@ def test_what_is_not_in_the_study_is_not_decided():
     assert judge(claim(above(0), lambda rows: None), []) is None
 
 
+@functools.cache  # sacreBLEU takes its time
 def row(arm, seed, better):
     """A row of one seed; `better`: how many of a sentence's words are right, by length."""
     rng = np.random.default_rng([seed, *arm.encode()])

@@ -231,3 +231,15 @@ def test_unequal_files_are_refused(trained, tmp_path):
     )
     assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
     assert "2" in told.stderr and "1" in told.stderr and "train.en" in told.stderr
+
+
+def test_replicas_are_measured_in_every_layout(trained, tmp_path):
+    folder, _, _ = trained
+    told = command(
+        "benchmark_replicas", *words(folder, tmp_path), "--seeds=3", "--updates=1", "--turns=1"
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("chosen") == 1 and "3 single runs" in told.stdout
+    (line,) = (tmp_path / "results.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert found["chosen"] in found["seconds"] and all(found["seconds"].values())

@@ -84,7 +84,7 @@ def near(a, b, tolerance):
     [
         (Layout(2, 1), jnp.float64),
         (Layout(2, 1), jnp.float32),
-        (Layout(1), jnp.float64),
+        pytest.param(Layout(1), jnp.float64, marks=[pytest.mark.slow, pytest.mark.promise]),
         pytest.param(Layout(1, 3), jnp.float64, marks=pytest.mark.slow),
         pytest.param(Layout(2), jnp.float64, marks=pytest.mark.slow),
     ],
