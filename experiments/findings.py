@@ -56,11 +56,19 @@ class Point(NamedTuple):
 
 
 def rows_of(study: Study) -> list[Row]:
-    """The results of all that has finished, arm by arm and seed by seed."""
+    """The results of all that has finished, arm by arm and seed by seed.
+
+    Raises ValueError where a file of them is damaged.
+    """
     rows = []
     for crew in study.crews:
         if crew.results.is_file():
-            rows += [json.loads(line) for line in crew.results.read_text().splitlines()]
+            try:
+                rows += [json.loads(line) for line in crew.results.read_text().splitlines()]
+            except json.JSONDecodeError as error:
+                raise ValueError(
+                    f"{crew.results} is damaged ({error}); remove it, and the study makes it again"
+                ) from error
     order = {arm.name: number for number, arm in enumerate(study.arms)}
     return sorted(rows, key=lambda row: (order[row["arm"]], study.seeds.index(row["seed"])))
 
