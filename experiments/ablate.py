@@ -12,7 +12,6 @@ study.json, crews/, results.jsonl and report.md. Exit status: 0; 2 where the com
 """
 
 import functools
-import json
 import os
 import time
 from pathlib import Path
@@ -47,10 +46,8 @@ EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
 
 def main(words: list[str]) -> None:
     """Runs what is left of the study, and reports on it."""
-    command.no_words(words)
-    config = json.loads(CONFIG.value.to_json())
-    if PRINT_CONFIG.value:
-        print(json.dumps(config, indent=2))
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    if config is None:
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
     study = study_of(budgets.balanced(config), folder)

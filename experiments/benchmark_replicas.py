@@ -39,10 +39,8 @@ PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and m
 
 def main(words: list[str]) -> None:
     """Measures, and prints the table."""
-    command.no_words(words)
-    config = json.loads(CONFIG.value.to_json())
-    if PRINT_CONFIG.value:
-        print(json.dumps(config, indent=2))
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    if config is None:
         return
     cores = os.cpu_count() or 1
     replicas.cores_as_devices(cores)

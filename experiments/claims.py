@@ -40,10 +40,8 @@ CLAIMS = (*mechanism.CLAIMS, *translating.CLAIMS)
 
 def main(words: list[str]) -> None:
     """Decides what is asked for."""
-    command.no_words(words)
-    config = json.loads(CONFIG.value.to_json())
-    if PRINT_CONFIG.value:
-        print(json.dumps(config, indent=2))
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    if config is None:
         return
     claims = chosen(ONLY.value)
     if LIST.value:

@@ -1,6 +1,7 @@
 """What all commands do alike: a wrong command line ends in one line and status 2, never in a traceback."""
 
 import ctypes
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -88,6 +89,19 @@ def no_words(words: list[str]) -> None:
     """Raises Refusal where something stands on the command line that is not a flag."""
     if words:
         raise Refusal(f"{words[0]!r} is not a flag; see --help")
+
+
+def config_of(words: list[str], config: Any, printed: bool) -> dict[str, Any] | None:
+    """The config of a command as plain data; None where it was only to be printed, and is.
+
+    Raises Refusal as `no_words` does.
+    """
+    no_words(words)
+    plain = json.loads(config.to_json())
+    if not printed:
+        return plain
+    print(json.dumps(plain, indent=2))
+    return None
 
 
 def innermost(error: Any) -> str:

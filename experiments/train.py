@@ -10,7 +10,6 @@ config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit s
 command cannot be obeyed.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,8 @@ PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and t
 
 def main(words: list[str]) -> None:
     """Trains what the config asks for."""
-    command.no_words(words)
-    config = json.loads(CONFIG.value.to_json())
-    if PRINT_CONFIG.value:
-        print(json.dumps(config, indent=2))
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    if config is None:
         return
     translation.prepare()
     workdir = Path(WORKDIR.value or f"runs/{config['name']}")
