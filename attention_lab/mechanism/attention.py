@@ -7,7 +7,7 @@ How a mechanism is put together is one named tuple, `Attention`, static under `j
 queries at once is the business of parallel.py, many heads of heads.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -171,14 +171,18 @@ def compare(
 
 
 def compare_all(
-    attention: Attention, params: Params, questions: Question, memory: Memory
+    attention: Attention,
+    params: Params,
+    questions: Question,
+    memory: Memory,
+    pairs: Callable[..., Array] = pairwise,
 ) -> Comparison:
     """`compare` of every question (leading axis Q) with every key: a Comparison of [Q, K].
 
-    The same numbers as two vmaps of `compare`, with the score's pair mapped the fast way round.
+    The same numbers as two vmaps of `compare`, with the score's pair mapped by `pairs`, a faster way round.
     """
     rest = compare_but_score(attention, params, questions, memory)
-    score = pairwise(attention.score, params["score"], questions.share, memory.keys)
+    score = pairs(attention.score, params["score"], questions.share, memory.keys)
     return rest._replace(score=score + rest.score)
 
 

@@ -30,7 +30,12 @@ from attention_lab.mechanism.attention import (
 )
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.mechanism.dropout import dropout
-from attention_lab.mechanism.scores import pair_numbers
+from attention_lab.mechanism.scores import (
+    FeatureSum,
+    pair_numbers,
+    pairwise,
+    pairwise_by_feature,
+)
 
 
 def cross_attention(
@@ -136,9 +141,14 @@ def _dense(attention, params, questions, memory, dropout_rate, rng):
 
 def _blockwise(attention, params, questions, memory, dropout_rate, rng):
     """Tiles as large as the largest array of one pair allows."""
-    numbers = pair_numbers(attention.score, params["score"], questions.share[0], memory.keys[0])
+    score = attention.score
+    if isinstance(score.pair, FeatureSum) and jax.default_backend() == "cpu":
+        pairs, numbers = pairwise_by_feature, 1
+    else:
+        pairs = pairwise
+        numbers = pair_numbers(score, params["score"], questions.share[0], memory.keys[0])
     tile = tiles.tile_for(numbers, questions.share.shape[0], memory.keys.shape[0])
-    compare = partial(compare_all, attention)
+    compare = partial(compare_all, attention, pairs=pairs)
     problem = tiles.Problem(compare, attention.mask, attention.normalize.stream, tile)
     return tiles.blockwise(problem, params, questions, memory), None
 

@@ -6,7 +6,11 @@ same scale whatever the width; the papers' own choices are named where they diff
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -85,10 +89,27 @@ def _additive_key(params, key, j):
     return params["W_k"].astype(key.dtype) @ key
 
 
-def _additive_pair(params, query, key):
-    v = params["v"].astype(query.dtype)
-    return jnp.sum(v * jnp.tanh(query + key), dtype=accumulator(query.dtype))
+@dataclass(frozen=True)
+class FeatureSum:
+    """A pair that is a sum over features, Σ_a term(p_a, q_a, k_a), p being the named parameter.
 
+    To say so lets all pairs be made a feature at a time: `pairwise_by_feature`.
+    """
+
+    parameter: str
+    term: Callable[[Array, Array, Array], Array]
+
+    def __call__(self, params: Params, query: Array, key: Array) -> Array:
+        """One query's share [A] with one key's [A]. Returns a number."""
+        p = params[self.parameter].astype(query.dtype)
+        return jnp.sum(self.term(p, query, key), dtype=accumulator(query.dtype))
+
+
+def _additive_term(v, query, key):
+    return v * jnp.tanh(query + key)
+
+
+_additive_pair = FeatureSum("v", _additive_term)
 
 # additive: vᵀ tanh(W_q q + W_k k) (Bahdanau et al. 2015, A.1.2; their v starts at zero).
 additive = Score("additive", _additive_init, _additive_query, _additive_key, _additive_pair)
@@ -203,6 +224,57 @@ def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array
         return jax.vmap(score.pair, -1)(wide_params, beside_each_key(query), keys.T)
 
     return jax.vmap(one_query)(queries)
+
+
+def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Array) -> Array:
+    """`pairwise` of a `FeatureSum` that never holds more than [Q, K] numbers, forward or backward.
+
+    One feature of all pairs is a plain map of a matrix, which a CPU runs at nearly its full rate; within a
+    sum over features XLA reaches half of that. An accelerator would wait for so many small programs.
+    """
+    pair = cast(FeatureSum, score.pair)
+    p = params[pair.parameter].astype(queries.dtype)
+    return _sum_over_features(pair.term, p, queries, keys)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sum_over_features(term, p, queries, keys):
+    """Σ_a term(p_a, q_ia, k_ja). Returns [Q, K]."""
+
+    def add(total, feature):
+        return total + term(*_everywhere(feature, total.shape)).astype(total.dtype), None
+
+    nothing = jnp.zeros((len(queries), len(keys)), accumulator(queries.dtype))
+    return jax.lax.scan(add, nothing, (p, queries.T, keys.T))[0]
+
+
+def _pull_over_features(term, inputs, cotangent):
+    """Each feature's derivatives are made again, and summed at once."""
+    shape, once = cotangent.shape, jax.lax.optimization_barrier
+
+    def one(_, feature):
+        out, pull = jax.vjp(term, *_everywhere(feature, shape))
+        d_p, d_query, d_key = once(pull)(cotangent.astype(out.dtype))
+        # XLA adds up a row number by number; as a product with ones it is a vector instruction.
+        wide = partial(jnp.sum, axis=0, dtype=cotangent.dtype)
+        rows = once(d_query).astype(cotangent.dtype) @ jnp.ones(shape[1], cotangent.dtype)
+        return None, (wide(d_p).sum(), rows, wide(d_key))
+
+    p, queries, keys = inputs
+    _, (d_p, d_queries, d_keys) = jax.lax.scan(one, None, (p, queries.T, keys.T))
+    sums = (d_p, d_queries.T, d_keys.T)
+    return tuple(d.astype(x.dtype) for d, x in zip(sums, inputs, strict=True))
+
+
+def _everywhere(feature, shape):
+    """One feature's parameter, queries [Q] and keys [K], each as [Q, K]."""
+    p, query, key = feature
+    return [jnp.broadcast_to(x, shape) for x in (p, query[:, None], key)]
+
+
+_sum_over_features.defvjp(
+    lambda term, *inputs: (_sum_over_features(term, *inputs), inputs), _pull_over_features
+)
 
 
 def score_matrix(score: Score, params: Params, queries: Array, keys: Array) -> Array:

@@ -18,6 +18,7 @@ from attention_lab.mechanism import (
 )
 from attention_lab.mechanism.blockwise import Tile, tile_for
 from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.scores import FeatureSum, pairwise, pairwise_by_feature
 from tests.cases import distance
 
 pytestmark = pytest.mark.oldest
@@ -141,3 +142,26 @@ def test_the_matrix_of_dot_products_is_one_matrix_product_and_no_loop():
     primitives = [line.primitive.name for line in lines]
     assert primitives.count("dot_general") == 1
     assert not {"while", "scan"} & set(primitives)
+
+
+BY_FEATURE = [name for name, score in SCORES.items() if isinstance(score.pair, FeatureSum)]
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(jnp.float64, 1e-12), (jnp.bfloat16, 2e-2)])
+@pytest.mark.parametrize("name", BY_FEATURE)
+def test_a_feature_at_a_time_gives_the_scores_and_gradients_of_all_at_once(name, dtype, tolerance):
+    score, rngs = SCORES[name], jax.random.split(jax.random.key(0), 4)
+    params = score.init(rngs[0], Dims(5, 5, hidden=6))
+    shapes = (9, 6), (7, 6), (9, 7)
+    queries, keys, cotangent = (
+        jax.random.normal(rng, shape, dtype) for rng, shape in zip(rngs[1:], shapes, strict=True)
+    )
+
+    def everything(pairs):
+        out, pull = jax.vjp(functools.partial(pairs, score), params, queries, keys)
+        return out, pull(cotangent.astype(out.dtype))
+
+    found, wanted = everything(pairwise_by_feature), everything(pairwise)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        assert one.dtype == other.dtype
+        assert distance(one, other) <= tolerance
