@@ -2,8 +2,8 @@
 
 One that ends leaves the beam, which shrinks until it is empty (Sutskever et al. 2014, §3.2): a beam of
 one is greedy. The loop is over positions of the whole batch; `model.step` is mapped over sentences and
-beams inside, the source not over beams. Attention is kept by step with pointers to parents, and traced
-back once.
+beams inside, the source not over beams. When half of the searches are over, the others go on in a batch
+of half the size. Attention is kept by step with pointers to parents, and traced back once.
 """
 
 from functools import partial
@@ -51,15 +51,17 @@ class Hypotheses(NamedTuple):
 class Beam(NamedTuple):
     """The search at one position: N living beginnings of each of B sentences, and what has ended."""
 
-    number: Array  # tokens so far
+    source: Array  # [B, K]
+    read: Any  # what the model has made of it, [B, ..]
+    limit: Array  # [B] the most tokens
     state: Any  # the model's, [B, N, ..]
     token: Array  # [B, N] the last one
     alive: Array  # [B, N] log-probability, −inf where the beam has shrunk
     coverage: Array  # [B, N, K] Σ_i w_ij
     done: "Done"
-    tokens: Array  # [L, B, N] of every step, and
-    parents: Array  # [L, B, N] the beam that it continued
-    weights: dict[str, Array] | None  # [L, B, N, H, K]
+    tokens: Array  # [B, N, L] of every step, and
+    parents: Array  # [B, N, L] the beam that it continued
+    weights: dict[str, Array] | None  # [B, N, L, H, K]
 
 
 class Done(NamedTuple):
@@ -72,83 +74,87 @@ class Done(NamedTuple):
     beam: Array  # [B, N] and its place in the beam
 
 
-@partial(jax.jit, static_argnums=(0, 3, 4))
+@partial(jax.jit, static_argnums=(0, 3, 4, 5))
 def beam(
-    model: Model, params: Params, source: Array, search: Search, weights: bool = False
+    model: Model,
+    params: Params,
+    source: Array,
+    search: Search,
+    weights: bool = False,
+    few: int = 32,
 ) -> Hypotheses:
-    """The N best translations of each source int[B, K]."""
+    """The N best translations of each source int[B, K].
+
+    few: a batch of so many is not made smaller, since each size is one more loop to compile.
+    """
     size, (batch, width) = search.beam, source.shape
-    limit, steps = limits(source, search.longest), most_steps(width, search.longest)
+    steps = most_steps(width, search.longest)
     needs_weights = weights or search.coverage_penalty != 0
-    read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     over_beams = jax.vmap(partial(model.step, weights=needs_weights), (None, None, 0, 0))
-    step = jax.vmap(over_beams, (None, 0, 0, 0))
+    step = partial(jax.vmap(over_beams, (None, 0, 0, 0)), params)
 
-    def finishing(beam, log_probability, coverage, number):
-        penalty = ((5 + number + 1) / 6) ** search.length_penalty
-        score = log_probability / penalty
-        if search.coverage_penalty:
-            real = (source != PAD)[:, None]
-            logs = jnp.where(real, jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
-            score = score + search.coverage_penalty * logs.sum(-1)
-        return score
-
-    def unfinished(beam):
-        return (beam.number < steps) & jnp.any(hopeful(beam))
-
-    def hopeful(beam):
-        """[B]: may a living beginning still displace one of the n best?"""
-        mildest = jnp.maximum(((5 + limit) / 6) ** search.length_penalty, 1.0)
-        hope = beam.alive.max(1) / mildest
-        settled = beam.done.scores[:, search.n_best - 1]
-        settled = jnp.where(beam.done.ended[:, search.n_best - 1], settled, -jnp.inf)
-        return (beam.number < limit) & jnp.isfinite(hope) & (hope > settled)
-
-    def one(beam):
-        number = beam.number
-        after, output = step(params, read, beam.state, beam.token)
+    def one(number, beam):
+        after, output = step(beam.read, beam.state, beam.token)
         logits = output.logits
         # The N best of N · V are among the N best of each: two small sorts, and no log-softmax of all.
         best, token = greatest(sayable(logits), size)
         best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
-        best, flat = jax.lax.top_k(best.reshape(batch, -1), size)
+        best, flat = jax.lax.top_k(best.reshape(len(best), -1), size)
         parent = flat // size
-        token = jnp.take_along_axis(token.reshape(batch, -1), flat, 1).astype(source.dtype)
+        token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(source.dtype)
         coverage = beam.coverage
         if needs_weights and output.weights:
             seen = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]
             coverage = coverage + sum(seen) / len(seen)
         coverage = pick(coverage, parent)
         # A search that has no hope left is over, whatever the rest of the batch still does.
-        best = jnp.where(hopeful(beam)[:, None], best, -jnp.inf)
+        best = jnp.where(hopeful(search, number, beam)[:, None], best, -jnp.inf)
         ends = token == END
-        leaves = ends | (number + 1 >= limit)[:, None]
-        score = jnp.where(
-            leaves & jnp.isfinite(best), finishing(beam, best, coverage, number), -jnp.inf
-        )
+        leaves = ends | (number + 1 >= beam.limit)[:, None]
+        score = final_score(search, number + 1, beam.source, best, coverage)
         new = Done(
-            score,
+            jnp.where(leaves & jnp.isfinite(best), score, -jnp.inf),
             ends,
             best,
             jnp.full_like(parent, number),
             jnp.broadcast_to(jnp.arange(size), parent.shape),
         )
-        return Beam(
-            number + 1,
-            jax.tree.map(lambda x: pick(x, parent), after),
-            token,
-            jnp.where(leaves, -jnp.inf, best),
-            coverage,
-            best_of(beam.done, new),
-            beam.tokens.at[number].set(token),
-            beam.parents.at[number].set(parent),
-            jax.tree.map(lambda all_, row: all_.at[number].set(row), beam.weights, output.weights)
-            if weights
-            else None,
+        rows = beam.weights
+        if weights:
+            rows = jax.tree.map(lambda r, w: r.at[:, :, number].set(w), rows, output.weights)
+        return beam._replace(
+            state=jax.tree.map(lambda x: pick(x, parent), after),
+            token=token,
+            alive=jnp.where(leaves, -jnp.inf, best),
+            coverage=coverage,
+            done=best_of(beam.done, new),
+            tokens=beam.tokens.at[:, :, number].set(token),
+            parents=beam.parents.at[:, :, number].set(parent),
+            weights=rows,
         )
 
+    def go_on(number, beam):
+        """Until all searches are over, the last of them in smaller and smaller batches."""
+        count = len(beam.source)
+        left = count // 2 if count > few else 0
+
+        def unfinished(carry):
+            return (carry[0] < steps) & (jnp.sum(hopeful(search, *carry)) > left)
+
+        number, beam = jax.lax.while_loop(
+            unfinished, lambda carry: (carry[0] + 1, one(*carry)), (number, beam)
+        )
+        if not left:
+            return beam
+        rows = jnp.argsort(~hopeful(search, number, beam))[:left]
+        rest = go_on(number, jax.tree.map(lambda x: x[rows], beam))
+        return jax.tree.map(lambda x, y: x.at[rows].set(y), beam, rest)
+
+    read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     first = Beam(
-        number=jnp.zeros((), int),
+        source=source,
+        read=read,
+        limit=limits(source, search.longest),
         state=jax.tree.map(lambda x: jnp.repeat(x[:, None], size, 1), state),
         token=jnp.full((batch, size), START, source.dtype),
         # All beams begin alike: only one of them counts at first.
@@ -161,19 +167,39 @@ def beam(
             jnp.zeros((batch, size), int),
             jnp.zeros((batch, size), int),
         ),
-        tokens=jnp.full((steps, batch, size), PAD, source.dtype),
-        parents=jnp.zeros((steps, batch, size), int),
+        tokens=jnp.full((batch, size, steps), PAD, source.dtype),
+        parents=jnp.zeros((batch, size, steps), int),
         weights=None,
     )
     if weights:
-        shapes = jax.eval_shape(lambda: step(params, read, first.state, first.token)[1].weights)
-        first = first._replace(
-            weights=jax.tree.map(lambda s: jnp.zeros((steps, *s.shape), s.dtype), shapes)
+        shapes = jax.eval_shape(lambda: step(first.read, first.state, first.token)[1].weights)
+        blank = jax.tree.map(
+            lambda s: jnp.zeros((batch, size, steps, *s.shape[2:]), s.dtype), shapes
         )
-    last = jax.lax.while_loop(unfinished, one, first)
-    tokens, rows = trace_back(last, steps)
+        first = first._replace(weights=blank)
+    last = go_on(jnp.zeros((), int), first)
+    tokens, rows = trace_back(last)
     done = last.done
     return Hypotheses(tokens, done.scores, done.ended, done.log_probability, rows)
+
+
+def final_score(search, length, source, log_probability, coverage):
+    """The score [B, N] by which translations of `length` tokens are ranked (Wu et al. 2016, eq. 14)."""
+    score = log_probability / ((5 + length) / 6) ** search.length_penalty
+    if search.coverage_penalty:
+        real = (source != PAD)[:, None]
+        logs = jnp.where(real, jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
+        score = score + search.coverage_penalty * logs.sum(-1)
+    return score
+
+
+def hopeful(search: Search, number: Array, beam: Beam) -> Array:
+    """bool[B]: may a living beginning still displace one of the n best?"""
+    mildest = jnp.maximum(((5 + beam.limit) / 6) ** search.length_penalty, 1.0)
+    hope = beam.alive.max(1) / mildest
+    settled = beam.done.scores[:, search.n_best - 1]
+    settled = jnp.where(beam.done.ended[:, search.n_best - 1], settled, -jnp.inf)
+    return (number < beam.limit) & jnp.isfinite(hope) & (hope > settled)
 
 
 def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
@@ -205,7 +231,7 @@ def best_of(old: Done, new: Done) -> Done:
     return jax.tree.map(lambda x: pick(x, order), both)
 
 
-def trace_back(beam: Beam, steps: int) -> tuple[Array, dict[str, Array] | None]:
+def trace_back(beam: Beam) -> tuple[Array, dict[str, Array] | None]:
     """The tokens [B, N, L] and weights [B, N, L, H, K] of what has ended, following parents back."""
 
     def one(place, inputs):
@@ -220,6 +246,9 @@ def trace_back(beam: Beam, steps: int) -> tuple[Array, dict[str, Array] | None]:
 
         return jnp.where(part, parent, place), (token, jax.tree.map(row, weights))
 
-    inputs = (jnp.arange(steps), beam.tokens, beam.parents, beam.weights)
+    by_step = jax.tree.map(
+        lambda x: jnp.moveaxis(x, 2, 0), (beam.tokens, beam.parents, beam.weights)
+    )
+    inputs = (jnp.arange(beam.tokens.shape[2]), *by_step)
     _, (tokens, weights) = jax.lax.scan(one, beam.done.beam, inputs, reverse=True)
     return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 2), (tokens, weights))

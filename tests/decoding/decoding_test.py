@@ -87,6 +87,20 @@ def test_padding_and_company_change_no_translation(name):
 
 
 @searched
+def test_a_batch_that_shrinks_as_searches_end_finds_the_same(name):
+    model, params = trained_like(name)
+    source = batch_of(*FOUR)
+    whole = beam(model, params, source, SEARCH, True)
+    shrunk = beam(model, params, source, SEARCH, True, few=1)
+    np.testing.assert_array_equal(shrunk.tokens, whole.tokens)
+    for part in ("scores", "log_probability", "weights"):
+        expected = getattr(whole, part)
+        jax.tree.map(
+            partial(np.testing.assert_allclose, atol=1e-6), getattr(shrunk, part), expected
+        )
+
+
+@searched
 def test_attention_is_carried_through_the_beam(name):
     model, params = trained_like(name)
     source = batch_of(*FOUR)
