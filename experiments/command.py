@@ -46,7 +46,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         try:
             return flags.FLAGS(argv)
         except (AttributeError, KeyError) as error:
-            said = f"the config has no field {innermost(error)}"
+            said = f"the config has no field {innermost(error)}".replace(" Did you", "; did you")
         except (flags.Error, TypeError, ValueError, OSError, ImportError) as error:
             said = innermost(error)
             if "Traceback" in said:  # of the config file; its last line is the reason

@@ -19,7 +19,7 @@ from experiments.claiming.contracts import (
     judge,
     within,
 )
-from tests.experiments.commands_test import command
+from tests.experiments.commands import command
 
 ARMS = sorted({arm for claim in translation.CLAIMS for arm in claim.arms})
 SENTENCES = 48

@@ -1,16 +1,14 @@
 """The commands do what their --help says, and refuse what is wrong in one line."""
 
 import json
-import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
 from attention_lab.mechanism import legality
+from tests.experiments.commands import PATIENCE, ROOT, command
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 TINY = (
     "--config=configs/benchmarks/mechanism.py:small",
     "--config.groups.dot.lengths=(16,32)",
@@ -20,18 +18,6 @@ TINY = (
     "--config.groups.additive.repetitions=1",
     "--config.groups.causal.repetitions=1",
 )
-
-
-def command(name, *words):
-    """Runs `python -m experiments.NAME WORDS` as a person would, from the top of a clone."""
-    return subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_the_benchmark_leaves_rows_and_a_picture(tmp_path):
@@ -46,7 +32,8 @@ def test_the_benchmark_leaves_rows_and_a_picture(tmp_path):
 
 
 def test_the_list_is_the_table_of_what_is_legal():
-    told = command("benchmark", "--list")
+    words = [sys.executable, "-m", "experiments.benchmark", "--list"]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert told.returncode == 0 and told.stdout.strip() == legality.markdown()
 
 

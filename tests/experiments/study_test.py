@@ -16,7 +16,7 @@ from experiments import findings, fleet, leases
 from experiments.study import changed, study_of
 from experiments.tuning import trials, tuned
 from tests.experiments import tiny_study
-from tests.experiments.commands_test import ROOT, command
+from tests.experiments.commands import ROOT, command
 from tests.experiments.translation_test import corpus
 
 STUDY = "--config=tests/experiments/tiny_study.py"

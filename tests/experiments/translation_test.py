@@ -9,7 +9,7 @@ import pytest
 import attention_lab
 from attention_lab.evaluation import records
 from attention_lab.training.hooks import read
-from tests.experiments.commands_test import command
+from tests.experiments.commands import command
 
 pytestmark = pytest.mark.xdist_group("translation")  # one training for all
 NAMES = ["ann", "bob", "eve", "kim", "lee", "max"]
