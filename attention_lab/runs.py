@@ -116,6 +116,11 @@ class Run(NamedTuple):
             info={"model": self.model.name, "translation": translation.text, **info},
         )
 
+    def places(self) -> list[str]:
+        """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
+        one = jax.ShapeDtypeStruct((1, 1), np.int32)
+        return sorted(jax.eval_shape(partial(_forced, self.model), self.params, one, one))
+
     def forced_records(
         self, examples: Sequence[Mapping[str, Any]], progress: Callable[[int], Any] | None = None
     ) -> list[Record]:

@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     run = runs.load(WORKDIR.value)
     search = {} if BEAM.value is None else {"beam": BEAM.value}
     split = SPLIT.value or run.config["data"]["test"]
-    results = translation.evaluate(run, split, Path(WORKDIR.value), translation.bar, **search)
+    results, _ = translation.evaluate(run, split, Path(WORKDIR.value), translation.bar, **search)
     print(showing.scores(results))
 
 

@@ -40,12 +40,11 @@ def row_of(crew: Crew, replica: Replica, seen: Mapping[str, int]) -> tuple[Row, 
     folder = crew.replica_folder(replica)
     run = runs.load(folder)
     test = replica.config["data"]["test"]
-    every = {
-        split: translation.evaluate(run, split, folder, translation.bar)
-        for split in dict.fromkeys((test, *crew.also))
-    }
+    splits = dict.fromkeys((test, *crew.also))
+    found = {split: translation.evaluate(run, split, folder, translation.bar) for split in splits}
+    every = {split: results for split, (results, _) in found.items()}
     examples = translation.split_of(run.config, test)
-    records = run.forced_records(examples[:SEEN])
+    records = found[test][1][:SEEN] or run.forced_records(examples[:SEEN])
     row = {
         "arm": replica.arm.name,
         "seed": replica.seed,

@@ -44,7 +44,7 @@ def main(words: list[str]) -> None:
     runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
     fit(config, workdir, corpus, model)
     run = runs.load(workdir)
-    results = translation.evaluate(run, config["data"]["test"], workdir, translation.bar)
+    results, _ = translation.evaluate(run, config["data"]["test"], workdir, translation.bar)
     print(showing.scores(results))
     for number, sentence in enumerate(config["showcase"]):
         (found,) = run.translate([sentence], weights=True)

@@ -26,6 +26,7 @@ from attention_lab.evaluation.alignment import (
     predicted_links,
 )
 from attention_lab.evaluation.quality import quality
+from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
 from attention_lab.evaluation.statistics import bleu_parts
 from attention_lab.marks import PAD
@@ -162,13 +163,13 @@ def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
 
 def evaluate(
     run: runs.Run, split: str, workdir: Path, progress: Progress, **search: Any
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Record]]:
     """Translates a split and judges it; what was found stands in the folder `workdir`/evaluation.
 
     SPLIT.json: scores with their signatures; SPLIT.txt: the translations; SPLIT_parts.npz: what each
     sentence contributes to BLEU and alignment, for statistics; where the corpus has links,
     SPLIT_records.*: where the model looked, told the references. Which layer and head align, and by what
-    rule, is chosen on validation examples.
+    rule, is chosen on validation examples. Returns the scores, and the records where there are any.
     """
     folder = workdir / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,29 +188,25 @@ def evaluate(
     parts: dict[str, Any] = {
         "bleu": bleu_parts([t.text for t in found], [e["target"] for e in examples])
     }
+    records: list[Record] = []
     if all("links" in example for example in examples):
-        results["alignment"], records, links = aligned(run, examples, progress)
-        if records:
+        results["alignment"] = None
+        if any(place.startswith("cross/") for place in run.places()):
+            results["alignment"], records, parts["aer"] = aligned(run, examples, progress)
             save_records(records, folder / f"{split}_records")
-            parts["aer"] = links
     np.savez_compressed(folder / f"{split}_parts.npz", **parts)
     (folder / f"{split}.txt").write_text("".join(f"{t.text}\n" for t in found))
     (folder / f"{split}.json").write_text(json.dumps(results, indent=2) + "\n")
-    return results
+    return results, records
 
 
 def aligned(
     run: runs.Run, examples: list[dict[str, Any]], progress: Progress
-) -> tuple[Any, Any, Any]:
-    """How well attention aligns words, in percent, the records that say so, and `link_counts`.
-
-    All of it None without attention.
-    """
+) -> tuple[dict[str, Any], list[Record], Any]:
+    """How well attention aligns words, in percent, the records that say so, and `link_counts`."""
     validation = split_of(run.config, "validation")[:ALIGNED]
     with progress(len(validation) + len(examples), "aligning") as tell:
         chosen_on = run.forced_records(validation, tell)
-        if not any(place.startswith("cross/") for place in chosen_on[0].weights):
-            return None, None, None
         records = run.forced_records(examples, tell)
     choice = best_place(chosen_on)
     found = alignment_error(records, choice)
