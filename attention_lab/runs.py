@@ -58,7 +58,7 @@ class Run(NamedTuple):
         **search: Any,
     ) -> list[Translation]:
         """The best translation of each sentence; a blank one stays blank. search: fields of `Search`."""
-        found = self.n_best(sentences, weights=weights, progress=progress, **search)
+        found = self._search(sentences, 1, weights, progress, search)
         return [best[0] for best in found]
 
     def n_best(
@@ -70,6 +70,10 @@ class Run(NamedTuple):
         **search: Any,
     ) -> list[list[Translation]]:
         """The beam's translations of each sentence, best first."""
+        return self._search(sentences, None, weights, progress, search)
+
+    def _search(self, sentences, most, weights, progress, search):
+        """At most so many translations of each sentence."""
         chosen = search_of({**self.config["decoding"], **search})
         sources = with_end(self.source_tokenizer, sentences)
         there = [i for i, ids in enumerate(sources) if len(ids) > 1]
@@ -83,7 +87,7 @@ class Run(NamedTuple):
         for i, hypotheses in zip(there, found, strict=True):
             results[i] = [
                 self._translation(hypotheses, n, len(sources[i]))
-                for n in range(chosen.beam)
+                for n in range(chosen.beam)[:most]
                 if np.isfinite(hypotheses.scores[n])
             ]
         return results
