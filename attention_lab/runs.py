@@ -132,7 +132,8 @@ class Run(NamedTuple):
         sides = [_Side(self.source_tokenizer, "source"), _Side(self.target_tokenizer, "target")]
         encoded = [[side.encode(example) for side in sides] for example in examples]
         ids = [[np.array([*e[s].ids, END], np.int32) for e in encoded] for s in (0, 1)]
-        found = in_batches(partial(_forced, self.model, self.params), *ids, progress=progress)
+        forced = partial(_forced, self.model, self.params)
+        found = in_batches(forced, *ids, step=16, progress=progress)
         return [
             make_record(
                 [*source.pieces, END_PIECE],

@@ -176,4 +176,4 @@ def _for_all(function, params, *columns):
         found = function(params, *(np.broadcast_to(b, (count, *b.shape)) for b in batch))
         return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
 
-    return in_batches(answer, *columns)
+    return in_batches(answer, *columns, step=16)

@@ -138,9 +138,11 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
     given = judged_on(config, corpus)
 
     def judge(params):
-        found = in_batches(lambda batch: greedy(model, params, batch, given.longest), given.source)
+        decode = functools.partial(greedy, model, params, longest=given.longest)
+        found = in_batches(decode, given.source, step=16)
         hypotheses = [corpus.target_tokenizer.decode(ids) for ids in found]
-        lost = in_batches(functools.partial(nats, model, params), given.source, given.target)
+        count = functools.partial(nats, model, params)
+        lost = in_batches(count, given.source, given.target, step=16)
         tokens = sum(map(len, given.target))
         return {
             "bleu": quality(hypotheses, given.references)["bleu"],

@@ -8,20 +8,20 @@ import numpy as np
 
 from attention_lab.marks import PAD
 
-STEP = 8  # widths are multiples of it: each is one more program to compile
-
 
 def in_batches(
     answer: Callable[..., Any],
     *columns: Sequence[np.ndarray],
     rows: int = 64,
+    step: int = 8,
     progress: Callable[[int], Any] | None = None,
 ) -> list[Any]:
     """Each sentence's part of what `answer` makes of batches, as NumPy.
 
     columns: ids of sources, and of targets where they are given too. answer: one int32 [rows, width] per
     column -> a pytree with leading axis `rows`; the last batch is filled up with padding, so that all of
-    one width have one shape. Few sentences make smaller batches. progress is told how many sentences each batch has brought.
+    one width have one shape. Few sentences make smaller batches. step: widths are multiples of it, and each
+    is one more program to compile. progress is told how many sentences each batch has brought.
     """
     if not columns[0]:
         return []
@@ -30,7 +30,7 @@ def in_batches(
     results: list[Any] = [None] * len(order)
     for first in range(0, len(order), rows):
         part = order[first : first + rows]
-        found = answer(*(_padded([column[i] for i in part], rows) for column in columns))
+        found = answer(*(_padded([column[i] for i in part], rows, step) for column in columns))
         found = jax.tree.map(np.asarray, found)
         for row, i in enumerate(part):
             results[i] = jax.tree.map(lambda x, row=row: x[row], found)
@@ -39,8 +39,8 @@ def in_batches(
     return results
 
 
-def _padded(sentences, rows):
-    width = -(-max(map(len, sentences)) // STEP) * STEP
+def _padded(sentences, rows, step):
+    width = -(-max(map(len, sentences)) // step) * step
     batch = np.full((rows, width), PAD, np.int32)
     for row, ids in enumerate(sentences):
         batch[row, : len(ids)] = ids
