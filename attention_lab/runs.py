@@ -54,11 +54,15 @@ class Run(NamedTuple):
         sentences: Sequence[str],
         *,
         weights: bool = False,
+        step: int = 8,
         progress: Callable[[int], Any] | None = None,
         **search: Any,
     ) -> list[Translation]:
-        """The best translation of each sentence; a blank one stays blank. search: fields of `Search`."""
-        found = self._search(sentences, 1, weights, progress, search)
+        """The best translation of each sentence; a blank one stays blank.
+
+        step: as in `in_batches`; a larger one compiles less. search: fields of `Search`.
+        """
+        found = self._search(sentences, 1, weights, step, progress, search)
         return [best[0] for best in found]
 
     def n_best(
@@ -70,9 +74,9 @@ class Run(NamedTuple):
         **search: Any,
     ) -> list[list[Translation]]:
         """The beam's translations of each sentence, best first."""
-        return self._search(sentences, None, weights, progress, search)
+        return self._search(sentences, None, weights, 8, progress, search)
 
-    def _search(self, sentences, most, weights, progress, search):
+    def _search(self, sentences, most, weights, step, progress, search):
         """At most so many translations of each sentence."""
         chosen = search_of({**self.config["decoding"], **search})
         sources = with_end(self.source_tokenizer, sentences)
@@ -80,6 +84,7 @@ class Run(NamedTuple):
         found = in_batches(
             lambda batch: beam(self.model, self.params, batch, chosen, weights),
             [sources[i] for i in there],
+            step=step,
             progress=progress,
         )
         blank = Translation("", np.array([END], np.int32), 0.0, True, {})

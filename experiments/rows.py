@@ -10,6 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,9 @@ def row_of(crew: Crew, replica: Replica, seen: Mapping[str, int]) -> tuple[Row, 
     run = runs.load(folder)
     test = replica.config["data"]["test"]
     splits = dict.fromkeys((test, *crew.also))
-    found = {split: translation.evaluate(run, split, folder, translation.bar) for split in splits}
+    # Wide steps: what is compiled here serves the seeds of one arm only.
+    judge = partial(translation.evaluate, run, workdir=folder, progress=translation.bar, step=16)
+    found = {split: judge(split=split) for split in splits}
     every = {split: results for split, (results, _) in found.items()}
     examples = translation.split_of(run.config, test)
     records = found[test][1][:SEEN] or run.forced_records(examples[:SEEN])

@@ -164,7 +164,7 @@ def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
 
 
 def evaluate(
-    run: runs.Run, split: str, workdir: Path, progress: Progress, **search: Any
+    run: runs.Run, split: str, workdir: Path, progress: Progress, step: int = 8, **search: Any
 ) -> tuple[dict[str, Any], list[Record]]:
     """Translates a split and judges it; what was found stands in the folder `workdir`/evaluation.
 
@@ -178,7 +178,8 @@ def evaluate(
     examples = split_of(run.config, split)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
-        found = run.translate([example["source"] for example in examples], progress=tell, **search)
+        sources = [example["source"] for example in examples]
+        found = run.translate(sources, step=step, progress=tell, **search)
     results = {
         "split": split,
         "sentences": len(examples),

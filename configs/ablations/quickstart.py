@@ -12,7 +12,7 @@ def get_config():
     config.base = quickstart.get_config()
     config.base.showcase = ()
     config.base.training.tokens = 200_000
-    config.base.training.buckets = 2
+    config.base.training.buckets = 3
     config.base.training.validations = 1
     config.base.decoding.beam = 1
     config.arms = {
