@@ -7,6 +7,7 @@ The registries say what is shown: a new piece appears here with its next run.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -144,6 +145,8 @@ def legend(figure: Figure, room: Any) -> None:
 def main(words: list[str]) -> None:
     """Draws the gallery into the file --out."""
     command.no_words(words)
+    if not Path(OUT.value).absolute().parent.is_dir():
+        raise command.Refusal(f"--out={OUT.value}: there is no such folder; make it first")
     # Without the name of the software that wrote it, equal pictures are equal files.
     draw().savefig(OUT.value, format="png", metadata={"Software": None})
 

@@ -24,7 +24,13 @@ def main(words: list[str]) -> None:
     path = folder / "study.json"
     if not path.is_file():
         raise command.Refusal(f"{folder} holds no study (there is no study.json in it)")
-    study = study_of(json.loads(path.read_text()), folder)
+    try:
+        study = study_of(json.loads(path.read_text()), folder)
+    except (ValueError, KeyError, TypeError) as error:
+        raise command.Refusal(
+            f"{path} is damaged or of another version of this program ({error!r}); run the study's "
+            "command again in another --workdir"
+        ) from None
     if not findings.rows_of(study):
         raise command.Refusal(f"nothing of the study in {folder} has finished yet")
     print(reporting.write(study))

@@ -155,6 +155,14 @@ def test_a_study_reports_what_it_found(studied):
     assert again.returncode == 0 and "replicas," not in again.stdout
 
 
+@pytest.mark.parametrize("text", ["", "{}", '{"name": "x", "arms": {}}', "[1]"])
+def test_a_study_that_cannot_be_read_is_told_in_one_line(tmp_path, text):
+    (tmp_path / "study.json").write_text(text)
+    told = command("report", f"--workdir={tmp_path}")
+    assert told.returncode == 2 and "study.json" in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
+
+
 def without_times(path):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [
