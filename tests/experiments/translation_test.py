@@ -233,6 +233,7 @@ def test_unequal_files_are_refused(trained, tmp_path):
     assert "2" in told.stderr and "1" in told.stderr and "train.en" in told.stderr
 
 
+@pytest.mark.slow
 def test_replicas_are_measured_in_every_layout(trained, tmp_path):
     folder, _, _ = trained
     told = command(
