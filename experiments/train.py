@@ -44,7 +44,9 @@ def main(words: list[str]) -> None:
     runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
     fit(config, workdir, corpus, model)
     run = runs.load(workdir)
-    results, _ = translation.evaluate(run, config["data"]["test"], workdir, translation.bar)
+    # Wide steps: most of these programs will be run here for the only time.
+    test = config["data"]["test"]
+    results, _ = translation.evaluate(run, test, workdir, translation.bar, step=16)
     print(showing.scores(results))
     for number, sentence in enumerate(config["showcase"]):
         (found,) = run.translate([sentence], weights=True)
