@@ -1,6 +1,8 @@
 """Is attention worth it? No attention, general and additive, five seeds each, on the embedded corpus.
 
 python -m experiments.ablate --config=configs/ablations/quickstart.py
+
+A small budget, and greedy translation: what it compares are early differences, not the best that each can do.
 """
 
 from configs import defaults, quickstart

@@ -2,7 +2,7 @@
 
 python -m experiments.claims --config=configs/claims/rosetta.py
 
-Small models and a small budget: meant for an hour on two cores.
+Small models and a small budget.
 """
 
 from configs import defaults, quickstart
