@@ -18,7 +18,7 @@ import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import Search, beam, in_batches
+from attention_lab.decoding import COARSE, FINE, Search, beam, in_batches
 from attention_lab.evaluation.records import Record, make_record
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Params
@@ -54,7 +54,7 @@ class Run(NamedTuple):
         sentences: Sequence[str],
         *,
         weights: bool = False,
-        step: int = 8,
+        step: int = FINE,
         progress: Callable[[int], Any] | None = None,
         **search: Any,
     ) -> list[Translation]:
@@ -74,7 +74,7 @@ class Run(NamedTuple):
         **search: Any,
     ) -> list[list[Translation]]:
         """The beam's translations of each sentence, best first."""
-        return self._search(sentences, None, weights, 8, progress, search)
+        return self._search(sentences, None, weights, FINE, progress, search)
 
     def _search(self, sentences, most, weights, step, progress, search):
         """At most so many translations of each sentence."""
@@ -138,7 +138,7 @@ class Run(NamedTuple):
         encoded = [[side.encode(example) for side in sides] for example in examples]
         ids = [[np.array([*e[s].ids, END], np.int32) for e in encoded] for s in (0, 1)]
         forced = partial(_forced, self.model, self.params)
-        found = in_batches(forced, *ids, step=16, progress=progress)
+        found = in_batches(forced, *ids, step=COARSE, progress=progress)
         return [
             make_record(
                 [*source.pieces, END_PIECE],

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attention_lab import runs
-from attention_lab.decoding import greedy, in_batches
+from attention_lab.decoding import COARSE, greedy, in_batches
 from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
@@ -176,4 +176,4 @@ def _for_all(function, params, *columns):
         found = function(params, *(np.broadcast_to(b, (count, *b.shape)) for b in batch))
         return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
 
-    return in_batches(answer, *columns, step=16)
+    return in_batches(answer, *columns, step=COARSE)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from attention_lab import runs
+from attention_lab.decoding import COARSE
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
@@ -43,7 +44,9 @@ def row_of(crew: Crew, replica: Replica, seen: Mapping[str, int]) -> tuple[Row, 
     test = replica.config["data"]["test"]
     splits = dict.fromkeys((test, *crew.also))
     # Wide steps: what is compiled here serves the seeds of one arm only.
-    judge = partial(translation.evaluate, run, workdir=folder, progress=translation.bar, step=16)
+    judge = partial(
+        translation.evaluate, run, workdir=folder, progress=translation.bar, step=COARSE
+    )
     found = {split: judge(split=split) for split in splits}
     every = {split: results for split, (results, _) in found.items()}
     examples = translation.split_of(run.config, test)

@@ -18,6 +18,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab import runs
+from attention_lab.decoding import COARSE
 from attention_lab.models import Model
 from attention_lab.training.checkpoint import LATEST, Checkpoints
 from attention_lab.training.hooks import Journal, Keep, Meter, Validate
@@ -46,7 +47,7 @@ def main(words: list[str]) -> None:
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
     test = config["data"]["test"]
-    results, _ = translation.evaluate(run, test, workdir, translation.bar, step=16)
+    results, _ = translation.evaluate(run, test, workdir, translation.bar, step=COARSE)
     print(showing.scores(results))
     for number, sentence in enumerate(config["showcase"]):
         (found,) = run.translate([sentence], weights=True)

@@ -18,7 +18,7 @@ from attention_lab.data import sources
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.pipeline import Batches, Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import greedy, in_batches
+from attention_lab.decoding import COARSE, FINE, greedy, in_batches
 from attention_lab.evaluation.alignment import (
     alignment_error,
     best_place,
@@ -139,10 +139,10 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
 
     def judge(params):
         decode = functools.partial(greedy, model, params, longest=given.longest)
-        found = in_batches(decode, given.source, step=16)
+        found = in_batches(decode, given.source, step=COARSE)
         hypotheses = [corpus.target_tokenizer.decode(ids) for ids in found]
         count = functools.partial(nats, model, params)
-        lost = in_batches(count, given.source, given.target, step=16)
+        lost = in_batches(count, given.source, given.target, step=COARSE)
         tokens = sum(map(len, given.target))
         return {
             "bleu": quality(hypotheses, given.references)["bleu"],
@@ -164,7 +164,7 @@ def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
 
 
 def evaluate(
-    run: runs.Run, split: str, workdir: Path, progress: Progress, step: int = 8, **search: Any
+    run: runs.Run, split: str, workdir: Path, progress: Progress, step: int = FINE, **search: Any
 ) -> tuple[dict[str, Any], list[Record]]:
     """Translates a split and judges it; what was found stands in the folder `workdir`/evaluation.
 

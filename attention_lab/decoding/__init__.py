@@ -2,6 +2,6 @@
 
 from attention_lab.decoding.beam import Hypotheses, Search, beam
 from attention_lab.decoding.greedy import greedy
-from attention_lab.decoding.many import in_batches
+from attention_lab.decoding.many import COARSE, FINE, in_batches
 
-__all__ = ["Hypotheses", "Search", "beam", "greedy", "in_batches"]
+__all__ = ["COARSE", "FINE", "Hypotheses", "Search", "beam", "greedy", "in_batches"]

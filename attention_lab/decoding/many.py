@@ -8,12 +8,15 @@ import numpy as np
 
 from attention_lab.marks import PAD
 
+# Widths are multiples of a step, and each is one more program to compile: for what runs often, and for the rest.
+FINE, COARSE = 8, 16
+
 
 def in_batches(
     answer: Callable[..., Any],
     *columns: Sequence[np.ndarray],
     rows: int = 64,
-    step: int = 8,
+    step: int = FINE,
     progress: Callable[[int], Any] | None = None,
 ) -> list[Any]:
     """Each sentence's part of what `answer` makes of batches, as NumPy.
