@@ -1,12 +1,16 @@
 """What all commands do alike: a wrong command line ends in one line and status 2, never in a traceback."""
 
 import ctypes
+import itertools
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from absl import app, flags, logging
+
+from attention_lab.mechanism.registry import unknown
 
 ROOM = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
 
@@ -40,9 +44,12 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             return 130
 
     def parse(argv: list[str]) -> list[str]:
-        given = any(word.split("=")[0] in ("--config", "-config") for word in argv)
-        if config is not None and not given:
+        given = config_file(argv)
+        if config is not None and given is None:
             argv = [argv[0], f"--config={config}", *argv[1:]]
+        if given and not Path(given).is_file():
+            known = (str(path) for path in Path("configs").rglob("*.py") if path.stem[0] != "_")
+            sys.exit(refuse(unknown("config", given, sorted(known))))
         try:
             return flags.FLAGS(argv)
         except (AttributeError, KeyError) as error:
@@ -83,6 +90,15 @@ def keep_memory() -> None:
         first = -(-room // page) * page
         madvise(first, (room + ROOM - first) // page * page, hugepage)
         free(room)
+
+
+def config_file(argv: list[str]) -> str | None:
+    """The file that --config names, without what is passed on to it (`file.py:argument`)."""
+    for word, following in itertools.zip_longest(argv, argv[1:], fillvalue=""):
+        flag, equals, value = word.partition("=")
+        if flag in ("--config", "-config"):
+            return (value if equals else following).partition(":")[0]
+    return None
 
 
 def no_words(words: list[str]) -> None:

@@ -131,6 +131,10 @@ _VALID = {"train": "train", "validation": "valid", "test": "test"}
 
 
 def _plain_or_gzipped(folder, name):
+    if not pathlib.Path(folder).is_dir():
+        raise ValueError(
+            f"there is no folder {folder} with {name} in it; the option path of the data names it"
+        )
     zipped = pathlib.Path(folder) / f"{name}.gz"
     plain = zipped.with_suffix("")
     return plain if plain.exists() and not zipped.exists() else zipped

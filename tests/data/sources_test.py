@@ -94,7 +94,12 @@ def test_unpacked_files_do_as_well(folder):
         ("multi30k", "train", {"paht": "."}, "no option of multi30k 'paht'; did you mean 'path'?"),
         ("multi30k", "train", {"source": "en"}, "both 'en'"),
         ("multi30k", "train", {"source": "cs"}, "train.cs.gz; beside it lie"),
-        ("multi30k", "train", {"path": "no/where"}, "there is no folder no/where either"),
+        (
+            "multi30k",
+            "train",
+            {"path": "no/where"},
+            "there is no folder no/where with train.de in it; the option path",
+        ),
         ("tatoeba", "train", {"source": "de"}, "en and fr, either way round, not 'de' and 'fr'"),
         ("greek_nt", "train", {"target": "grc"}, "grc and en, either way round"),
     ],
