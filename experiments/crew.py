@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attention_lab import runs
-from attention_lab.decoding import COARSE, greedy, in_batches
+from attention_lab.decoding import greedy
 from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
@@ -35,7 +35,7 @@ from attention_lab.training.replicas import (
 )
 from attention_lab.training.step import make_train_step
 from experiments import showing, translation
-from experiments.rows import Row, agree, counts_of, curve_of, row_of
+from experiments.rows import Row, counts_of, rows_of
 from experiments.sizes import size_of
 from experiments.study import Crew
 
@@ -49,23 +49,20 @@ def run(crew: Crew, layout: Layout) -> list[Row]:
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     crew.folder.mkdir(parents=True, exist_ok=True)
     best = fit(crew, layout, corpus, model)
-    size, seen = size_of(crew, layout), counts_of(config)
-    rows, records = [], []
     for number, replica in enumerate(crew.replicas):
         folder = crew.replica_folder(replica)
         shutil.rmtree(folder, ignore_errors=True)  # what a stopped sitting left half done
         runs.write(folder, replica.config, corpus.source_tokenizer, corpus.target_tokenizer)
         Checkpoints(folder / "checkpoints").save(BEST, 1, take(best, number))
-        row, looked = row_of(crew, replica, seen)
-        curve = curve_of(crew, number)
-        cost = {"flops": size.flops // len(crew.replicas), "memory": size.memory}
-        rows.append({**row, "parameters": size.parameters, **cost, "curve": curve})
-        records.append(looked)
-        print(f"{replica.arm.name}, seed {replica.seed}: BLEU {row['bleu']:.2f}", flush=True)
-    for arm in crew.arms:
-        mine = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
-        for number, agreed in zip(mine, agree([records[n] for n in mine]), strict=False):
-            rows[number]["agreement"]["seeds"] = agreed
+    size = size_of(crew, layout)
+    cost = {
+        "parameters": size.parameters,
+        "flops": size.flops // len(crew.replicas),
+        "memory": size.memory,
+    }
+    rows = [{**row, **cost} for row in rows_of(crew, layout, counts_of(config))]
+    for row in rows:
+        print(f"{row['arm']}, seed {row['seed']}: BLEU {row['bleu']:.2f}", flush=True)
     temporary = crew.results.with_suffix(".tmp")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
     temporary.replace(crew.results)
@@ -156,24 +153,14 @@ def make_judge(
     nats = jax.jit(spread(partial(translation.nats, model), layout))
 
     def judge(params):
-        found = _for_all(decode, params, given.source)
+        count = len(jax.tree.leaves(params)[0])
+        found = runs.for_all(partial(decode, params), count, given.source)
         scores = [
             bleu([corpus.target_tokenizer.decode(ids) for ids in each], given.references).score
             for each in zip(*found, strict=True)
         ]
-        lost = np.sum(_for_all(nats, params, given.source, given.target), axis=0)
+        lost = runs.for_all(partial(nats, params), count, given.source, given.target)
         tokens = sum(map(len, given.target))
-        return {"bleu": np.array(scores), "perplexity": np.exp(lost / tokens)}
+        return {"bleu": np.array(scores), "perplexity": np.exp(np.sum(lost, axis=0) / tokens)}
 
     return judge
-
-
-def _for_all(function, params, *columns):
-    """For each sentence, what all replicas make of it: [S, ..]."""
-    count = len(jax.tree.leaves(params)[0])
-
-    def answer(*batch):
-        found = function(params, *(np.broadcast_to(b, (count, *b.shape)) for b in batch))
-        return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
-
-    return in_batches(answer, *columns, step=COARSE)

@@ -10,7 +10,6 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,9 @@ from attention_lab.decoding import COARSE
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
+from attention_lab.training.replicas import Layout
 from experiments import translation
-from experiments.study import Crew, Replica
+from experiments.study import Crew
 
 Row = dict[str, Any]
 SEEN = 200  # test sentences whose attention is looked at
@@ -34,33 +34,42 @@ def counts_of(config: Any) -> Counter[str]:
     return Counter(word for text in texts for word in text.split())
 
 
-def row_of(crew: Crew, replica: Replica, seen: Mapping[str, int]) -> tuple[Row, list[Record]]:
-    """What the replica, whose run stands in its folder, makes of the test set and of other splits.
+def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
+    """What the replicas, whose runs stand in their folders, make of the test set and of other splits.
 
-    seen: `counts_of` its corpus. The records are of the first test sentences.
+    seen: `counts_of` their corpus.
     """
-    folder = crew.replica_folder(replica)
-    run = runs.load(folder)
-    test = replica.config["data"]["test"]
-    splits = dict.fromkeys((test, *crew.also))
+    replicas = crew.replicas
+    folders = [crew.replica_folder(replica) for replica in replicas]
+    all_ = runs.Runs(tuple(map(runs.load, folders)), layout)
+    test = replicas[0].config["data"]["test"]
     # Wide steps: what is compiled here serves the seeds of one arm only.
-    judge = partial(
-        translation.evaluate, run, workdir=folder, progress=translation.bar, step=COARSE
-    )
-    found = {split: judge(split=split) for split in splits}
-    every = {split: results for split, (results, _) in found.items()}
-    examples = translation.split_of(run.config, test)
-    records = found[test][1][:SEEN] or run.forced_records(examples[:SEEN])
-    row = {
-        "arm": replica.arm.name,
-        "seed": replica.seed,
-        **every[test],
-        "parts": {split: parts_of(run, split, folder, seen) for split in every},
-        "translations": (folder / "evaluation" / f"{test}.txt").read_text().split("\n")[:-1],
-        "references": [example["target"] for example in examples],
-        **attention_of(records, every[test].get("alignment")),
+    found = {
+        split: translation.evaluate_together(all_, split, folders, translation.bar, step=COARSE)
+        for split in dict.fromkeys((test, *crew.also))
     }
-    return row, records
+    examples = translation.split_of(replicas[0].config, test)
+    records = [looked[:SEEN] for _, looked in found[test]]
+    if not all(records):
+        records = all_.forced_records(examples[:SEEN])
+    rows = []
+    for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
+        results, _ = found[test][number]
+        row = {
+            "arm": replica.arm.name,
+            "seed": replica.seed,
+            **results,
+            "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
+            "translations": (folder / "evaluation" / f"{test}.txt").read_text().split("\n")[:-1],
+            "references": [example["target"] for example in examples],
+            **attention_of(records[number], results.get("alignment")),
+        }
+        rows.append({**row, "curve": curve_of(crew, number)})
+    for arm in crew.arms:
+        mine = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
+        for number, agreed in zip(mine, agree([records[n] for n in mine]), strict=False):
+            rows[number]["agreement"]["seeds"] = agreed
+    return rows
 
 
 def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -166,54 +167,102 @@ def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
 def evaluate(
     run: runs.Run, split: str, workdir: Path, progress: Progress, step: int = FINE, **search: Any
 ) -> tuple[dict[str, Any], list[Record]]:
-    """Translates a split and judges it; what was found stands in the folder `workdir`/evaluation.
+    """Translates a split and judges it; see `judged` for what stands in `workdir`, and for the result."""
+    examples = split_of(run.config, split)
+    started = time.perf_counter()
+    with progress(len(examples), f"translating {split}") as tell:
+        found = run.translate(sources_of(examples), step=step, progress=tell, **search)
+    seconds = time.perf_counter() - started
+    told = looked_at(run, examples)
+    with progress(sum(map(len, told)), "aligning") as tell:
+        records = [run.forced_records(part, tell) for part in told]
+    return judged(run, split, workdir, found, records, seconds=seconds, search=search)
+
+
+def evaluate_together(
+    all_: runs.Runs, split: str, workdirs: Sequence[Path], progress: Progress, step: int = FINE
+) -> list[tuple[dict[str, Any], list[Record]]]:
+    """`evaluate` of each run, side by side; all share the seconds equally."""
+    examples = split_of(all_.each[0].config, split)
+    started = time.perf_counter()
+    with progress(len(examples), f"translating {split}") as tell:
+        found = all_.translate(sources_of(examples), step=step, progress=tell)
+    seconds = (time.perf_counter() - started) / len(workdirs)
+    told = looked_at(all_.each[0], examples)
+    with progress(sum(map(len, told)), "aligning") as tell:
+        records = [all_.forced_records(part, tell) for part in told]
+    return [
+        judged(run, split, workdir, found[number], [r[number] for r in records], seconds=seconds)
+        for number, (run, workdir) in enumerate(zip(all_.each, workdirs, strict=True))
+    ]
+
+
+def sources_of(examples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is to be translated."""
+    return [example["source"] for example in examples]
+
+
+def looked_at(run: runs.Run, examples: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The validation examples on which an alignment is chosen, and the examples that it aligns.
+
+    Nothing where there are no links, or the model does not attend to the source.
+    """
+    linked = all("links" in example for example in examples)
+    if not linked or not any(place.startswith("cross/") for place in run.places()):
+        return []
+    return [split_of(run.config, "validation")[:ALIGNED], examples]
+
+
+def judged(
+    run: runs.Run,
+    split: str,
+    workdir: Path,
+    found: Sequence[runs.Translation],
+    records: Sequence[list[Record]],
+    *,
+    seconds: float,
+    search: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[dict[str, Any], list[Record]]:
+    """Judges translations of a split; what was found stands in the folder `workdir`/evaluation.
 
     SPLIT.json: scores with their signatures; SPLIT.txt: the translations; SPLIT_parts.npz: what each
-    sentence contributes to BLEU and alignment, for statistics; where the corpus has links,
-    SPLIT_records.*: where the model looked, told the references. Which layer and head align, and by what
-    rule, is chosen on validation examples. Returns the scores, and the records where there are any.
+    sentence contributes to BLEU and alignment, for statistics; SPLIT_records.*: where the model looked,
+    told the references. records: of what is `looked_at`; which layer and head align, and by what rule, is
+    chosen on the first. Returns the scores, and the split's records where there are any.
     """
     folder = workdir / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     examples = split_of(run.config, split)
-    started = time.perf_counter()
-    with progress(len(examples), f"translating {split}") as tell:
-        sources = [example["source"] for example in examples]
-        found = run.translate(sources, step=step, progress=tell, **search)
+    texts, references = [t.text for t in found], [example["target"] for example in examples]
     results = {
         "split": split,
         "sentences": len(examples),
-        **quality([t.text for t in found], [example["target"] for example in examples]),
+        **quality(texts, references),
         "cut_off": sum(not t.ended for t in found),
-        "seconds": time.perf_counter() - started,
+        "seconds": seconds,
         "search": {**run.config["decoding"], **search},
     }
-    parts: dict[str, Any] = {
-        "bleu": bleu_parts([t.text for t in found], [e["target"] for e in examples])
-    }
-    records: list[Record] = []
+    parts: dict[str, Any] = {"bleu": bleu_parts(texts, references)}
+    looked: list[Record] = []
     if all("links" in example for example in examples):
         results["alignment"] = None
-        if any(place.startswith("cross/") for place in run.places()):
-            results["alignment"], records, parts["aer"] = aligned(run, examples, progress)
-            save_records(records, folder / f"{split}_records")
+    if records:
+        chosen_on, looked = records
+        results["alignment"], parts["aer"] = aligned(chosen_on, looked)
+        save_records(looked, folder / f"{split}_records")
     np.savez_compressed(folder / f"{split}_parts.npz", **parts)
-    (folder / f"{split}.txt").write_text("".join(f"{t.text}\n" for t in found))
+    (folder / f"{split}.txt").write_text("".join(f"{text}\n" for text in texts))
     (folder / f"{split}.json").write_text(json.dumps(results, indent=2) + "\n")
-    return results, records
+    return results, looked
 
 
 def aligned(
-    run: runs.Run, examples: list[dict[str, Any]], progress: Progress
-) -> tuple[dict[str, Any], list[Record], Any]:
-    """How well attention aligns words, in percent, the records that say so, and `link_counts`."""
-    validation = split_of(run.config, "validation")[:ALIGNED]
-    with progress(len(validation) + len(examples), "aligning") as tell:
-        chosen_on = run.forced_records(validation, tell)
-        records = run.forced_records(examples, tell)
+    chosen_on: Sequence[Record], records: Sequence[Record]
+) -> tuple[dict[str, Any], np.ndarray]:
+    """How well attention aligns words, in percent, and `link_counts`; its rule is the best of chosen_on."""
     choice = best_place(chosen_on)
     found = alignment_error(records, choice)
     told = {name: 100 * value for name, value in found._asdict().items()}
     rule = {"place": choice.place, "head": choice.head, "rule": str(choice.rule)}
     links = link_counts(predicted_links(records, choice), [r.links or () for r in records])
-    return {**told, **rule}, records, links
+    return {**told, **rule}, links

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import attention_lab
-from experiments import findings, fleet, leases
+from experiments import findings, fleet, leases, translation
 from experiments.study import changed, study_of
 from experiments.tuning import trials, tuned
 from tests.experiments import tiny_study
@@ -153,6 +153,20 @@ def test_a_study_reports_what_it_found(studied):
     assert run.config["seed"] == 1 and run.translate(["my ann sees my bob"])[0].text
     again = command("ablate", *words(folder, workdir))
     assert again.returncode == 0 and "replicas," not in again.stdout
+
+
+@pytest.mark.xdist_group("study")
+def test_a_replica_is_judged_as_it_is_alone(studied):
+    _, workdir, _ = studied
+    rows = [json.loads(line) for line in (workdir / "results.jsonl").read_text().splitlines()]
+    folder = workdir / "crews" / "additive" / "additive_seed_1"
+    (row,) = (row for row in rows if row["arm"] == "additive" and row["seed"] == 1)
+    found, records = translation.evaluate(
+        attention_lab.load(folder), "test", folder, translation.bar
+    )
+    assert found["bleu"] == row["bleu"] and found["alignment"] == row["alignment"]
+    text = (folder / "evaluation" / "test.txt").read_text()
+    assert text.split("\n")[:-1] == row["translations"] and len(records) == row["sentences"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"name": "x", "arms": {}}', "[1]"])

@@ -1,19 +1,10 @@
-"""A run's folder: what training leaves behind, and what one can do with it.
+"""A trained model with all that belongs to it: what it translates, and where it looks."""
 
-config.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl
-
-run = attention_lab.load("runs/quickstart")
-run.translate(["The cat sat on the mat"])[0].text
-"""
-
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
@@ -21,10 +12,9 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.decoding import COARSE, FINE, Search, beam, in_batches
 from attention_lab.evaluation.records import Record, make_record
 from attention_lab.marks import END, PAD, START
-from attention_lab.mechanism.contracts import Params
-from attention_lab.models import Model, make_model
+from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.models import Model
 from attention_lab.models.base import look_up
-from attention_lab.training.checkpoint import BEST, Checkpoints
 
 Config = Mapping[str, Any]
 END_PIECE = tokenizers.MARKS[END]
@@ -80,21 +70,28 @@ class Run(NamedTuple):
         """At most so many translations of each sentence."""
         chosen = search_of({**self.config["decoding"], **search})
         sources = with_end(self.source_tokenizer, sentences)
-        there = [i for i, ids in enumerate(sources) if len(ids) > 1]
         found = in_batches(
             lambda batch: beam(self.model, self.params, batch, chosen, weights),
-            [sources[i] for i in there],
+            not_blank(sources),
             step=step,
             progress=progress,
         )
+        return self.spelled(sources, found, most)
+
+    def spelled(
+        self, sources: Sequence[np.ndarray], found: Sequence[Any], most: int | None
+    ) -> list[list[Translation]]:
+        """At most so many translations of each source; found: the hypotheses of those that are not blank."""
         blank = Translation("", np.array([END], np.int32), 0.0, True, {})
-        results = [[blank] for _ in sentences]
-        for i, hypotheses in zip(there, found, strict=True):
-            results[i] = [
-                self._translation(hypotheses, n, len(sources[i]))
-                for n in range(chosen.beam)[:most]
-                if np.isfinite(hypotheses.scores[n])
-            ]
+        left = iter(found)
+        results = []
+        for ids in sources:
+            if len(ids) == 1:
+                results.append([blank])
+                continue
+            hypotheses = next(left)
+            there = np.flatnonzero(np.isfinite(hypotheses.scores))[:most]
+            results.append([self._translation(hypotheses, n, len(ids)) for n in there])
         return results
 
     def _translation(self, hypotheses, n, length):
@@ -128,17 +125,30 @@ class Run(NamedTuple):
     def places(self) -> list[str]:
         """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
         one = jax.ShapeDtypeStruct((1, 1), np.int32)
-        return sorted(jax.eval_shape(partial(_forced, self.model), self.params, one, one))
+        return sorted(jax.eval_shape(partial(forced_weights, self.model), self.params, one, one))
 
     def forced_records(
         self, examples: Sequence[Mapping[str, Any]], progress: Callable[[int], Any] | None = None
     ) -> list[Record]:
         """Where the model looks while it is told the target of each example, with its words and links."""
-        sides = [_Side(self.source_tokenizer, "source"), _Side(self.target_tokenizer, "target")]
-        encoded = [[side.encode(example) for side in sides] for example in examples]
-        ids = [[np.array([*e[s].ids, END], np.int32) for e in encoded] for s in (0, 1)]
-        forced = partial(_forced, self.model, self.params)
-        found = in_batches(forced, *ids, step=COARSE, progress=progress)
+        encoded, ids = self.encoded(examples)
+        answer = partial(forced_weights, self.model, self.params)
+        found = in_batches(answer, *ids, step=COARSE, progress=progress)
+        return self.recorded(examples, encoded, found)
+
+    def _sides(self):
+        return _Side(self.source_tokenizer, "source"), _Side(self.target_tokenizer, "target")
+
+    def encoded(self, examples: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
+        """Both sides of each example, encoded, and the ids [K] of all sources and of all targets."""
+        encoded = [[side.encode(example) for side in self._sides()] for example in examples]
+        return encoded, [[np.array([*e[s].ids, END], np.int32) for e in encoded] for s in (0, 1)]
+
+    def recorded(
+        self, examples: Sequence[Mapping[str, Any]], encoded: Sequence[Any], found: Sequence[Any]
+    ) -> list[Record]:
+        """A record of each example, of what `forced_weights` has found for its batch."""
+        sides = self._sides()
         return [
             make_record(
                 [*source.pieces, END_PIECE],
@@ -177,7 +187,9 @@ def _words_of(tokenizer, ids):
 
 
 @partial(jax.jit, static_argnums=0)
-def _forced(model, params, source, target):
+def forced_weights(model: Model, params: Params, source: Array, target: Array) -> dict[str, Array]:
+    """By place, the weights [B, H, Q, K] of sources int[B, K] when the model is told targets int[B, T]."""
+
     def one(source, target):
         return model.apply(params, {"source": source, "target": target}, weights=True).weights
 
@@ -198,11 +210,9 @@ def with_end(tokenizer: Tokenizer, sentences: Iterable[str]) -> list[np.ndarray]
     return [np.concatenate([ids, end]) for ids in tokenizer.encode_ids(sentences)]
 
 
-def model_of(config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer) -> Model:
-    """The model that a config describes. Raises ValueError where it describes none."""
-    options = {name: value for name, value in config["model"].items() if name != "kind"}
-    sizes = len(source_tokenizer), len(target_tokenizer)
-    return make_model(config["model"]["kind"], *sizes, **options)
+def not_blank(sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Those that have more than END."""
+    return [ids for ids in sources if len(ids) > 1]
 
 
 def search_of(words: Config) -> Search:
@@ -211,65 +221,3 @@ def search_of(words: Config) -> Search:
         look_up("field of decoding", Search._fields, name)
     fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in words.items()}
     return Search(**fields)
-
-
-def write(
-    workdir: Path, config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
-) -> None:
-    """All that `load` needs but the checkpoints.
-
-    Raises ValueError where the folder holds a run of another config, naming the fields that differ.
-    """
-    if (workdir / "config.json").exists():
-        differing = differences(_read(workdir / "config.json"), config)
-        if differing:
-            raise ValueError(
-                f"{workdir} holds a run with another config ({', '.join(differing[:5])}); go on with "
-                "that, or choose another folder: --workdir"
-            )
-    workdir.mkdir(parents=True, exist_ok=True)
-    tokenizers.save(source_tokenizer, workdir / "source_tokenizer.json")
-    tokenizers.save(target_tokenizer, workdir / "target_tokenizer.json")
-    temporary = workdir / "config.tmp"
-    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    temporary.replace(workdir / "config.json")
-
-
-def load(workdir: str | Path) -> Run:
-    """The run of a folder, with its best parameters.
-
-    Raises ValueError where the folder holds none, or something damaged.
-    """
-    workdir = Path(workdir)
-    path = workdir / "config.json"
-    if not path.is_file():
-        raise ValueError(
-            f"{workdir} holds no run (there is no config.json in it); train one with "
-            f"python -m experiments.train --workdir={workdir}"
-        )
-    config = _read(path)
-    source = tokenizers.load(workdir / "source_tokenizer.json")
-    target = tokenizers.load(workdir / "target_tokenizer.json")
-    model = model_of(config, source, target)
-    like = jax.eval_shape(model.init, jax.random.key(0))
-    params = Checkpoints(workdir / "checkpoints").restore(BEST, like)
-    return Run(config, model, jax.tree.map(jnp.asarray, params), source, target)
-
-
-def differences(old: Config, new: Config, place: str = "") -> list[str]:
-    """The fields in which two configs differ, as "model.hidden: 16, now 18"."""
-    found = []
-    for name in dict.fromkeys([*old, *new]):
-        a, b = old.get(name), new.get(name)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += differences(a, b, f"{place}{name}.")
-        elif a != b:
-            found.append(f"{place}{name}: {a}, now {b}")
-    return found
-
-
-def _read(path):
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,22 @@
+"""Trained models: their folders, and what one can do with them.
+
+run = attention_lab.load("runs/quickstart")
+run.translate(["The cat sat on the mat"])[0].text
+"""
+
+from attention_lab.runs.folder import differences, load, model_of, write
+from attention_lab.runs.run import Run, Translation, search_of, with_end
+from attention_lab.runs.together import Runs, for_all
+
+__all__ = [
+    "Run",
+    "Runs",
+    "Translation",
+    "differences",
+    "for_all",
+    "load",
+    "model_of",
+    "search_of",
+    "with_end",
+    "write",
+]
