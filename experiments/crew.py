@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from attention_lab import runs
-from attention_lab.decoding import greedy
 from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
@@ -147,18 +146,15 @@ def make_judge(
 ) -> Callable[[Params], dict[str, np.ndarray]]:
     """params [S, ..] -> {"bleu": [S], "perplexity": [S]}, as `translation.make_judge` does for one."""
     given = translation.judged_on(config, corpus)
-    decode = jax.jit(
-        spread(lambda params, source: greedy(model, params, source, given.longest), layout)
-    )
+    decode = partial(runs.decode_together, model, given.greedy, layout)
     nats = jax.jit(spread(partial(translation.nats, model), layout))
 
     def judge(params):
         count = len(jax.tree.leaves(params)[0])
         found = runs.for_all(partial(decode, params), count, given.source)
-        scores = [
-            bleu([corpus.target_tokenizer.decode(ids) for ids in each], given.references).score
-            for each in zip(*found, strict=True)
-        ]
+        words = corpus.target_tokenizer.decode
+        said = [[words(tokens[0]) for tokens in one.tokens] for one in found]  # [N][S]
+        scores = [bleu(each, given.references).score for each in zip(*said, strict=True)]
         lost = runs.for_all(partial(nats, params), count, given.source, given.target)
         tokens = sum(map(len, given.target))
         return {"bleu": np.array(scores), "perplexity": np.exp(np.sum(lost, axis=0) / tokens)}

@@ -19,7 +19,7 @@ from attention_lab.data import sources
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.pipeline import Batches, Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import COARSE, FINE, greedy, in_batches
+from attention_lab.decoding import COARSE, FINE, Search, decode, in_batches
 from attention_lab.evaluation.alignment import (
     alignment_error,
     best_place,
@@ -120,7 +120,7 @@ class Judged(NamedTuple):
     source: list[np.ndarray]
     target: list[np.ndarray]
     references: list[str]
-    longest: tuple[int, float]
+    greedy: Search  # how to translate them
 
 
 def judged_on(config: Any, corpus: Corpus) -> Judged:
@@ -130,7 +130,7 @@ def judged_on(config: Any, corpus: Corpus) -> Judged:
         runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples)),
         runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples)),
         [e["target"] for e in examples],
-        runs.search_of(config["decoding"]).longest,
+        runs.search_of({**config["decoding"], "beam": 1, "coverage_penalty": 0.0}),
     )
 
 
@@ -139,9 +139,9 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
     given = judged_on(config, corpus)
 
     def judge(params):
-        decode = functools.partial(greedy, model, params, longest=given.longest)
-        found = in_batches(decode, given.source, step=COARSE)
-        hypotheses = [corpus.target_tokenizer.decode(ids) for ids in found]
+        answer = functools.partial(decode, model, params, search=given.greedy)
+        found = in_batches(answer, given.source, step=COARSE)
+        hypotheses = [corpus.target_tokenizer.decode(one.tokens[0]) for one in found]
         count = functools.partial(nats, model, params)
         lost = in_batches(count, given.source, given.target, step=COARSE)
         tokens = sum(map(len, given.target))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attention_lab.decoding.greedy import limits, most_steps, sayable
+from attention_lab.decoding.greedy import greedy, limits, most_steps, sayable
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Model
@@ -72,6 +72,25 @@ class Done(NamedTuple):
     log_probability: Array  # [B, N]
     number: Array  # [B, N] the step of the last token
     beam: Array  # [B, N] and its place in the beam
+
+
+@partial(jax.jit, static_argnums=(0, 3, 4))
+def decode(
+    model: Model, params: Params, source: Array, search: Search, weights: bool = False
+) -> Hypotheses:
+    """The N best translations of each source int[B, K]: by `beam`, or, for the same, by `greedy`.
+
+    Of a beam of one that is asked for no weights, greedy is the shorter program: half the time to compile.
+    """
+    if search.beam > 1 or weights or search.coverage_penalty:
+        return beam(model, params, source, search, weights)
+    said = greedy(model, params, source, search.longest)
+    length = (said.tokens != PAD).sum(-1)
+    score = final_score(search, length, source, said.log_probability, None)
+    tokens, score, ended, total = (
+        x[:, None] for x in (said.tokens, score, said.ended, said.log_probability)
+    )
+    return Hypotheses(tokens, score, ended, total, None)
 
 
 @partial(jax.jit, static_argnums=(0, 3, 4, 5))

@@ -1,6 +1,7 @@
 """Greedy decoding: the most likely next token, until the sentence ends."""
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +11,17 @@ from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Model
 
 
+class Sentences(NamedTuple):
+    """What was said: tokens int[B, L], PAD after END; their log-probability [B]; whether each ended, bool[B]."""
+
+    tokens: Array
+    log_probability: Array
+    ended: Array
+
+
 @partial(jax.jit, static_argnums=(0, 3))
-def greedy(model: Model, params: Params, source: Array, longest: tuple[int, float]) -> Array:
-    """The most likely next token, until END: source int[B, K] -> int[B, L], PAD after END."""
+def greedy(model: Model, params: Params, source: Array, longest: tuple[int, float]) -> Sentences:
+    """The most likely next token, until END or the limit of each source int[B, K]."""
     limit, steps = limits(source, longest), most_steps(source.shape[1], longest)
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     step = jax.vmap(partial(model.step, params))
@@ -22,15 +31,25 @@ def greedy(model: Model, params: Params, source: Array, longest: tuple[int, floa
         return (number < steps) & jnp.any(token != PAD)
 
     def one(carry):
-        number, state, token, tokens = carry
+        number, state, token, said = carry
         state, output = step(read, state, token)
-        best = sayable(output.logits).argmax(-1).astype(token.dtype)
+        logits = sayable(output.logits)
+        best = logits.argmax(-1).astype(token.dtype)
         over = (token == PAD) | (token == END) | (number >= limit)
+        gained = logits.max(-1) - jax.nn.logsumexp(output.logits, -1)
         best = jnp.where(over, PAD, best)
-        return number + 1, state, best, tokens.at[:, number].set(best)
+        said = Sentences(
+            said.tokens.at[:, number].set(best),
+            said.log_probability + jnp.where(over, 0, gained),
+            said.ended | (best == END),
+        )
+        return number + 1, state, best, said
 
-    blank = jnp.full((source.shape[0], steps), PAD, source.dtype)
-    first = jnp.full(source.shape[0], START, source.dtype)
+    batch = source.shape[0]
+    first = jnp.full(batch, START, source.dtype)
+    blank = Sentences(
+        jnp.full((batch, steps), PAD, source.dtype), jnp.zeros(batch), jnp.zeros(batch, bool)
+    )
     return jax.lax.while_loop(unfinished, one, (0, state, first, blank))[3]
 
 

@@ -6,12 +6,13 @@ run.translate(["The cat sat on the mat"])[0].text
 
 from attention_lab.runs.folder import differences, load, model_of, write
 from attention_lab.runs.run import Run, Translation, search_of, with_end
-from attention_lab.runs.together import Runs, for_all
+from attention_lab.runs.together import Runs, decode_together, for_all
 
 __all__ = [
     "Run",
     "Runs",
     "Translation",
+    "decode_together",
     "differences",
     "for_all",
     "load",

@@ -9,7 +9,7 @@ import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import COARSE, FINE, Search, beam, in_batches
+from attention_lab.decoding import COARSE, FINE, Search, decode, in_batches
 from attention_lab.evaluation.records import Record, make_record
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
@@ -71,7 +71,7 @@ class Run(NamedTuple):
         chosen = search_of({**self.config["decoding"], **search})
         sources = with_end(self.source_tokenizer, sentences)
         found = in_batches(
-            lambda batch: beam(self.model, self.params, batch, chosen, weights),
+            lambda batch: decode(self.model, self.params, batch, chosen, weights),
             not_blank(sources),
             step=step,
             progress=progress,

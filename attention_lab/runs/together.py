@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from attention_lab.decoding import COARSE, FINE, beam, in_batches
+from attention_lab.decoding import COARSE, FINE, Hypotheses, Search, decode, in_batches
 from attention_lab.evaluation.records import Record
+from attention_lab.mechanism.contracts import Params
+from attention_lab.models import Model
 from attention_lab.runs.run import Run, Translation, forced_weights, not_blank, search_of, with_end
 from attention_lab.training.replicas import Layout, place, spread, stack, take
 
@@ -31,7 +33,7 @@ class Runs(NamedTuple):
         one = self.each[0]
         chosen = search_of({**one.config["decoding"], **search})
         sources = with_end(one.source_tokenizer, sentences)
-        answer = partial(_beams, one.model, chosen, self.layout)
+        answer = partial(decode_together, one.model, chosen, self.layout)
         found = self._in_batches(answer, [not_blank(sources)], step, progress)
         return [
             [best for (best,) in run.spelled(sources, mine, 1)]
@@ -82,8 +84,11 @@ def for_all(
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _beams(model, search, layout, params, source):
-    return spread(lambda params, source: beam(model, params, source, search), layout)(
+def decode_together(
+    model: Model, search: Search, layout: Layout, params: Params, source: Any
+) -> Hypotheses:
+    """`decode` of each replica: params [S, ..], sources int[S, B, K]."""
+    return spread(lambda params, source: decode(model, params, source, search), layout)(
         params, source
     )
 

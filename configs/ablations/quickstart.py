@@ -13,9 +13,11 @@ def get_config():
     config.name = "quickstart"
     config.base = quickstart.get_config()
     config.base.showcase = ()
-    config.base.training.tokens = 200_000
+    config.base.training.tokens = 150_000
+    config.base.training.batch_tokens = 800
     config.base.training.buckets = 3
     config.base.training.validations = 1
+    config.base.training.validation_sentences = 200
     config.base.decoding.beam = 1
     config.arms = {
         "no attention": {"model.timing": "none"},

@@ -2,7 +2,7 @@
 
 python -m experiments.claims --config=configs/claims/rosetta.py
 
-Small models and a small budget.
+Small models, a small budget, greedy translation: early differences, not the best that each can do.
 """
 
 from configs import defaults, quickstart
@@ -25,8 +25,12 @@ def get_config():
     config.name = "claims_rosetta"
     config.base = quickstart.get_config()
     config.base.showcase = ()
-    config.base.training.tokens = 300_000
+    config.base.training.tokens = 180_000
+    config.base.training.batch_tokens = 800
+    config.base.training.buckets = 3
     config.base.training.validations = 2
+    config.base.training.validation_sentences = 200
+    config.base.decoding.beam = 1
     config.also = ("test_long",)
     config.arms = {
         "no attention": {"model.timing": "none"},

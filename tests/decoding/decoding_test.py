@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attention_lab.decoding import Search, beam, greedy, in_batches
+from attention_lab.decoding import Search, beam, decode, greedy, in_batches
 from attention_lab.decoding.beam import greatest
 from attention_lab.marks import END, PAD, START
 from tests.models.small import STRUCTURES, VOCABULARY, padded, params_of, sentences
@@ -39,9 +39,12 @@ FOUR = (3, 8, 5, 6)
 @searched
 def test_a_beam_of_one_is_greedy(name):
     model, params = trained_like(name)
-    found = beam(model, params, batch_of(*FOUR), Search(beam=1, longest=LONGEST))
-    expected = greedy(model, params, batch_of(*FOUR), LONGEST)
-    np.testing.assert_array_equal(found.tokens[:, 0], expected)
+    search = Search(beam=1, longest=LONGEST)
+    by_beam, by_greedy = (f(model, params, batch_of(*FOUR), search) for f in (beam, decode))
+    np.testing.assert_array_equal(by_beam.tokens, by_greedy.tokens)
+    np.testing.assert_array_equal(by_beam.ended, by_greedy.ended)
+    np.testing.assert_allclose(by_beam.scores, by_greedy.scores, rtol=1e-5)
+    np.testing.assert_allclose(by_beam.log_probability, by_greedy.log_probability, rtol=1e-5)
 
 
 @searched
@@ -164,7 +167,7 @@ def test_many_sentences_come_back_in_order_in_few_shapes():
 
 def test_greedy_stops_at_the_end_or_the_limit():
     model, params = trained_like("luong")
-    tokens = np.asarray(greedy(model, params, batch_of(*FOUR), LONGEST))
+    tokens = np.asarray(greedy(model, params, batch_of(*FOUR), LONGEST).tokens)
     for row, length in zip(tokens, FOUR, strict=True):
         said = [t for t in row if t != PAD]
         assert START not in said[1:] and len(said) <= LONGEST[0] + LONGEST[1] * length
