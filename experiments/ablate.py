@@ -42,6 +42,7 @@ AT_ONCE = flags.DEFINE_integer(
 )
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
 EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
+AROUND = 70  # seconds that a crew of small models takes to compile and to be judged, on two cores
 
 
 def main(words: list[str]) -> None:
@@ -94,7 +95,7 @@ def plan(study: Study, sized: bool) -> str:
             total += size.flops
             lines.append(
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
-                f"about {minutes(size.flops)}, {size.memory / 2**20:,.0f} MiB"
+                f"about {training(size.flops) / 60:,.1f} min, {size.memory / 2**20:,.0f} MiB"
             )
     values = study.config["tuning"]["values"]
     if values:
@@ -102,8 +103,10 @@ def plan(study: Study, sized: bool) -> str:
         what = study.config["tuning"]["field"]
         lines.append(f"tuned    {what} of each arm, {len(values)} values, {tokens:,} tokens each")
     if sized:
+        around = AROUND * len(study.crews)
         lines.append(
-            f"in all    about {minutes(total)} of training on this machine, as one process"
+            f"in all   about {(training(total) + around) / 60:,.0f} min on this machine, as one process: "
+            f"{training(total) / 60:,.1f} of training, the rest to compile and to judge"
         )
     return "\n".join(lines)
 
@@ -113,9 +116,9 @@ def brief(value: Any) -> str:
     return f"{{{value.get('kind', '..')}}}" if isinstance(value, dict) else str(value)
 
 
-def minutes(flops: int) -> str:
-    """How long training takes, guessed from how fast this machine multiplies matrices."""
-    return f"{flops / (EFFICIENCY * matrix_rate()) / 60:,.1f} min"
+def training(flops: int) -> float:
+    """The seconds that training takes, guessed from how fast this machine multiplies matrices."""
+    return flops / (EFFICIENCY * matrix_rate())
 
 
 @functools.cache
