@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#8A8200")
 MARKERS = "osD^vPX*"
@@ -34,7 +34,10 @@ class Curve(NamedTuple):
 def lines(
     curves: Mapping[str, Curve], *, x: str, y: str, ticks: Sequence[str] | None = None
 ) -> Figure:
-    """A line with a band for each; x and y: what the axes are, units included. ticks: names of x = 0, 1, .."""
+    """A line with a band for each; x and y: what the axes are, units included.
+
+    ticks: names of x = 0, 1, ..; those behind the last point are left out.
+    """
     figure, axes = _axes(x, y)
     for number, (name, curve) in enumerate(curves.items()):
         style = _style(number)
@@ -44,7 +47,8 @@ def lines(
         dashes = DASHES[number % len(DASHES)]
         axes.plot(curve.x, curve.y, **style, linestyle=dashes, linewidth=1.6, label=_text(name))
     if ticks is not None:
-        axes.set_xticks(range(len(ticks)), [_text(tick) for tick in ticks])
+        last = max((int(max(curve.x)) for curve in curves.values()), default=0)
+        axes.set_xticks(range(last + 1), [_text(tick) for tick in ticks[: last + 1]])
     return _finish(figure, axes)
 
 
@@ -85,6 +89,7 @@ def _axes(x, y):
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(True, color=FAINT, linewidth=0.5, alpha=0.7)
     axes.tick_params(colors=INK, labelsize=9)
     axes.spines[["top", "right"]].set_visible(False)

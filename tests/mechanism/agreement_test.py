@@ -65,51 +65,35 @@ def test_every_piece_has_an_oracle(kind):
 
 
 @pytest.mark.parametrize("case", IN_DOUBLE, ids=str)
-def test_values_agree_with_the_oracle(case):
+def test_values_agree_with_the_oracle_eager_and_vmapped(case):
     inputs, valid = data()
     params = parameters(case)
-    vectors, weights = theirs(case, params, inputs, valid)
 
     def run(inputs, valid):
         return ours(case, params, inputs, valid)
 
     batch = jax.tree.map(lambda x: jnp.stack([x, jnp.flip(x, 0), x]), inputs)
     batched = jax.jit(jax.vmap(run))(batch, jnp.stack([valid, jnp.flip(valid), valid]))
-    for actual in (
-        run(inputs, valid),
-        jax.jit(run)(inputs, valid),
-        jax.tree.map(lambda x: x[0], batched),
-    ):
-        assert actual[0].dtype == jnp.float64
-        assert distance(actual[0], vectors) < 1e-9
-        if actual[1] is not None:
-            assert distance(actual[1], weights) < 1e-9
-
-
-@pytest.mark.parametrize("dtype, tolerance", [(jnp.float32, 1e-5), (jnp.bfloat16, 2e-2)])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_low_precision_agrees_with_the_oracle(case, dtype, tolerance):
-    inputs, valid = data(dtype=dtype)
-    params = parameters(case, dtype)
-    vectors, weights = theirs(case, params, inputs, valid)
-    actual = jax.jit(lambda inputs: ours(case, params, inputs, valid))(inputs)
-    assert actual[0].dtype == dtype
-    assert distance(actual[0], vectors) < tolerance
-    if actual[1] is not None:
-        assert actual[1].dtype == jnp.float32
-        assert distance(actual[1], weights) < tolerance
+    expected = theirs(case, params, inputs, valid)
+    for actual in (run(inputs, valid), jax.tree.map(lambda x: x[0], batched)):
+        assert_near(actual, expected, jnp.float64, 1e-9)
 
 
 @pytest.mark.parametrize("case", IN_DOUBLE, ids=str)
-def test_gradients_agree_with_central_differences_of_the_oracle(case):
+def test_jitted_values_and_gradients_agree_with_the_oracle(case):
+    """In float64 and in float32; gradients against central differences."""
     inputs, valid = data()
     params = parameters(case)
     direction_of_loss = np.random.default_rng(7).normal(size=(len(valid), 3))
 
     def loss(params, inputs):
-        return jnp.sum(ours(case, params, inputs, valid)[0] * direction_of_loss)
+        found = ours(case, params, inputs, valid)
+        return jnp.sum(found[0] * direction_of_loss), found
 
-    gradients = jax.jit(jax.grad(loss, (0, 1)))(params, inputs)
+    graded = jax.jit(jax.grad(loss, (0, 1), has_aux=True))
+    gradients, found = graded(params, inputs)
+    expected = theirs(case, params, inputs, valid)
+    assert_near(found, expected, jnp.float64, 1e-9)
     point = {"params": params, "inputs": inputs}
     gradient = dict(zip(point, gradients, strict=True))
     for part in point:
@@ -117,23 +101,43 @@ def test_gradients_agree_with_central_differences_of_the_oracle(case):
             slope, size = oracle_slope(case, point, part, valid, direction_of_loss, seed)
             assert abs(along(gradient[part], point[part], seed) - slope) < 1e-9 * size
 
-    rough = jax.jit(jax.grad(loss, (0, 1)))(*jax.tree.map(jnp.float32, (params, inputs)))
+    rough, found = graded(*jax.tree.map(jnp.float32, (params, inputs)))
+    assert_near(found, expected, jnp.float32, 1e-5)
     assert distance(rough, gradients) < 1e-4
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_bfloat16_agrees_with_the_oracle(case):
+    inputs, valid = data(dtype=jnp.bfloat16)
+    params = parameters(case, jnp.bfloat16)
+    actual = jax.jit(lambda inputs: ours(case, params, inputs, valid))(inputs)
+    assert_near(actual, theirs(case, params, inputs, valid), jnp.bfloat16, 2e-2)
+
+
 @pytest.mark.parametrize("case", [c for c in CASES if c not in IN_DOUBLE], ids=str)
-def test_fused_gradients_agree_with_dense_ones(case):
+def test_fused_values_agree_with_the_oracle_and_gradients_with_dense_ones(case):
     inputs, valid = data()
     params = parameters(case)
     direction_of_loss = np.random.default_rng(7).normal(size=(len(valid), 3))
 
     def loss(params, inputs, how):
-        vectors, _ = ours(case._replace(how=how), params, inputs, valid)
-        return jnp.sum(vectors.astype(jnp.float64) * direction_of_loss)
+        found = ours(case._replace(how=how), params, inputs, valid)
+        return jnp.sum(found[0].astype(jnp.float64) * direction_of_loss), found
 
-    gradient = jax.jit(jax.grad(loss, (0, 1)), static_argnums=2)
-    fused = gradient(*jax.tree.map(jnp.float32, (params, inputs)), case.how)
-    assert distance(fused, gradient(params, inputs, case.request.place + " dense")) < 1e-4
+    graded = jax.jit(jax.grad(loss, (0, 1), has_aux=True), static_argnums=2)
+    fused, found = graded(*jax.tree.map(jnp.float32, (params, inputs)), case.how)
+    assert_near(found, theirs(case, params, inputs, valid), jnp.float32, 1e-5)
+    dense, _ = graded(params, inputs, case.request.place + " dense")
+    assert distance(fused, dense) < 1e-4
+
+
+def assert_near(actual, expected, dtype, tolerance):
+    """(vectors, weights) of this dtype, whose weights, where there are any, are float32 at least."""
+    assert actual[0].dtype == dtype
+    assert distance(actual[0], expected[0]) < tolerance
+    if actual[1] is not None:
+        assert actual[1].dtype == jnp.promote_types(dtype, jnp.float32)
+        assert distance(actual[1], expected[1]) < tolerance
 
 
 def unit(tree, seed):

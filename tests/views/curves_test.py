@@ -35,3 +35,8 @@ def test_equal_figures_are_equal_files():
 def test_eight_curves_differ_in_more_than_color():
     assert len(set(COLORS)) == len(set(MARKERS)) == 8 and len(DASHES) > 4
     svg(lines({str(n): CURVE for n in range(8)}, x="x", y="y"))
+
+
+def test_the_axis_ends_where_the_points_do():
+    drawn = texts(svg(lines({"a": CURVE}, x="x", y="y", ticks=["1-10", "11-20", "21-30", "31-40"])))
+    assert "21-30" in drawn and "31-40" not in drawn
