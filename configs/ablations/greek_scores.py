@@ -1,0 +1,25 @@
+"""How well does each score function align? Eight arms on the Greek New Testament, linked by hand, four seeds each.
+
+python -m experiments.ablate --config=configs/ablations/greek_scores.py
+
+The folder of the files is --config.base.data.options.path. What counts is the alignment error; the budget is a quarter
+of that of configs/greek_nt.py.
+"""
+
+from attention_lab.mechanism import SCORES
+from configs import greek_nt
+from configs.defaults import study
+
+
+def get_config():
+    config = study()
+    config.name = "greek_scores"
+    config.base = greek_nt.get_config()
+    config.base.model.memory = config.base.model.hidden  # dot wants equal widths
+    config.base.training.tokens = 700_000
+    config.base.training.buckets = 4
+    config.base.training.validations = 3
+    config.base.decoding.beam = 1
+    config.arms = {score: {"model.attention.score": score} for score in SCORES}
+    config.seeds = (0, 1, 2, 3)
+    return config
