@@ -51,11 +51,13 @@ def study() -> ConfigDict:
             "arms": {},  # name -> {field of base: its value in this arm}
             "axes": {},  # field of base -> values: the full grid
             "seeds": (0, 1, 2, 3, 4),  # every arm is trained with each
-            "budget": {"equal": "tokens"},  # or "flops", "parameters": see experiments.budgets
+            # What arms have equally much of: "tokens", "flops" or "parameters". Of the last, these fields of an
+            # arm are set to the same multiple of step.
+            "budget": {"equal": "tokens", "fields": ("model.hidden", "model.memory"), "step": 16},
             # A number that is chosen for each arm on validation examples; no values: none is.
             "tuning": {
                 "field": "training.learning_rate",
-                "values": (),
+                "candidates": (),
                 "tokens": 200_000,
                 "seeds": (100,),
             },

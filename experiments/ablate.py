@@ -8,7 +8,7 @@
 The same command goes on with a study that was stopped, and never runs twice what has finished. Several
 processes may run it at once in one folder: each takes arms that no other has; with --shard=i/n, for job
 arrays, process i of n takes its own part. --workdir, by default runs/studies/NAME of the config, gets
-study.json, crews/, results.jsonl and report.md. Exit status: 0; 2 where the command cannot be obeyed.
+study.json, crews/, results.jsonl, report.md, report.html and figures/. Exit status: 0; 2 where the command cannot be obeyed.
 """
 
 import functools
@@ -22,7 +22,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.training import replicas
-from experiments import budgets, command, fleet, reporting, sizes, translation, tuning
+from experiments import budgets, checks, command, fleet, reporting, sizes, translation, tuning
 from experiments.study import Crew, Study, study_of
 
 DEFAULT = "configs/ablations/quickstart.py"
@@ -31,7 +31,9 @@ WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where everything goes, by default runs/studies/NAME."
 )
 LIST = flags.DEFINE_bool("list", False, "Print the arms and what differs in them, and run nothing.")
-DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print arms and their sizes, and run nothing.")
+DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print arms, their sizes, and a guess of time and memory; run nothing."
+)
 ARM = flags.DEFINE_string("arm", None, "Run this arm alone (and those trained together with it).")
 SHARD = flags.DEFINE_string("shard", None, "i/n: run the i-th of n parts, 1 <= i <= n.")
 DEVICES = flags.DEFINE_integer(
@@ -47,15 +49,17 @@ AROUND = 70  # seconds that a crew of small models takes to compile and to be ju
 
 def main(words: list[str]) -> None:
     """Runs what is left of the study, and reports on it."""
-    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value, ("base", "arms"))
     if config is None:
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
+    for arm in study_of(config, folder).arms:
+        checks.run(arm.config)
     study = study_of(budgets.balanced(config), folder)
+    wanted = chosen(study)  # refuses what is not there before anything runs
     if LIST.value or DRY_RUN.value:
-        print(plan(study, sized=DRY_RUN.value))
+        print(plan(study, wanted, sized=DRY_RUN.value))
         return
-    chosen(study)  # refuses what is not there before anything runs
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
     study = study_of(tuning.tuned(study.config, folder, DEVICES.value, AT_ONCE.value), folder)
@@ -82,11 +86,11 @@ def chosen(study: Study) -> list[Crew]:
     return crews
 
 
-def plan(study: Study, sized: bool) -> str:
-    """The arms; if sized, what each has to learn and how much that takes."""
+def plan(study: Study, wanted: list[Crew], sized: bool) -> str:
+    """The arms that are to be run; if sized, what each has to learn and how much that takes."""
     total = 0
     lines = [f"study    {study.name}: {len(study.arms)} arms x {len(study.seeds)} seeds"]
-    for one in study.crews:
+    for one in wanted:
         for arm in one.arms:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
@@ -97,13 +101,13 @@ def plan(study: Study, sized: bool) -> str:
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
                 f"about {training(size.flops) / 60:,.1f} min, {size.memory / 2**20:,.0f} MiB"
             )
-    values = study.config["tuning"]["values"]
+    values = study.config["tuning"]["candidates"]
     if values:
         tokens = study.config["tuning"]["tokens"]
         what = study.config["tuning"]["field"]
         lines.append(f"tuned    {what} of each arm, {len(values)} values, {tokens:,} tokens each")
     if sized:
-        around = AROUND * len(study.crews)
+        around = AROUND * len(wanted)
         lines.append(
             f"in all   about {(training(total) + around) / 60:,.0f} min on this machine, as one process: "
             f"{training(total) / 60:,.1f} of training, the rest to compile and to judge"

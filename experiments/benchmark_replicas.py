@@ -24,7 +24,7 @@ from attention_lab.training import replicas
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout, Together
 from attention_lab.training.step import init_state, make_train_step
-from experiments import command, reporting, translation
+from experiments import checks, command, reporting, translation
 
 DEFAULT = "configs/quickstart.py"
 CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
@@ -39,9 +39,10 @@ PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and m
 
 def main(words: list[str]) -> None:
     """Measures, and prints the table."""
-    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value, ("data", "model"))
     if config is None:
         return
+    checks.run(config)
     cores = os.cpu_count() or 1
     replicas.cores_as_devices(cores)
     translation.prepare()

@@ -21,7 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.training import replicas
-from experiments import budgets, command, findings, fleet, reporting, translation
+from experiments import budgets, checks, command, findings, fleet, reporting, translation
 from experiments.claiming import mechanism
 from experiments.claiming import translation as translating
 from experiments.claiming.contracts import Claim, Verdict, judge
@@ -40,7 +40,7 @@ CLAIMS = (*mechanism.CLAIMS, *translating.CLAIMS)
 
 def main(words: list[str]) -> None:
     """Decides what is asked for."""
-    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value, ("base", "arms"))
     if config is None:
         return
     claims = chosen(ONLY.value)
@@ -49,6 +49,8 @@ def main(words: list[str]) -> None:
         print(reporting.grid(["claim", "sentence", "source", "number", "is"], lines))
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
+    for arm in study_of(config, folder).arms:
+        checks.run(arm.config)
     study = study_of(budgets.balanced(config), folder)
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()

@@ -4,7 +4,7 @@ import ctypes
 import itertools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +47,25 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         given = config_file(argv)
         if config is not None and given is None:
             argv = [argv[0], f"--config={config}", *argv[1:]]
-        if given and not Path(given).is_file():
-            known = (str(path) for path in Path("configs").rglob("*.py") if path.stem[0] != "_")
+        if given is not None and not Path(given).is_file():
+            known = (
+                str(path)
+                for path in Path("configs").rglob("*.py")
+                if path.stem not in ("__init__", "defaults")
+            )
             sys.exit(refuse(unknown("config", given, sorted(known))))
         try:
             return flags.FLAGS(argv)
         except (AttributeError, KeyError) as error:
             said = f"the config has no field {innermost(error)}".replace(" Did you", "; did you")
-        except (flags.Error, TypeError, ValueError, OSError, ImportError) as error:
+            if "get_config" in said:
+                said = f"{given} is no config: it defines no get_config"
+        except (flags.Error, TypeError, ValueError, OSError, ImportError, SyntaxError) as error:
             said = innermost(error)
+            if isinstance(error, SyntaxError):
+                said = f"{given} is no Python: {said}"
+            if "get_config()" in said:
+                said = f"{given} takes nothing behind a colon"
             if "Traceback" in said:  # of the config file; its last line is the reason
                 said = said.strip().splitlines()[-1]
         hint = "--print_config shows every field, --help the usage" if config else "see --help"
@@ -107,13 +117,20 @@ def no_words(words: list[str]) -> None:
         raise Refusal(f"{words[0]!r} is not a flag; see --help")
 
 
-def config_of(words: list[str], config: Any, printed: bool) -> dict[str, Any] | None:
+def config_of(
+    words: list[str], config: Any, printed: bool, needs: Collection[str] = ()
+) -> dict[str, Any] | None:
     """The config of a command as plain data; None where it was only to be printed, and is.
 
-    Raises Refusal as `no_words` does.
+    needs: some of its fields, by which it is known. Raises Refusal as `no_words` does, and for a config of
+    another command.
     """
     no_words(words)
     plain = json.loads(config.to_json())
+    if missing := [name for name in needs if name not in plain]:
+        raise Refusal(
+            f"--config: it has no {' and no '.join(missing)}, so it is not one of this command; see --help"
+        )
     if not printed:
         return plain
     print(json.dumps(plain, indent=2))

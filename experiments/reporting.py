@@ -58,10 +58,10 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
 
 
 def _tuning(tuning):
-    if not tuning["values"]:
+    if not tuning["candidates"]:
         return ""
     return (
-        f" In each arm {tuning['field']} was the best on validation of {', '.join(map(str, tuning['values']))}, "
+        f" In each arm {tuning['field']} was the best on validation of {', '.join(map(str, tuning['candidates']))}, "
         f"{tuning['tokens']:,} tokens for each."
     )
 
@@ -106,7 +106,7 @@ def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
         "mean [95 %]",
         "p",
         "effect",
-        "seeds",
+        "seeds needed",
         "bootstrap",
         "sacreBLEU's p",
     ]

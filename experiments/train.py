@@ -25,7 +25,7 @@ from attention_lab.training.hooks import Journal, Keep, Meter, Validate
 from attention_lab.training.loop import every, train
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import TrainState, init_state, make_train_step
-from experiments import command, showing, translation
+from experiments import checks, command, showing, translation
 
 DEFAULT = "configs/quickstart.py"
 CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
@@ -35,9 +35,10 @@ PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and t
 
 def main(words: list[str]) -> None:
     """Trains what the config asks for."""
-    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value)
+    config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value, ("data", "model"))
     if config is None:
         return
+    checks.run(config)
     translation.prepare()
     workdir = Path(WORKDIR.value or f"runs/{config['name']}")
     corpus = translation.corpus_of(config)

@@ -1,6 +1,6 @@
 """A learning rate for each arm, chosen on validation examples before the study: arms differ in what suits them.
 
-    config.tuning = {"field": "training.learning_rate", "values": (1e-3, 3e-3, 1e-2), "tokens": 200_000, "seeds": (100,)}
+    config.tuning = {"field": "training.learning_rate", "candidates": (1e-3, 3e-3, 1e-2), "tokens": 200_000, "seeds": (100,)}
 
 It is a study of its own in the folder `tuning`: every arm with every value, whose seeds should not be
 those of the study. What it costs is those tokens for each of them, and the report says so.
@@ -23,10 +23,10 @@ def tuned(
 ) -> Config:
     """The config with the best value in each arm, by mean validation BLEU over the tuning's seeds.
 
-    Runs what the tuning lacks; of equals, the first is taken. Without values, the config as it is.
+    Runs what the tuning lacks; of equals, the first is taken. Without candidates, the config as it is.
     """
     tuning = config["tuning"]
-    if not tuning["values"]:
+    if not tuning["candidates"]:
         return config
     study = study_of(trials(config), folder / "tuning")
     fleet.remember(study)
@@ -34,7 +34,7 @@ def tuned(
     rows = findings.rows_of(study)
     arms = {}
     for arm in study_of(config, folder).arms:
-        scores = {value: score(rows, trial(arm.name, value)) for value in tuning["values"]}
+        scores = {value: score(rows, trial(arm.name, value)) for value in tuning["candidates"]}
         best = max(scores, key=lambda value: scores[value])
         told = ", ".join(f"{value:g}: {found:.2f}" for value, found in scores.items())
         print(f"tuned    {arm.name}: {tuning['field']} = {best:g} (validation BLEU of {told})")
@@ -48,7 +48,7 @@ def trials(config: Config) -> Config:
     arms = {
         trial(arm.name, value): {**arm.changes, tuning["field"]: value}
         for arm in study_of(config, Path()).arms
-        for value in tuning["values"]
+        for value in tuning["candidates"]
     }
     fields = {"training.tokens": tuning["tokens"], "data.test": "validation"}
     return {

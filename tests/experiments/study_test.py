@@ -250,7 +250,12 @@ def test_a_study_that_is_killed_goes_on_as_if_nothing_had_been(studied):
 
 
 def test_tuning_tries_every_value_in_every_arm_on_validation(tmp_path):
-    tuning = {"field": "training.learning_rate", "values": [0.01, 0.1], "tokens": 500, "seeds": [9]}
+    tuning = {
+        "field": "training.learning_rate",
+        "candidates": [0.01, 0.1],
+        "tokens": 500,
+        "seeds": [9],
+    }
     tried = study_of(trials(config_of(tuning=tuning)), tmp_path)
     assert len(tried.arms) == 6 and len(tried.crews) == 2  # a learning rate is traced
     config = tried.arms[1].config
@@ -260,13 +265,18 @@ def test_tuning_tries_every_value_in_every_arm_on_validation(tmp_path):
 
 
 def test_tuning_takes_the_value_that_validates_best(tmp_path, monkeypatch):
-    tuning = {"field": "training.learning_rate", "values": [0.01, 0.1], "tokens": 500, "seeds": [9]}
+    tuning = {
+        "field": "training.learning_rate",
+        "candidates": [0.01, 0.1],
+        "tokens": 500,
+        "seeds": [9],
+    }
     best = {"no attention": 0.1, "additive": 0.01, "additive, no dropout": 0.1}
     curve = {True: [{"bleu": 3.0}, {"bleu": 1.0}], False: [{"bleu": 2.0}, {"bleu": 2.0}]}
     rows = [
         {"arm": f"{arm} at {value:g}", "curve": curve[value == best[arm]]}
         for arm in best
-        for value in tuning["values"]
+        for value in tuning["candidates"]
     ]
     monkeypatch.setattr(fleet, "run", lambda *_: None)
     monkeypatch.setattr(findings, "rows_of", lambda _: rows)
