@@ -20,7 +20,7 @@ sentences of the same kind drawn; they say nothing of other corpora, sizes or bu
 paired: the same seeds in the same order of data, and the same sentences. p is adjusted by Holm's rule over \
 all comparisons of the table; beside it stand the interval of a bootstrap of seeds and sentences, which is \
 too narrow with few seeds, and the p of sacreBLEU's paired bootstrap of the first seeds, which knows of \
-sentences alone. "Seeds" is how many would settle the difference with a probability of 80 %, were it the \
+sentences alone. "Seeds needed" is how many would settle the difference with a probability of 80 %, were it the \
 true one; a dash says that more sentences are needed first."""
 
 
