@@ -69,12 +69,13 @@ def main(words: list[str]) -> None:
     text = "".join(json.dumps(as_json(one)) + "\n" for one in verdicts)
     reporting.replace(folder / "claims.jsonl", text)
     reporting.replace(folder / "claims.md", reporting.grid(header, lines) + "\n")
-    if not fleet.unfinished(study):
-        reporting.write(study)
-    print("\n" + reporting.grid(header, lines))
+    print("\n" + reporting.grid(header, lines), flush=True)
     if undecided:
         print(f"\nnot in this study: {', '.join(undecided)}")
-    print(f"\nclaims   {folder / 'claims.md'}")
+    print(f"\nclaims   {folder / 'claims.md'}", flush=True)
+    if not fleet.unfinished(study):
+        reporting.write(study)  # every arm against every other: minutes, where there are many
+        print(f"report   {folder / 'report.html'}")
 
 
 def chosen(names: Sequence[str]) -> list[Claim]:
