@@ -226,11 +226,12 @@ def figures(rows: Sequence[Row], arms: Sequence[str]) -> dict[str, curves.Figure
         ticks=diagnostics.FREQUENCY_NAMES,
     )
     learning = {arm: findings.learning(rows, arm) for arm in arms}
-    drawn["Learning"] = curves.lines(
-        {arm: Curve(*zip(*found, strict=True)) for arm, found in learning.items() if found},
-        x="target tokens seen",
-        y="validation BLEU, greedy",
-    )
+    if any(len(found) > 1 for found in learning.values()):
+        drawn["Learning"] = curves.lines(
+            {arm: Curve(*zip(*found, strict=True)) for arm, found in learning.items() if found},
+            x="target tokens seen",
+            y="validation BLEU, greedy",
+        )
     cost = {}
     for arm in arms:
         one = findings.score(rows, arm, METRICS[0])
