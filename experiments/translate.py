@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 
 from attention_lab import runs
-from attention_lab.data.parallel_files import read_lines
+from attention_lab.data.parallel_files import lines_of, read_lines
 from experiments import command, showing, translation
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The run that translates.")
@@ -46,7 +46,7 @@ def main(words: list[str]) -> None:
         for line in prompt():
             translate(run, [line], looks)
     else:
-        translate(run, [line.rstrip("\r\n") for line in sys.stdin], looks)
+        translate(run, lines_of(sys.stdin.buffer.read(), "standard input"), looks)
 
 
 def translate(run: runs.Run, sentences: list[str], looks: object) -> None:

@@ -87,7 +87,12 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
     Raises ValueError for a file that cannot be read, and with the line for bytes that are not UTF-8
     or are NUL.
     """
-    data = _bytes(pathlib.Path(path)).removeprefix(_BOM)
+    return lines_of(_bytes(pathlib.Path(path)), str(path))
+
+
+def lines_of(data: bytes, name: str) -> list[str]:
+    """The lines of UTF-8 text, without their ends. Raises ValueError as `read_lines`; name: where it is from."""
+    data = data.removeprefix(_BOM)
     try:
         text = data.decode()
         wrong = data.find(0)
@@ -95,7 +100,7 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
         wrong = error.start
     if wrong >= 0:
         line = data.count(b"\n", 0, wrong) + 1
-        raise ValueError(f"{path}:{line}: byte 0x{data[wrong]:02x} is not UTF-8 text; convert it")
+        raise ValueError(f"{name}:{line}: byte 0x{data[wrong]:02x} is not UTF-8 text; convert it")
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attention_lab.data.parallel_files import blank, read_lines, read_parallel
+from attention_lab.data.parallel_files import blank, lines_of, read_lines, read_parallel
 
 DATA = pathlib.Path(__file__).parents[2].parent / "shared" / "data"
 ODD = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\rh"  # str.splitlines would make eight lines of it
@@ -105,6 +105,12 @@ def test_bytes_that_are_not_utf8_are_told_with_their_line(put):
     assert "x.de:1: byte 0xff" in told(put("x.de", "a\n".encode("utf-16")), good)
     assert "x.de:1: byte 0x00" in told(put("x.de", "a\n".encode("utf-16-le")), good)
     assert "x.de:2: byte 0xed" in told(put("x.de", b"a\n\xed\xa0\x80\n"), good)
+
+
+def test_text_from_elsewhere_is_read_as_a_file_is():
+    assert lines_of(b"\xef\xbb\xbfa\r\n\nb", "standard input") == ["a", "", "b"]
+    with pytest.raises(ValueError, match="standard input:2: byte 0xe9 is not UTF-8"):
+        lines_of(b"a\ncaf\xe9\n", "standard input")
 
 
 def test_a_missing_file_is_told_with_those_that_are_most_like_it(put, tmp_path):
