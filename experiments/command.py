@@ -111,6 +111,12 @@ def config_file(argv: list[str]) -> str | None:
     return None
 
 
+def png(flag: str, path: str) -> None:
+    """Raises Refusal where a picture cannot be saved there as a PNG: before it is made."""
+    if Path(path).suffix.lower() != ".png":
+        raise Refusal(f"{flag}={path}: pictures are PNG files; let it end in .png")
+
+
 def no_words(words: list[str]) -> None:
     """Raises Refusal where something stands on the command line that is not a flag."""
     if words:

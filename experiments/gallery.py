@@ -145,6 +145,7 @@ def legend(figure: Figure, room: Any) -> None:
 def main(words: list[str]) -> None:
     """Draws the gallery into the file --out."""
     command.no_words(words)
+    command.png("--out", OUT.value)
     if not Path(OUT.value).absolute().parent.is_dir():
         raise command.Refusal(f"--out={OUT.value}: there is no such folder; make it first")
     # Without the name of the software that wrote it, equal pictures are equal files.

@@ -36,6 +36,8 @@ def main(words: list[str]) -> None:
     looks = SHOW.value or HEATMAP.value
     if HEATMAP.value and (FILE.value or len(words) != 1):
         raise command.Refusal("--save_heatmap draws one sentence: give it, in quotes")
+    if HEATMAP.value:
+        command.png("--save_heatmap", HEATMAP.value)
     translation.prepare()
     run = runs.load(WORKDIR.value)
     if words:

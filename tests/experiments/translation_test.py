@@ -169,6 +169,7 @@ def test_a_translation_shows_where_it_looked(trained, tmp_path):
         ("translate", ["x", "--beam=0"], "beam"),
         ("translate", ["--file=/nowhere.txt"], "/nowhere.txt"),
         ("translate", ["--save_heatmap=x.png"], "one sentence"),
+        ("translate", ["x", "--save_heatmap=x.jpg"], "end in .png"),
         ("evaluate", ["--split=tset"], "beside it lie test.jsonl"),
         ("evaluate", ["word"], "word"),
         ("train", ["--config.model.attention.score=aditive"], "did you mean 'additive'"),
