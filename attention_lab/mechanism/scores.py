@@ -26,6 +26,9 @@ from attention_lab.mechanism.contracts import (
     no_params,
 )
 
+# Numbers in an array of slopes, one feature of one pair each: half a MiB of float32.
+SLOPES = 2**17
+
 
 def matrix(rng: Array, rows: int, columns: int) -> Array:
     """W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
@@ -227,7 +230,7 @@ def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array
 
 
 def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Array) -> Array:
-    """`pairwise` of a `FeatureSum` that never holds more than [Q, K] numbers, forward or backward.
+    """`pairwise` of a `FeatureSum` that holds a few times [Q, K] numbers at most, forward or backward.
 
     One feature of all pairs is a plain map of a matrix, which a CPU runs at nearly its full rate; within a
     sum over features XLA reaches half of that. An accelerator would wait for so many small programs.
@@ -242,34 +245,47 @@ def _sum_over_features(term, p, queries, keys):
     """Σ_a term(p_a, q_ia, k_ja). Returns [Q, K]."""
 
     def add(total, feature):
-        return total + term(*_everywhere(feature, total.shape)).astype(total.dtype), None
+        one_p, query, key = feature
+        every = [jnp.broadcast_to(x, total.shape) for x in (one_p, query[:, None], key)]
+        return total + term(*every).astype(total.dtype), None
 
     nothing = jnp.zeros((len(queries), len(keys)), accumulator(queries.dtype))
     return jax.lax.scan(add, nothing, (p, queries.T, keys.T))[0]
 
 
 def _pull_over_features(term, inputs, cotangent):
-    """Each feature's derivatives are made again, and summed at once."""
-    shape, once = cotangent.shape, jax.lax.optimization_barrier
+    """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
 
-    def one(_, feature):
-        out, pull = jax.vjp(term, *_everywhere(feature, shape))
-        d_p, d_query, d_key = once(pull)(cotangent.astype(out.dtype))
-        # XLA adds up a row number by number; as a product with ones it is a vector instruction.
-        wide = partial(jnp.sum, axis=0, dtype=cotangent.dtype)
-        rows = once(d_query).astype(cotangent.dtype) @ jnp.ones(shape[1], cotangent.dtype)
-        return None, (wide(d_p).sum(), rows, wide(d_key))
-
+    The slopes are made again, of a few queries at a time, features last, and summed as products with g or
+    query by query: vector instructions throughout, where XLA on a CPU would add up number by number.
+    """
     p, queries, keys = inputs
-    _, (d_p, d_queries, d_keys) = jax.lax.scan(one, None, (p, queries.T, keys.T))
-    sums = (d_p, d_queries.T, d_keys.T)
-    return tuple(d.astype(x.dtype) for d, x in zip(sums, inputs, strict=True))
+    count = _divisor(len(queries), min(8, SLOPES // keys.size))
+
+    def some(so_far, rows):
+        d_p, d_keys = so_far
+        query, g = rows
+        every = [jnp.broadcast_to(x, (*g.shape, len(p))) for x in (p, query[:, None], keys)]
+        out, pull = jax.vjp(term, *every)
+        # Made once, not anew inside each of the sums that read them.
+        by_p, by_query, by_key = jax.lax.optimization_barrier(pull(jnp.ones_like(out)))
+        total = partial(jnp.einsum, preferred_element_type=g.dtype)
+        g = g.astype(out.dtype)
+        d_p = d_p + total("ij,ija->a", g, by_p)
+        for g_i, slopes in zip(g, by_key, strict=True):
+            d_keys = d_keys + (g_i[:, None] * slopes).astype(d_keys.dtype)
+        return (d_p, d_keys), total("ij,ija->ia", g, by_query)
+
+    groups = jax.tree.map(lambda x: x.reshape(-1, count, x.shape[-1]), (queries, cotangent))
+    start = tuple(jnp.zeros(x.shape, cotangent.dtype) for x in (p, keys))
+    (d_p, d_keys), d_queries = jax.lax.scan(some, start, groups)
+    grads = (d_p, d_queries.reshape(queries.shape), d_keys)
+    return tuple(d.astype(x.dtype) for d, x in zip(grads, inputs, strict=True))
 
 
-def _everywhere(feature, shape):
-    """One feature's parameter, queries [Q] and keys [K], each as [Q, K]."""
-    p, query, key = feature
-    return [jnp.broadcast_to(x, shape) for x in (p, query[:, None], key)]
+def _divisor(number, most):
+    """The largest divisor of a number that is at most `most`, or 1."""
+    return max(d for d in range(1, number + 1) if number % d == 0 and d <= max(1, most))
 
 
 _sum_over_features.defvjp(
