@@ -1,5 +1,7 @@
 """Checkpoints: orbax behind one small face. A run keeps its latest state and its best one."""
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,25 @@ class Checkpoints:
         self.folder = Path(folder).absolute()
 
     def save(self, kind: str, step: int, state: Any) -> None:
-        """Writes the state, whole or not at all, and then removes the one before."""
-        with self._manager(kind, create=True) as manager:
-            if manager.latest_step() != step:
-                manager.save(step, args=ocp.args.StandardSave(state), force=True)
-                manager.wait_until_finished()
+        """Writes the state, whole or not at all, and then removes the one before.
+
+        Raises OSError where it cannot be written, on a full disk say; the one before is then untouched.
+        """
+        try:
+            with self._manager(kind, create=True) as manager:
+                if manager.latest_step() != step:
+                    manager.save(step, args=ocp.args.StandardSave(state), force=True)
+                    manager.wait_until_finished()
+        except (ValueError, OSError) as error:
+            for unfinished in (self.folder / kind).glob("*.orbax-checkpoint-tmp"):
+                shutil.rmtree(unfinished, ignore_errors=True)
+            told = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[
+                -1
+            ]  # the system's own reason
+            raise OSError(
+                f"the {kind} checkpoint of update {step:,} could not be written to {self.folder / kind}: "
+                f"{told}; what was saved before is intact"
+            ) from error
 
     def step(self, kind: str) -> int | None:
         """The number of updates behind the checkpoint, None where there is none."""
