@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -37,8 +38,11 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         logging.set_verbosity(logging.FATAL)  # libraries log what they also raise; it is said once
         try:
             return main(argv[1:]) or 0
+        except BrokenPipeError:  # who read what is printed has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
         except (ValueError, OSError, Refusal) as error:
-            return refuse(str(error))
+            return refuse(reason_of(error))
         except KeyboardInterrupt:
             print(f"\n{name}: stopped", file=sys.stderr)
             return 130
@@ -72,6 +76,13 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         sys.exit(refuse(f"{said} ({hint})"))
 
     app.run(obey, flags_parser=parse)
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says; of one of the system's, file and reason without its number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def keep_memory() -> None:
