@@ -12,9 +12,10 @@ from attention_lab.mechanism.contracts import Dims, Score
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.heads import init_multi_head, multi_head, remember_heads
 from attention_lab.mechanism.normalizers import NORMALIZERS
+from attention_lab.mechanism.pairs import score_matrix
 from attention_lab.mechanism.parallel import IMPLEMENTATIONS, cross_attention, self_attention
 from attention_lab.mechanism.registry import PIECES, choose, make_attention
-from attention_lab.mechanism.scores import SCORES, score_matrix
+from attention_lab.mechanism.scores import SCORES
 
 __all__ = [
     "IMPLEMENTATIONS",

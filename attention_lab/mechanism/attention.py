@@ -34,8 +34,9 @@ from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.locality import global_
 from attention_lab.mechanism.masks import everything
 from attention_lab.mechanism.normalizers import softmax
+from attention_lab.mechanism.pairs import pairwise
 from attention_lab.mechanism.positions import no_bias
-from attention_lab.mechanism.scores import pairwise, scaled_dot
+from attention_lab.mechanism.scores import scaled_dot
 
 
 class Attention(NamedTuple):

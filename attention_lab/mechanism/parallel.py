@@ -30,12 +30,8 @@ from attention_lab.mechanism.attention import (
 )
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.mechanism.dropout import dropout
-from attention_lab.mechanism.scores import (
-    FeatureSum,
-    pair_numbers,
-    pairwise,
-    pairwise_by_feature,
-)
+from attention_lab.mechanism.pairs import pair_numbers, pairwise, pairwise_by_feature
+from attention_lab.mechanism.scores import FeatureSum
 
 
 def cross_attention(

@@ -17,8 +17,9 @@ from attention_lab.mechanism import (
     self_attention,
 )
 from attention_lab.mechanism.blockwise import Tile, tile_for
+from attention_lab.mechanism.pairs import pairwise, pairwise_by_feature
 from attention_lab.mechanism.parallel import ask_all
-from attention_lab.mechanism.scores import FeatureSum, pairwise, pairwise_by_feature
+from attention_lab.mechanism.scores import FeatureSum
 from tests.cases import distance
 
 pytestmark = pytest.mark.oldest
