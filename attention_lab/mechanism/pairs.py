@@ -1,0 +1,114 @@
+"""All pairs of many queries and many keys: a score's `pair` of each of them, as one matrix."""
+
+from functools import partial
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import Array, Params, Score, accumulator
+from attention_lab.mechanism.scores import FeatureSum
+
+# Numbers in an array of slopes, one feature of one pair each: half a MiB of float32.
+SLOPES = 2**17
+
+
+def pair_numbers(score: Score, params: Params, query: Array, key: Array) -> int:
+    """Numbers in the largest array that one pair makes: 1 for an inner product, A for additive."""
+    lines = jax.make_jaxpr(score.pair)(params, query, key).eqns
+    return max((out.aval.size for line in lines for out in line.outvars), default=1)
+
+
+def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array:
+    """`pair` of every query's share [Q, A] with every key's [K, A]. Returns [Q, K].
+
+    Two vmaps. Where a pair makes arrays of its own, the keys are mapped along the last axis: vector
+    instructions then run over keys and the sum over features needs none of them to be added up, which
+    on a CPU doubles the speed. Every operand must be mapped for JAX to leave the axis where it is.
+    """
+    if pair_numbers(score, params, queries[0], keys[0]) == 1:
+        return jax.vmap(jax.vmap(score.pair, (None, None, 0)), (None, 0, None))(
+            params, queries, keys
+        )
+
+    def beside_each_key(x):
+        return jnp.broadcast_to(x[..., None], (*x.shape, keys.shape[0]))
+
+    def one_query(query):
+        wide_params = jax.tree.map(beside_each_key, params)
+        return jax.vmap(score.pair, -1)(wide_params, beside_each_key(query), keys.T)
+
+    return jax.vmap(one_query)(queries)
+
+
+def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Array) -> Array:
+    """`pairwise` of a `FeatureSum` that holds a few times [Q, K] numbers at most, forward or backward.
+
+    One feature of all pairs is a plain map of a matrix, which a CPU runs at nearly its full rate; within a
+    sum over features XLA reaches half of that. An accelerator would wait for so many small programs.
+    """
+    pair = cast(FeatureSum, score.pair)
+    p = params[pair.parameter].astype(queries.dtype)
+    return _sum_over_features(pair.term, p, queries, keys)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sum_over_features(term, p, queries, keys):
+    """Σ_a term(p_a, q_ia, k_ja). Returns [Q, K]."""
+
+    def add(total, feature):
+        one_p, query, key = feature
+        every = [jnp.broadcast_to(x, total.shape) for x in (one_p, query[:, None], key)]
+        return total + term(*every).astype(total.dtype), None
+
+    nothing = jnp.zeros((len(queries), len(keys)), accumulator(queries.dtype))
+    return jax.lax.scan(add, nothing, (p, queries.T, keys.T))[0]
+
+
+def _pull_over_features(term, inputs, cotangent):
+    """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
+
+    The slopes are made again, of a few queries at a time, features last, and summed as products with g or
+    query by query: vector instructions throughout, where XLA on a CPU would add up number by number.
+    """
+    p, queries, keys = inputs
+    count = _divisor(len(queries), min(8, SLOPES // keys.size))
+
+    def some(so_far, rows):
+        d_p, d_keys = so_far
+        query, g = rows
+        every = [jnp.broadcast_to(x, (*g.shape, len(p))) for x in (p, query[:, None], keys)]
+        out, pull = jax.vjp(term, *every)
+        # Made once, not anew inside each of the sums that read them.
+        by_p, by_query, by_key = jax.lax.optimization_barrier(pull(jnp.ones_like(out)))
+        total = partial(jnp.einsum, preferred_element_type=g.dtype)
+        g = g.astype(out.dtype)
+        d_p = d_p + total("ij,ija->a", g, by_p)
+        for g_i, slopes in zip(g, by_key, strict=True):
+            d_keys = d_keys + (g_i[:, None] * slopes).astype(d_keys.dtype)
+        return (d_p, d_keys), total("ij,ija->ia", g, by_query)
+
+    groups = jax.tree.map(lambda x: x.reshape(-1, count, x.shape[-1]), (queries, cotangent))
+    start = tuple(jnp.zeros(x.shape, cotangent.dtype) for x in (p, keys))
+    (d_p, d_keys), d_queries = jax.lax.scan(some, start, groups)
+    grads = (d_p, d_queries.reshape(queries.shape), d_keys)
+    return tuple(d.astype(x.dtype) for d, x in zip(grads, inputs, strict=True))
+
+
+def _divisor(number, most):
+    """The largest divisor of a number that is at most `most`, or 1."""
+    return max(d for d in range(1, number + 1) if number % d == 0 and d <= max(1, most))
+
+
+_sum_over_features.defvjp(
+    lambda term, *inputs: (_sum_over_features(term, *inputs), inputs), _pull_over_features
+)
+
+
+def score_matrix(score: Score, params: Params, queries: Array, keys: Array) -> Array:
+    """The scores of queries [Q, D] and keys [K, D] at positions 0, 1, ... Returns [Q, K]."""
+    query_shares = jax.vmap(score.query, (None, 0, 0))(
+        params, queries, jnp.arange(queries.shape[0])
+    )
+    key_shares = jax.vmap(score.key, (None, 0, 0))(params, keys, jnp.arange(keys.shape[0]))
+    return pairwise(score, params, query_shares, key_shares)
