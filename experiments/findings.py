@@ -121,42 +121,44 @@ def compare(rows: Sequence[Row], arms: Sequence[str]) -> list[Comparison]:
     for metric in METRICS:
         every = ((arm, parts_of(rows, arm, metric)) for arm in arms)
         parts = {arm: one for arm, one in every if one is not None and len(one) > 1}
-        there = list(parts)
-        for number, arm in enumerate(there):
-            for other in there[:number]:
-                a, b = parts[arm], parts[other]
-                values = statistics.contributions(a, metric.of) - statistics.contributions(
-                    b, metric.of
+        values = {arm: statistics.contributions(one, metric.of) for arm, one in parts.items()}
+        redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in parts.items()}
+        for arm, other in ((a, b) for n, a in enumerate(parts) for b in list(parts)[:n]):
+            paired = values[arm] - values[other]
+            found.append(
+                Comparison(
+                    metric,
+                    arm,
+                    other,
+                    statistics.interval(paired),
+                    np.nan,
+                    statistics.percentiles(redrawn[arm] - redrawn[other]),
+                    float(statistics.effect_size(paired)),
+                    statistics.seeds_needed(paired),
                 )
-                found.append(
-                    Comparison(
-                        metric,
-                        arm,
-                        other,
-                        statistics.interval(values),
-                        np.nan,
-                        statistics.bootstrap(a, metric.of, b),
-                        float(statistics.effect_size(values)),
-                        statistics.seeds_needed(values),
-                    )
-                )
+            )
     adjusted = statistics.holm([float(one.difference.p) for one in found])
     return [one._replace(adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
 
 
-def sacrebleu_p(rows: Sequence[Row], arm: str, other: str) -> float:
-    """p of sacreBLEU's paired bootstrap (Koehn 2004) of the two arms' first seeds: it counts sentences alone."""
-    a, b = of_arm(rows, arm)[0], of_arm(rows, other)[0]
-    systems = [(name, row["translations"]) for name, row in ((other, b), (arm, a))]
-    test = PairedTest(
-        systems,
-        {"BLEU": BLEU(force=True)},
-        references=[a["references"]],
-        test_type="bs",
-        n_samples=1000,
-    )
-    result: Any = test()[1]["BLEU"][1]
-    return float(result.p_value)
+def sacrebleu_p(
+    rows: Sequence[Row], comparisons: Sequence[Comparison]
+) -> dict[tuple[str, str], float]:
+    """By (arm, other), p of sacreBLEU's paired bootstrap (Koehn 2004) of their first seeds: of sentences alone."""
+    first = {row["arm"]: row for row in reversed(rows)}
+    found = {}
+    for other in dict.fromkeys(one.other for one in comparisons):  # what it reads, it reads once
+        arms = [one.arm for one in comparisons if one.other == other]
+        test = PairedTest(
+            [(arm, first[arm]["translations"]) for arm in (other, *arms)],
+            {"BLEU": BLEU(force=True)},
+            references=[first[other]["references"]],
+            test_type="bs",
+            n_samples=1000,
+        )
+        results: Any = test()[1]["BLEU"][1:]
+        found.update({(arm, other): float(r.p_value) for arm, r in zip(arms, results, strict=True)})
+    return found
 
 
 def bleu_of_lengths(

@@ -83,10 +83,11 @@ def scores(rows: Sequence[Row], arms: Sequence[str]) -> Table:
 def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
     """The table of comparisons."""
     lines = []
-    for one in findings.compare(rows, arms):
+    every = findings.compare(rows, arms)
+    theirs = findings.sacrebleu_p(rows, [one for one in every if one.metric.parts == "bleu"])
+    for one in every:
         low, high = one.bootstrap
         found = one.difference
-        is_bleu = one.metric.parts == "bleu"
         lines.append(
             [
                 f"{one.arm} - {one.other}",
@@ -96,7 +97,7 @@ def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
                 f"{one.effect:+.1f}",
                 "-" if one.needed is None else str(one.needed),
                 f"[{low:+.2f}, {high:+.2f}]",
-                p_value(findings.sacrebleu_p(rows, one.arm, one.other)) if is_bleu else "",
+                p_value(theirs[one.arm, one.other]) if one.metric.parts == "bleu" else "",
                 verdict(one),
             ]
         )

@@ -108,31 +108,24 @@ def components(values: Any) -> Components:
     )
 
 
-def bootstrap(
-    parts: np.ndarray,
-    of: Of,
-    other: np.ndarray | None = None,
-    *,
-    level: float = 0.95,
-    draws: int = 1000,
-    rng: np.random.Generator | None = None,
-) -> tuple[float, float]:
-    """The percentile interval of the mean score over seeds, where seeds and sentences are drawn again.
+def redrawn(parts: np.ndarray, of: Of, *, draws: int = 1000, seed: int = 0) -> np.ndarray:
+    """A bootstrap: the mean score over seeds, where seeds and sentences are drawn again: [draws].
 
-    parts: [R, N, P]. other: the same of what it is compared with, drawn alike; the interval is then of the
-    difference. With few seeds it is too narrow: use `interval`.
+    parts: [R, N, P]. Arms of equal R and N are drawn alike, so that the difference of two is that of a
+    paired bootstrap. With few seeds its percentiles are too narrow an interval: use `interval`.
     """
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = np.random.default_rng(seed)
     replicas, sentences = parts.shape[:2]
-    found = np.empty(draws)
-    for draw in range(draws):
-        rows = rng.integers(replicas, size=replicas)
-        # How often each sentence was drawn: a product then sums what would be copied.
-        times = np.bincount(rng.integers(sentences, size=sentences), minlength=sentences)
-        found[draw] = of(np.einsum("n,rnp->rp", times, parts[rows])).mean()
-        if other is not None:
-            found[draw] -= of(np.einsum("n,rnp->rp", times, other[rows])).mean()
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    rows = rng.integers(replicas, size=(draws, replicas))
+    # How often each sentence was drawn: a product then sums what would be copied.
+    times = rng.multinomial(sentences, np.full(sentences, 1 / sentences), size=draws)
+    sums = np.tensordot(times.astype(float), parts, (1, 1))  # [draws, R, P]
+    return of(np.take_along_axis(sums, rows[:, :, None], axis=1)).mean(-1)
+
+
+def percentiles(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The interval that leaves (1 − level) / 2 of the values out on either side."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
