@@ -76,8 +76,11 @@ def rotate(share: Array, position: Position, base: float) -> Array:
 def rotary(score: Score, base: float = 10000.0) -> Score:
     """The score with both shares turned by their positions (Su et al. 2021, eq. 34).
 
-    For the dot family the pair then depends on positions only through j − i.
+    For the dot family the pair then depends on positions only through j − i. Raises ValueError where
+    base is not positive.
     """
+    if base <= 0:
+        raise ValueError(f"rotary({score.name}, {base}): base must be positive")
 
     def turned(share_of):
         def share(params: Params, vector: Array, position: Position) -> Array:
@@ -114,7 +117,10 @@ def shaw(clip: int = 16) -> Bias:
 
     Their part for the keys, on the scale of `scaled_dot`; their vectors for the values are left out,
     which the paper found to cost nothing. The query's share is its product with all 2·clip + 1 vectors.
+    Raises ValueError where clip < 1.
     """
+    if clip < 1:
+        raise ValueError(f"shaw({clip}): clip must be at least 1")
 
     def init(rng, dims):
         return {"a": matrix(rng, 2 * clip + 1, dims.query)}

@@ -93,11 +93,32 @@ def _build(kind, known, words, tree):
     try:
         args = [option(value) for value in tree.args] if called else []
         kwargs = {str(word.arg): option(word.value) for word in tree.keywords} if called else {}
-        signature.bind(*args, **kwargs)
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            _check_option(kind, name, signature.parameters[name].annotation, value)
     except (TypeError, ValueError) as error:
-        told = f"{head.id}({', '.join(signature.parameters)})"
-        raise ValueError(f"{kind} {words!r} does not fit {told}: {error}") from None
+        told = ", ".join(_told(kind, parameter) for parameter in signature.parameters.values())
+        raise ValueError(f"{kind} {words!r} does not fit {head.id}({told}): {error}") from None
     return entry(*args, **kwargs)
+
+
+# What the options of factories are, by their annotations; any other annotation is a piece's.
+NUMBERS = MappingProxyType({int: "a whole number", float: "a number", bool: "True or False"})
+
+
+def _check_option(kind, name, wanted, value):
+    """Raises ValueError where an option is not what the factory's signature says."""
+    of_the_type = type(value) is wanted or (wanted is float and type(value) is int)
+    if wanted in NUMBERS and not of_the_type:
+        raise ValueError(f"{name} is {NUMBERS[wanted]}")
+    if wanted not in NUMBERS and not callable(value) and not hasattr(value, "_fields"):
+        raise ValueError(f"{name} is a {kind}, by its name")
+
+
+def _told(kind, parameter):
+    """An option as its user writes it: "clip=16", "a mask"."""
+    if parameter.default is not inspect.Parameter.empty:
+        return f"{parameter.name}={parameter.default}"
+    return parameter.name if parameter.annotation in NUMBERS else f"a {kind}"
 
 
 def sample(entry: Any) -> Any:

@@ -69,6 +69,26 @@ def test_a_position_that_a_table_has_not_is_nan(position):
     assert jnp.all(jnp.isnan(encoding.encode(params, jnp.ones(4), position)))
 
 
+@pytest.mark.parametrize(
+    "kind, words, told",
+    [
+        ("score", "rotary", r"does not fit rotary\(a score, base=10000.0\): missing"),
+        ("score", "rotary(3)", "score is a score, by its name"),
+        ("score", "rotary(dot, 0)", "base must be positive"),
+        ("mask", "both(causal, 4)", "second is a mask, by its name"),
+        ("mask", "window('a')", "reach is a whole number"),
+        ("mask", "window(True)", "reach is a whole number"),
+        ("mask", "window(causal)", "reach is a whole number"),
+        ("bias", "t5(32, 128, 1)", "bidirectional is True or False"),
+        ("bias", "shaw(0)", "clip must be at least 1"),
+        ("locality", "local_m([])", "half_width is a whole number"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_told(kind, words, told):
+    with pytest.raises(ValueError, match=told):
+        choose(kind, words)
+
+
 def test_an_unknown_field_is_told_with_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'locality'"):
         make_attention(lokality="global_")
