@@ -88,15 +88,16 @@ def chosen(study: Study) -> list[Crew]:
 
 def plan(study: Study, wanted: list[Crew], sized: bool) -> str:
     """The arms that are to be run; if sized, what each has to learn and how much that takes."""
-    total = 0
-    lines = [f"study    {study.name}: {len(study.arms)} arms x {len(study.seeds)} seeds"]
+    flops, crews = 0, list(wanted)
+    seeds = ", ".join(map(str, study.seeds))
+    lines = [f"study    {study.name}: {len(study.arms)} arms, each with seeds {seeds}"]
     for one in wanted:
         for arm in one.arms:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
         if sized:
             size = sizes.size_of(one, fleet.layout(one, DEVICES.value, AT_ONCE.value))
-            total += size.flops
+            flops += size.flops
             lines.append(
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
                 f"about {training(size.flops) / 60:,.1f} min, {size.memory / 2**20:,.0f} MiB"
@@ -106,11 +107,14 @@ def plan(study: Study, wanted: list[Crew], sized: bool) -> str:
         tokens = study.config["tuning"]["tokens"]
         what = study.config["tuning"]["field"]
         lines.append(f"tuned    {what} of each arm, {len(values)} values, {tokens:,} tokens each")
+    if values and sized:
+        trials = study_of(tuning.trials(study.config), study.folder).crews
+        flops += sum(sizes.flops_of(one.arms[0].config) * len(one.replicas) for one in trials)
+        crews += trials
     if sized:
-        around = AROUND * len(wanted)
         lines.append(
-            f"in all   about {(training(total) + around) / 60:,.0f} min on this machine, as one process: "
-            f"{training(total) / 60:,.1f} of training, the rest to compile and to judge"
+            f"in all   about {(training(flops) + AROUND * len(crews)) / 60:,.0f} min on this machine, as one "
+            f"process: {training(flops) / 60:,.1f} of training, the rest to compile and to judge"
         )
     return "\n".join(lines)
 

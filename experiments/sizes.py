@@ -30,8 +30,7 @@ class Size(NamedTuple):
 def size_of(crew: Crew, layout: Layout) -> Size:
     """What the crew will take."""
     config = crew.arms[0].config
-    model, batches = _parts(config)
-    updates = translation.updates_of(config, batches)
+    model, _ = _parts(config)
     params = jax.eval_shape(model.init, jax.random.key(0))
     replicas = len(crew.replicas)
     at_once = layout.width(replicas)
@@ -39,7 +38,7 @@ def size_of(crew: Crew, layout: Layout) -> Size:
     kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
     return Size(
         parameters_of(config),
-        updates,
+        updates_of(config),
         flops_of(config) * replicas,
         kept + at_once * working_of(config),
     )
@@ -50,6 +49,11 @@ def parameters_of(config: Mapping[str, Any]) -> int:
     model, _ = _parts(config)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def updates_of(config: Mapping[str, Any]) -> int:
+    """How many updates a run of this config makes."""
+    return translation.updates_of(config, _parts(config)[1])
 
 
 def flops_of(config: Mapping[str, Any]) -> int:

@@ -34,6 +34,16 @@ def test_equal_tokens_change_nothing(folder):
     assert balanced(config) is config
 
 
+def test_equal_updates_are_equally_many(folder):
+    arms = {"small": {}, "large": {"training.batch_tokens": 480}}
+    before = config_of(folder, arms=arms)
+    after = balanced({**before, "budget": {"equal": "updates"}})
+    small, large = (run_of(after, arm) for arm in arms)
+    assert sizes.updates_of(run_of(before, "large")) < sizes.updates_of(small)
+    assert sizes.updates_of(large) == pytest.approx(sizes.updates_of(small), abs=1)
+    assert small["training"]["tokens"] == 12_000 < large["training"]["tokens"]
+
+
 def test_equal_flops_are_equal_work(folder):
     config = balanced(config_of(folder, budget={"equal": "flops"}))
     first, other = (run_of(config, arm) for arm in ("no attention", "additive"))
