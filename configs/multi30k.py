@@ -5,7 +5,7 @@
     python -m experiments.train --config=configs/multi30k.py:transformer
 
 The folder of the files, {train,val,test_2016_flickr}.{de,en}.gz of github.com/multi30k/dataset, is
---config.data.options.path. To expect on two cores: gru 18 minutes, BLEU 38.1; none 24.4; transformer 57 minutes,
+--config.data.options.path. To expect on two cores: gru 18 minutes, BLEU 38.1; none 24.8; transformer 57 minutes,
 38.5.
 """
 
