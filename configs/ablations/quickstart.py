@@ -16,7 +16,7 @@ def get_config():
     config.base.training.tokens = 150_000
     config.base.training.batch_tokens = 800
     config.base.training.buckets = 3
-    config.base.training.validations = 1
+    config.base.training.validations = 3
     config.base.training.validation_sentences = 200
     config.base.decoding.beam = 1
     config.arms = {
