@@ -2,10 +2,16 @@
 
 import os
 
+from jaxlib import version
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Nearly all of the time here is compilation, and LLVM's share of it makes only the programs' speed.
+# Nearly all of the time here is compilation. LLVM's share of it, and fusing kernels in MLIR, make only the
+# programs' speed; without them the whole takes two thirds of the time.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    # An unknown flag would end the process.
+    + (" --xla_cpu_use_fusion_emitters=false" if version.__version_info__ < (0, 11) else ""),
 )
 
 import jax
