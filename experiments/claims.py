@@ -74,7 +74,7 @@ def main(words: list[str]) -> None:
         print(f"\nnot in this study: {', '.join(undecided)}")
     print(f"\nclaims   {folder / 'claims.md'}", flush=True)
     if not fleet.unfinished(study):
-        reporting.write(study)  # every arm against every other: minutes, where there are many
+        reporting.write(study)  # every arm against every other: the longest part comes last
         print(f"report   {folder / 'report.html'}")
 
 

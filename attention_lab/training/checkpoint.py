@@ -30,9 +30,8 @@ class Checkpoints:
         except (ValueError, OSError) as error:
             for unfinished in (self.folder / kind).glob("*.orbax-checkpoint-tmp"):
                 shutil.rmtree(unfinished, ignore_errors=True)
-            told = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[
-                -1
-            ]  # the system's own reason
+            # The system's own reason stands last, behind tensorstore's paths.
+            told = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[-1]
             raise OSError(
                 f"the {kind} checkpoint of update {step:,} could not be written to {self.folder / kind}: "
                 f"{told}; what was saved before is intact"
