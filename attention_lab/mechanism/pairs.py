@@ -9,9 +9,6 @@ import jax.numpy as jnp
 from attention_lab.mechanism.contracts import Array, Params, Score, accumulator
 from attention_lab.mechanism.scores import FeatureSum
 
-# Numbers in an array of slopes, one feature of one pair each: half a MiB of float32.
-SLOPES = 2**17
-
 
 def pair_numbers(score: Score, params: Params, query: Array, key: Array) -> int:
     """Numbers in the largest array that one pair makes: 1 for an inner product, A for additive."""
@@ -44,12 +41,12 @@ def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array
 def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Array) -> Array:
     """`pairwise` of a `FeatureSum` that holds a few times [Q, K] numbers at most, forward or backward.
 
-    One feature of all pairs is a plain map of a matrix, which a CPU runs at nearly its full rate; within a
-    sum over features XLA reaches half of that. An accelerator would wait for so many small programs.
+    One feature of all pairs is a plain map of a matrix, which a CPU runs at its full rate; within a sum over
+    features XLA reaches half of that. An accelerator would wait for so many small programs.
     """
     pair = cast(FeatureSum, score.pair)
     p = params[pair.parameter].astype(queries.dtype)
-    return _sum_over_features(pair.term, p, queries, keys)
+    return _sum_over_features(pair.joined or pair.term, p, *pair.apart(queries, keys))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -68,36 +65,35 @@ def _sum_over_features(term, p, queries, keys):
 def _pull_over_features(term, inputs, cotangent):
     """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
 
-    The slopes are made again, of a few queries at a time, features last, and summed as products with g or
-    query by query: vector instructions throughout, where XLA on a CPU would add up number by number.
+    Sums over queries go query by query, and the one over keys key by key: each turn is a plain map again,
+    [K, A] or [Q, A], where XLA on a CPU would add up a sum along an axis number by number.
     """
     p, queries, keys = inputs
-    count = _divisor(len(queries), min(8, SLOPES // keys.size))
 
-    def some(so_far, rows):
-        d_p, d_keys = so_far
-        query, g = rows
-        every = [jnp.broadcast_to(x, (*g.shape, len(p))) for x in (p, query[:, None], keys)]
-        out, pull = jax.vjp(term, *every)
-        # Made once, not anew inside each of the sums that read them.
-        by_p, by_query, by_key = jax.lax.optimization_barrier(pull(jnp.ones_like(out)))
-        total = partial(jnp.einsum, preferred_element_type=g.dtype)
-        g = g.astype(out.dtype)
-        d_p = d_p + total("ij,ija->a", g, by_p)
-        for g_i, slopes in zip(g, by_key, strict=True):
-            d_keys = d_keys + (g_i[:, None] * slopes).astype(d_keys.dtype)
-        return (d_p, d_keys), total("ij,ija->ia", g, by_query)
+    def slopes(query, key, g):
+        shape = (*g.shape, *p.shape)
+        out, pull = jax.vjp(term, *(jnp.broadcast_to(x, shape) for x in (p, query, key)))
+        return pull(jnp.broadcast_to(g[:, None], shape).astype(out.dtype))
 
-    groups = jax.tree.map(lambda x: x.reshape(-1, count, x.shape[-1]), (queries, cotangent))
-    start = tuple(jnp.zeros(x.shape, cotangent.dtype) for x in (p, keys))
-    (d_p, d_keys), d_queries = jax.lax.scan(some, start, groups)
-    grads = (d_p, d_queries.reshape(queries.shape), d_keys)
+    def one_query(so_far, row):
+        d_p, _, d_keys = slopes(row[0], keys, row[1])
+        return _add(so_far, (d_p, d_keys)), None
+
+    def one_key(so_far, row):
+        return _add(so_far, slopes(queries, row[0], row[1])[1]), None
+
+    def nothing(like):
+        return jnp.zeros(like.shape, cotangent.dtype)
+
+    start = (nothing(keys), nothing(keys))
+    (d_p, d_keys), _ = jax.lax.scan(one_query, start, (queries, cotangent))
+    d_queries, _ = jax.lax.scan(one_key, nothing(queries), (keys, cotangent.T))
+    grads = (jnp.ones(len(keys), d_p.dtype) @ d_p, d_queries, d_keys)
     return tuple(d.astype(x.dtype) for d, x in zip(grads, inputs, strict=True))
 
 
-def _divisor(number, most):
-    """The largest divisor of a number that is at most `most`, or 1."""
-    return max(d for d in range(1, number + 1) if number % d == 0 and d <= max(1, most))
+def _add(sums, terms):
+    return jax.tree.map(lambda total, term: total + term.astype(total.dtype), sums, terms)
 
 
 _sum_over_features.defvjp(

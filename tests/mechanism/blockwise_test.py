@@ -166,3 +166,38 @@ def test_a_feature_at_a_time_gives_the_scores_and_gradients_of_all_at_once(name,
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         assert one.dtype == other.dtype
         assert distance(one, other) <= tolerance
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("name", BY_FEATURE)
+@pytest.mark.parametrize("far", [0.0, 30.0, 1e4])
+def test_a_feature_at_a_time_is_right_however_far_from_zero_the_shares_lie(name, dtype, far):
+    score, rngs = SCORES[name], jax.random.split(jax.random.key(0), 3)
+    params = score.init(rngs[0], Dims(5, 5, hidden=6))
+    # Queries and keys that nearly cancel, and beside them, as padding has it, a key of zeros.
+    queries = far + jax.random.normal(rngs[1], (9, 6), dtype)
+    keys = jax.random.normal(rngs[2], (7, 6), dtype) - far
+    if far < 70:
+        keys = keys.at[3].set(0)
+
+    def everything(pairs):
+        out, pull = jax.vjp(functools.partial(pairs, score), params, queries, keys)
+        return out, pull(jnp.ones_like(out))
+
+    found, wanted = everything(pairwise_by_feature), everything(pairwise)
+    tolerance = 10 * float(jnp.finfo(dtype).eps) * max(far, 1)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        assert distance(one, other) <= tolerance
+
+
+@pytest.mark.parametrize("name", BY_FEATURE)
+def test_a_feature_at_a_time_stays_finite_where_exponentials_would_not(name):
+    score = SCORES[name]
+    params = score.init(jax.random.key(0), Dims(5, 5, hidden=6))
+    ends = jnp.array([-1e30, -100.0, 0.0, 100.0, 1e30])[:, None] * jnp.ones((1, 6))
+
+    def total(params, queries, keys):
+        return jnp.sum(pairwise_by_feature(score, params, queries, keys))
+
+    for leaf in jax.tree.leaves(jax.value_and_grad(total, argnums=(0, 1, 2))(params, ends, ends)):
+        assert jnp.all(jnp.isfinite(leaf))
