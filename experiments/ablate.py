@@ -8,7 +8,8 @@
 The same command goes on with a study that was stopped, and never runs twice what has finished. Several
 processes may run it at once in one folder: each takes arms that no other has; with --shard=i/n, for job
 arrays, process i of n takes its own part. --workdir, by default runs/studies/NAME of the config, gets
-study.json, crews/, results.jsonl, report.md, report.html and figures/. Exit status: 0; 2 where the command cannot be obeyed.
+study.json, crews/, results.jsonl, report.md, report.html and figures/. Exit status: 0, also where SIGTERM, Ctrl-C
+or --max_minutes stopped it in order; 2 where the command cannot be obeyed.
 """
 
 import functools
@@ -22,6 +23,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.training import replicas
+from attention_lab.training.interrupt import Interrupt
 from experiments import budgets, checks, command, fleet, reporting, sizes, translation, tuning
 from experiments.study import Crew, Study, study_of
 
@@ -41,6 +43,9 @@ DEVICES = flags.DEFINE_integer(
 )
 AT_ONCE = flags.DEFINE_integer(
     "at_once", None, "How many replicas a device computes side by side.", lower_bound=1
+)
+MAX_MINUTES = flags.DEFINE_float(
+    "max_minutes", None, "Stop then, in order; the same command goes on.", lower_bound=0
 )
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
 EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
@@ -62,10 +67,12 @@ def main(words: list[str]) -> None:
         return
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
-    study = study_of(tuning.tuned(study.config, folder, DEVICES.value, AT_ONCE.value), folder)
-    wanted = chosen(study)
-    fleet.remember(study)
-    fleet.run(wanted, DEVICES.value, AT_ONCE.value)
+    with Interrupt(MAX_MINUTES.value) as interrupt:
+        machine = fleet.Machine(DEVICES.value, AT_ONCE.value, interrupt)
+        study = study_of(tuning.tuned(study.config, folder, machine), folder)
+        wanted = chosen(study)
+        fleet.remember(study)
+        fleet.run(wanted, machine)
     left = [one.name for one in fleet.unfinished(study)]
     if left:
         print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")
@@ -96,7 +103,9 @@ def plan(study: Study, wanted: list[Crew], sized: bool) -> str:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
         if sized:
-            size = sizes.size_of(one, fleet.layout(one, DEVICES.value, AT_ONCE.value))
+            size = sizes.size_of(
+                one, fleet.layout(one, fleet.Machine(DEVICES.value, AT_ONCE.value))
+            )
             flops += size.flops
             lines.append(
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "

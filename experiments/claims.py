@@ -21,6 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab.training import replicas
+from attention_lab.training.interrupt import Interrupt
 from experiments import budgets, checks, command, findings, fleet, reporting, translation
 from experiments.claiming import mechanism
 from experiments.claiming import translation as translating
@@ -34,6 +35,9 @@ WORKDIR = flags.DEFINE_string(
 )
 ONLY = flags.DEFINE_list("only", [], "The names of the claims to decide, by default all.")
 LIST = flags.DEFINE_bool("list", False, "Print the claims, and decide nothing.")
+MAX_MINUTES = flags.DEFINE_float(
+    "max_minutes", None, "Stop then, in order; the same command goes on.", lower_bound=0
+)
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
 CLAIMS = (*mechanism.CLAIMS, *translating.CLAIMS)
 
@@ -56,7 +60,9 @@ def main(words: list[str]) -> None:
     translation.prepare()
     fleet.remember(study)
     needed = {arm for claim in claims for arm in claim.arms}
-    fleet.run([one for one in study.crews if needed & {arm.name for arm in one.arms}])
+    with Interrupt(MAX_MINUTES.value) as interrupt:
+        wanted = [one for one in study.crews if needed & {arm.name for arm in one.arms}]
+        fleet.run(wanted, fleet.Machine(interrupt=interrupt))
     rows = findings.rows_of(study)
     found = []
     with translation.bar(len(claims), "deciding") as tell:

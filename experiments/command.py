@@ -4,6 +4,7 @@ import ctypes
 import itertools
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from attention_lab.mechanism.registry import unknown
+from attention_lab.training.interrupt import Stopped
 
 ROOM = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
 
@@ -23,7 +25,7 @@ class Refusal(Exception):
 def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
     """Runs `main(words after the flags)` as the program; its result is the exit status.
 
-    ValueError, OSError and Refusal become one line and status 2. config: the value of --config where
+    ValueError, OSError and Refusal become one line and status 2, Stopped the command to go on with and status 0. config: the value of --config where
     none is given. (Not a default of the flag: absl would read that, and the fields set beside it, where a
     mistyped field could end only in a traceback.)
     """
@@ -43,6 +45,10 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             return 141
         except (ValueError, OSError, Refusal) as error:
             return refuse(reason_of(error))
+        except Stopped as reason:
+            again = shlex.join(["python", "-m", f"experiments.{name}", *sys.argv[1:]])
+            print(f"\n{name}: stopped ({reason}); go on with\n{again}", flush=True)
+            return 0
         except KeyboardInterrupt:
             print(f"\n{name}: stopped", file=sys.stderr)
             return 130

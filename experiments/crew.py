@@ -21,6 +21,7 @@ from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.hooks import Journal, Meter
+from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Update, every, train
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import (
@@ -41,13 +42,13 @@ from experiments.study import Crew
 WORST = -np.inf
 
 
-def run(crew: Crew, layout: Layout) -> list[Row]:
+def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     """Trains and judges all replicas, going on where an earlier sitting stopped; the rows of its results."""
     config = dict(crew.arms[0].config)
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     crew.folder.mkdir(parents=True, exist_ok=True)
-    best = fit(crew, layout, corpus, model)
+    best = fit(crew, layout, corpus, model, interrupt)
     for number, replica in enumerate(crew.replicas):
         folder = crew.replica_folder(replica)
         shutil.rmtree(folder, ignore_errors=True)  # what a stopped sitting left half done
@@ -68,7 +69,9 @@ def run(crew: Crew, layout: Layout) -> list[Row]:
     return rows
 
 
-def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) -> Params:
+def fit(
+    crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model, interrupt: Interrupt
+) -> Params:
     """Each replica's best parameters [S, ..]."""
     replicas = crew.replicas
     # Every device has equally many: the last place is then taken twice.
@@ -101,7 +104,8 @@ def fit(crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model) ->
     hooks = [meter, every(-(-updates // training["validations"]), keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     step = jax.jit(spread(make_train_step(model, optimizer, schedule), layout), donate_argnums=0)
-    train(step, states, Together(batches), updates, hooks)
+    with interrupt.saving(keep.save) as saving:
+        train(step, states, Together(batches), updates, [*hooks, saving])
     return keep.best
 
 
@@ -131,14 +135,20 @@ class KeepBest:
             better = np.array([tuple(a) > tuple(b) for a, b in zip(ranks, self.ranks, strict=True)])
             self.best = where(jnp.asarray(better), update.state.params, self.best)
             self.ranks = np.where(better[:, None], ranks, self.ranks)
+            means = ", ".join(f"{name} {values.mean():.2f}" for name, values in found.items())
+            self.meter.say(f"validation at update {update.number:,}: {means} (means of replicas)")
+        self.save(update)
+
+    def save(self, update: Update) -> None:
+        """Saves what going on needs, judged or not."""
+        self.meter.flush(update)
+        with self.meter.pause():
             progress = {
                 "states": update.state,
                 "best": self.best,
                 "ranks": jnp.asarray(self.ranks),
             }
             self.checkpoints.save(LATEST, update.number, progress)
-            means = ", ".join(f"{name} {values.mean():.2f}" for name, values in found.items())
-            self.meter.say(f"validation at update {update.number:,}: {means} (means of replicas)")
 
 
 def make_judge(

@@ -4,9 +4,11 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from attention_lab import runs
 from attention_lab.training import replicas
+from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.replicas import Layout
 from experiments import command, crew, leases, sizes
 from experiments.study import Crew, Study
@@ -14,17 +16,28 @@ from experiments.study import Crew, Study
 WAIT = 10.0  # seconds between looks at what others do
 
 
-def run(wanted: Sequence[Crew], devices: int | None = None, at_once: int | None = None) -> None:
-    """Runs every crew that has not finished, and waits for those that other processes run."""
+class Machine(NamedTuple):
+    """What crews run on, where it is not to be chosen for each, and what may stop them."""
+
+    devices: int | None = None
+    at_once: int | None = None
+    interrupt: Interrupt = Interrupt()
+
+
+def run(wanted: Sequence[Crew], machine: Machine = Machine()) -> None:
+    """Runs every crew that has not finished, and waits for those that other processes run.
+
+    Raises Stopped where the interrupt asks for that; the same call then goes on.
+    """
     while left := [one for one in wanted if not one.results.is_file()]:
         idle = True
         for one in left:
             with leases.take(one.folder / "lease") as mine:
                 if mine and not one.results.is_file():
-                    how = layout(one, devices, at_once)
+                    how = layout(one, machine)
                     told = ", ".join(arm.name for arm in one.arms)
                     print(f"\n== {told}: {len(one.replicas)} replicas, {how}")
-                    crew.run(one, how)
+                    crew.run(one, how, machine.interrupt)
                     idle = False
         if idle:
             time.sleep(WAIT)
@@ -35,11 +48,11 @@ def unfinished(study: Study) -> list[Crew]:
     return [one for one in study.crews if not one.results.is_file()]
 
 
-def layout(one: Crew, devices: int | None = None, at_once: int | None = None) -> Layout:
-    """How the crew's replicas share this machine; what is given overrides what is chosen."""
+def layout(one: Crew, machine: Machine = Machine()) -> Layout:
+    """How the crew's replicas share the machine; what is given overrides what is chosen."""
     found = replicas.choose(len(one.replicas), sizes.working_of(one.arms[0].config))
     return found._replace(
-        devices=devices or found.devices, at_once=found.at_once if at_once is None else at_once
+        devices=machine.devices or found.devices, at_once=machine.at_once or found.at_once
     )
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BEAT, LIMIT = 15.0, 90.0  # seconds
@@ -40,6 +40,34 @@ def take(path: Path, beat: float = BEAT, limit: float = LIMIT) -> Iterator[bool]
         heart.join()
         if _read(path) == token:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No other process has the folder within. Raises ValueError where one has.
+
+    A folder that was made for this, and in which nothing was left, is removed.
+    """
+    path = folder / "lease"
+    try:
+        with take(path) as mine:
+            if mine:
+                yield
+                return
+        raise ValueError(
+            f"{folder} is in use by {_owner(path)}; wait for it, or choose another: --workdir"
+        )
+    finally:
+        with suppress(OSError):  # not empty
+            folder.rmdir()
+
+
+def _owner(path):
+    try:
+        told = json.loads(_read(path) or "{}")
+    except json.JSONDecodeError:
+        told = {}
+    return f"process {told.get('pid', '?')} on {told.get('host', '?')}"
 
 
 def _live(path, beat, over):

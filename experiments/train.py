@@ -6,8 +6,8 @@
     python -m experiments.train --print_config
 
 The same command goes on with a run that was stopped. --workdir, by default runs/NAME of the config, gets
-config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit status: 0; 2 where the
-command cannot be obeyed.
+config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit status: 0, also where SIGTERM, Ctrl-C
+or --max_minutes stopped it in order, with everything saved; 2 where the command cannot be obeyed.
 """
 
 from pathlib import Path
@@ -22,14 +22,18 @@ from attention_lab.decoding import COARSE
 from attention_lab.models import Model
 from attention_lab.training.checkpoint import LATEST, Checkpoints
 from attention_lab.training.hooks import Journal, Keep, Meter, Validate
+from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import every, train
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import TrainState, init_state, make_train_step
-from experiments import checks, command, showing, translation
+from experiments import checks, command, leases, showing, translation
 
 DEFAULT = "configs/quickstart.py"
 CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes, by default runs/NAME.")
+MAX_MINUTES = flags.DEFINE_float(
+    "max_minutes", None, "Stop then, in order; the same command goes on.", lower_bound=0
+)
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and train nothing.")
 
 
@@ -41,10 +45,16 @@ def main(words: list[str]) -> None:
     checks.run(config)
     translation.prepare()
     workdir = Path(WORKDIR.value or f"runs/{config['name']}")
+    with leases.alone(workdir), Interrupt(MAX_MINUTES.value) as interrupt:
+        obey(config, workdir, interrupt)
+
+
+def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
+    """Trains, judges and shows, in a folder that no other process writes to."""
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
-    fit(config, workdir, corpus, model)
+    fit(config, workdir, corpus, model, interrupt)
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
     test = config["data"]["test"]
@@ -57,7 +67,9 @@ def main(words: list[str]) -> None:
     print(f"\nall of it  {workdir}")
 
 
-def fit(config: Any, workdir: Path, corpus: translation.Corpus, model: Model) -> TrainState:
+def fit(
+    config: Any, workdir: Path, corpus: translation.Corpus, model: Model, interrupt: Interrupt
+) -> TrainState:
     """Trains within the budget, going on from the latest checkpoint where there is one."""
     training = config["training"]
     batches = translation.batches_of(config, corpus.pairs)
@@ -76,10 +88,12 @@ def fit(config: Any, workdir: Path, corpus: translation.Corpus, model: Model) ->
     judge = translation.make_judge(config, model, corpus)
     validate = Validate(judge, journal, meter, checkpoints, patience=training["patience"])
     period = -(-updates // training["validations"])
-    hooks = [meter, every(period, validate), every(period, Keep(checkpoints, meter))]
+    keep = Keep(checkpoints, meter)
+    hooks = [meter, every(period, validate), every(period, keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     train_step = jax.jit(make_train_step(model, optimizer, schedule), donate_argnums=0)
-    return train(train_step, state, batches, updates, hooks)
+    with interrupt.saving(keep) as saving:
+        return train(train_step, state, batches, updates, [*hooks, saving])
 
 
 if __name__ == "__main__":

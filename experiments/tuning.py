@@ -18,9 +18,7 @@ from experiments.study import changed, study_of
 Config = Mapping[str, Any]
 
 
-def tuned(
-    config: Config, folder: Path, devices: int | None = None, at_once: int | None = None
-) -> Config:
+def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()) -> Config:
     """The config with the best value in each arm, by mean validation BLEU over the tuning's seeds.
 
     Runs what the tuning lacks; of equals, the first is taken. Without candidates, the config as it is.
@@ -30,7 +28,7 @@ def tuned(
         return config
     study = study_of(trials(config), folder / "tuning")
     fleet.remember(study)
-    fleet.run(study.crews, devices, at_once)
+    fleet.run(study.crews, machine)
     rows = findings.rows_of(study)
     arms = {}
     for arm in study_of(config, folder).arms:

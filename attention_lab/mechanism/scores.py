@@ -126,9 +126,7 @@ def _exponentials(queries, keys):
     limit = math.floor(math.log(jnp.finfo(wide).max) / 2)
     ends = jnp.max(keys, axis=0, keepdims=True), jnp.min(keys, axis=0, keepdims=True)
     middle = jax.lax.stop_gradient(sum(ends) / 2)
-    return tuple(
-        jnp.exp(2 * jnp.clip(x, -limit, limit)) for x in (queries + middle, keys - middle)
-    )
+    return tuple(jnp.exp(2 * jnp.clip(x, -limit, limit)) for x in (queries + middle, keys - middle))
 
 
 def _additive_joined(v, query, key):

@@ -1,7 +1,14 @@
-"""Checkpoints: orbax behind one small face. A run keeps its latest state and its best one."""
+"""Checkpoints: orbax behind one small face. A run keeps its latest states and its best ones, two of each.
 
+Orbax writes a checkpoint whole or not at all, but reads a flipped byte without a word. So beside each stands
+STEP.sha256, written when all the rest is on disk, which `sha256sum --check` reads too; what does not agree with it
+is passed over for the one before.
+"""
+
+import hashlib
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +25,23 @@ class Checkpoints:
         self.folder = Path(folder).absolute()
 
     def save(self, kind: str, step: int, state: Any) -> None:
-        """Writes the state, whole or not at all, and then removes the one before.
+        """Writes the state, whole or not at all, and then removes the one before the last.
 
-        Raises OSError where it cannot be written, on a full disk say; the one before is then untouched.
+        Raises OSError where it cannot be written, on a full disk say; those before are then untouched.
         """
+        if self._is_sound(kind, step):
+            return
         try:
+            for later in self._steps(kind):
+                if later >= step:  # a run that has gone back to an earlier one comes by again
+                    self._remove(kind, later)
             with self._manager(kind, create=True) as manager:
-                if manager.latest_step() != step:
-                    manager.save(step, args=ocp.args.StandardSave(state), force=True)
-                    manager.wait_until_finished()
+                manager.save(step, args=ocp.args.StandardSave(state), force=True)
+                manager.wait_until_finished()
+            _write_digest(self.folder / kind / str(step))
+            for gone in (self.folder / kind).glob("*.sha256"):
+                if not gone.with_suffix("").exists():
+                    gone.unlink()
         except (ValueError, OSError) as error:
             for unfinished in (self.folder / kind).glob("*.orbax-checkpoint-tmp"):
                 shutil.rmtree(unfinished, ignore_errors=True)
@@ -38,14 +53,28 @@ class Checkpoints:
             ) from error
 
     def step(self, kind: str) -> int | None:
-        """The number of updates behind the checkpoint, None where there is none."""
-        if not (self.folder / kind).is_dir():
-            return None
-        with self._manager(kind) as manager:
-            return manager.latest_step()
+        """The number of updates behind the newest sound checkpoint, None where nothing was saved.
+
+        Says so where a newer one is damaged. Raises ValueError where all are.
+        """
+        damaged: list[int] = []
+        for step in self._steps(kind):
+            if self._is_sound(kind, step):
+                for other in damaged:
+                    told = f"the {kind} checkpoint of update {other:,} in {self.folder} is damaged"
+                    print(f"{told}; that of update {step:,} is taken", file=sys.stderr, flush=True)
+                return step
+            if _digest_of(self.folder / kind / str(step)).exists():
+                damaged.append(step)  # else its writer was killed before it was done
+        if damaged:
+            raise ValueError(
+                f"the {kind} checkpoint of update {damaged[0]:,} in {self.folder} is damaged (its sha256 "
+                f"differs), and there is no sound one before it; train again in another --workdir"
+            )
+        return None
 
     def restore(self, kind: str, like: Any) -> Any:
-        """The state that was saved. like: one of the same structure, or its shapes (`jax.eval_shape`).
+        """The newest sound state that was saved. like: one of the same structure, or its shapes.
 
         Raises ValueError where there is none, or one of another structure.
         """
@@ -68,13 +97,48 @@ class Checkpoints:
             f"{wanted.get(place, 'nothing')} is expected"
         )
 
+    def _steps(self, kind):
+        """All that lie there, newest first."""
+        names = [path.name for path in (self.folder / kind).glob("*") if path.is_dir()]
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+    def _is_sound(self, kind, step):
+        saved = self.folder / kind / str(step)
+        digest = _digest_of(saved)
+        return digest.is_file() and digest.read_text(errors="replace") == _digests(saved)
+
+    def _remove(self, kind, step):
+        saved = self.folder / kind / str(step)
+        _digest_of(saved).unlink(missing_ok=True)
+        shutil.rmtree(saved)
+
     def _manager(self, kind, create=False):
         # Not asynchronous: the next update may overwrite the state's own memory.
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=1, create=create, enable_async_checkpointing=False
+            max_to_keep=2, create=create, enable_async_checkpointing=False
         )
         handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
         return ocp.CheckpointManager(self.folder / kind, options=options, item_handlers=handler)
+
+
+def _digest_of(saved: Path) -> Path:
+    return saved.with_name(f"{saved.name}.sha256")
+
+
+def _digests(saved: Path) -> str:
+    """A line for each file, as sha256sum writes it."""
+    lines = []
+    for path in sorted(path for path in saved.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        lines.append(f"{digest}  {path.relative_to(saved.parent)}\n")
+    return "".join(lines)
+
+
+def _write_digest(saved: Path) -> None:
+    temporary = saved.with_name(f"{saved.name}.tmp")
+    temporary.write_text(_digests(saved))
+    temporary.replace(_digest_of(saved))
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

@@ -10,6 +10,7 @@ import pathlib
 import runpy
 import sys
 import tempfile
+import time
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -32,12 +33,17 @@ class Told(NamedTuple):
     stderr: str
 
 
-def command(name, *words):
-    """`python -m experiments.NAME WORDS` from the top of a clone."""
+def command(name, *words, signal_after=None):
+    """`python -m experiments.NAME WORDS` from the top of a clone. signal_after: a file, at which SIGTERM is sent."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, stream) for stream in ("stdout", "stderr")]
         process = SERVER.Process(target=_obey, args=(name, words, *paths))
         process.start()
+        while signal_after is not None and process.is_alive():
+            if signal_after.exists() and signal_after.stat().st_size:
+                process.terminate()
+                break
+            time.sleep(0.05)
         process.join(PATIENCE)
         if process.is_alive():
             process.kill()

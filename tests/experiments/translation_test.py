@@ -1,14 +1,18 @@
 """Training, judging and translating as a user does them, on a corpus of a few sentences."""
 
 import json
+import os
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
 import attention_lab
 from attention_lab.evaluation import records
+from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.hooks import read
+from experiments import leases
 from tests.experiments.commands import command
 
 pytestmark = pytest.mark.xdist_group("translation")  # one training for all
@@ -189,6 +193,41 @@ def test_what_cannot_be_done_is_refused_in_one_line(trained, name, flags, said, 
     assert told.returncode == 2, told.stdout
     assert said in told.stderr and len(told.stderr.strip().splitlines()) == 1, told.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_stopped_is_saved_and_goes_on_to_the_same_end(trained, tmp_path):
+    folder, whole, _ = trained
+    arguments = words(folder, tmp_path / "run")
+    for update in (1, 2):
+        told = command("train", *arguments, "--max_minutes=0")
+        assert told.returncode == 0, told.stderr
+        assert f"stopped (0 minutes are over, after update {update})" in told.stdout
+        assert f"python -m experiments.train {arguments[0]}" in told.stdout and not told.stderr
+    told = command("train", *arguments)
+    assert told.returncode == 0 and "goes on  after update 2" in told.stdout, told.stderr
+    like = jax.eval_shape(attention_lab.load(whole).model.init, jax.random.key(0))
+    params = [
+        Checkpoints(run / "checkpoints").restore(BEST, like) for run in (whole, tmp_path / "run")
+    ]
+    jax.tree.map(np.testing.assert_array_equal, *params)
+
+
+def test_a_signal_stops_a_command_in_order(trained, tmp_path):
+    arguments = words(trained[0], tmp_path / "run", **{"training.tokens": 10**8})
+    told = command("train", *arguments, signal_after=tmp_path / "run" / "metrics.jsonl")
+    assert told.returncode == 0, told.stderr
+    assert "stopped (SIGTERM, after update" in told.stdout
+    assert Checkpoints(tmp_path / "run" / "checkpoints").step(LATEST) >= 50
+    assert not (tmp_path / "run" / "lease").exists()
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(trained):
+    folder, workdir, _ = trained
+    with leases.take(workdir / "lease") as mine:
+        assert mine
+        told = command("train", *words(folder, workdir))
+    assert told.returncode == 2 and f"in use by process {os.getpid()} on" in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
 
 
 def test_a_checkpoint_of_another_model_is_refused(trained):

@@ -1,6 +1,8 @@
 """Checkpoints: whole or not at all, and told in one line where they cannot be had."""
 
 import resource
+import shutil
+import subprocess
 from contextlib import contextmanager
 
 import jax
@@ -41,7 +43,84 @@ def test_what_cannot_be_written_is_told_and_costs_nothing(tmp_path):
         checkpoints.save(LATEST, 2, states[1])
     assert "File too large; what was saved before is intact" in str(error.value)
     assert "\n" not in str(error.value)
-    assert [path.name for path in (tmp_path / LATEST).iterdir()] == ["1"]
+    assert sorted(path.name for path in (tmp_path / LATEST).iterdir()) == ["1", "1.sha256"]
     np.testing.assert_array_equal(checkpoints.restore(LATEST, states[1])["a"], states[0]["a"])
     checkpoints.save(LATEST, 2, states[1])
     assert checkpoints.step(LATEST) == 2
+
+
+def kept(folder):
+    """Two checkpoints, of updates 1 and 2."""
+    checkpoints = Checkpoints(folder)
+    for step in (1, 2):
+        checkpoints.save(LATEST, step, state_of(step))
+    return checkpoints
+
+
+def state_of(step):
+    rng = jax.random.key(step)
+    return {"rng": rng, "weights": jax.random.normal(rng, (300,)), "step": jnp.asarray(step)}
+
+
+def agree(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert jnp.array_equal(a, b)
+
+
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path, place):
+    path.write_bytes(path.read_bytes()[:place])
+
+
+@pytest.mark.parametrize("damage", [flip, cut, lambda path, place: path.unlink()])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_said_so(
+    tmp_path, capsys, damage
+):
+    kept(tmp_path / "sound")
+    files = [path for path in (tmp_path / "sound" / LATEST / "2").rglob("*") if path.is_file()]
+    assert len(files) >= 3
+    for number, file in enumerate(path for path in files if path.stat().st_size):
+        folder = tmp_path / str(number)
+        shutil.copytree(tmp_path / "sound", folder)
+        broken = folder / file.relative_to(tmp_path / "sound")
+        damage(broken, broken.stat().st_size // 2)
+        checkpoints = Checkpoints(folder)
+        agree(checkpoints.restore(LATEST, state_of(0)), state_of(1))
+        assert "of update 2 in" in (told := capsys.readouterr().err) and "update 1 is taken" in told
+        checkpoints.save(LATEST, 2, state_of(2))  # the run comes by again
+        agree(checkpoints.restore(LATEST, state_of(0)), state_of(2))
+        assert not capsys.readouterr().err
+
+
+def test_a_checkpoint_whose_writer_was_killed_before_its_digest_is_no_checkpoint(tmp_path, capsys):
+    checkpoints = kept(tmp_path)
+    (tmp_path / LATEST / "2.sha256").unlink()
+    assert checkpoints.step(LATEST) == 1 and not capsys.readouterr().err
+    (tmp_path / LATEST / "1.sha256").unlink()
+    assert checkpoints.step(LATEST) is None
+    checkpoints.save(LATEST, 2, state_of(2))
+    agree(checkpoints.restore(LATEST, state_of(0)), state_of(2))
+
+
+def test_without_a_sound_checkpoint_nothing_is_restored(tmp_path):
+    checkpoints = kept(tmp_path)
+    for step in "12":
+        flip(tmp_path / LATEST / f"{step}.sha256", 0)
+    with pytest.raises(ValueError, match="is damaged"):
+        checkpoints.restore(LATEST, state_of(0))
+
+
+def test_two_checkpoints_are_kept_with_digests_that_sha256sum_reads(tmp_path):
+    checkpoints = kept(tmp_path)
+    checkpoints.save(LATEST, 7, state_of(7))
+    names = ["2", "2.sha256", "7", "7.sha256"]
+    assert sorted(path.name for path in (tmp_path / LATEST).iterdir()) == names
+    if shutil.which("sha256sum"):
+        for step in "27":
+            check = ["sha256sum", "--check", "--strict", "--quiet", f"{step}.sha256"]
+            subprocess.run(check, cwd=tmp_path / LATEST, check=True)

@@ -1,0 +1,75 @@
+"""Stopping early and in order: at SIGTERM, at Ctrl-C, or when the minutes are over.
+
+    with Interrupt(minutes) as interrupt:
+        with interrupt.saving(keep) as hook:
+            state = train(step, state, batches, updates, [.., hook])
+
+While that runs the update in progress is finished and saved first; anywhere else there is nothing to save.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+from attention_lab.training.loop import Hook, Update
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopped(Exception):
+    """Work that ended early and in order; its text says why."""
+
+
+class Interrupt(AbstractContextManager["Interrupt"]):
+    """Raises Stopped for what asks to stop: at once, or from the hook of `saving`, when its update has been saved.
+
+    minutes: from when it is entered; None for any number. A second signal does not wait for the update.
+    """
+
+    def __init__(self, minutes: float | None = None) -> None:
+        self.minutes, self.reason, self.training = minutes, "", False
+        self.started = time.monotonic()
+        self.before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "Interrupt":
+        self.started = time.monotonic()
+        if threading.current_thread() is threading.main_thread():  # no other may
+            self.before = {one: signal.signal(one, self._note) for one in SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for one, handler in self.before.items():
+            signal.signal(one, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        impatient, self.reason = bool(self.reason), signal.Signals(number).name
+        if impatient or not self.training:
+            raise Stopped(self.reason)
+
+    @contextmanager
+    def saving(self, keep: Hook) -> Iterator[Hook]:
+        """For the time of training: the last of its hooks, in which `keep` saves what is to be stopped."""
+
+        def hook(update: Update) -> None:
+            if self.minutes is not None and time.monotonic() - self.started > 60 * self.minutes:
+                self.reason = self.reason or f"{self.minutes:g} minutes are over"
+            if self.reason and not update.last:
+                keep(update)
+                raise Stopped(f"{self.reason}, after update {update.number:,}")
+
+        self.training = True
+        try:
+            yield hook
+        finally:
+            self.training = False
+        if self.reason:  # during the last update, which is saved in any case
+            raise Stopped(self.reason)

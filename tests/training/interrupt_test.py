@@ -1,0 +1,79 @@
+"""Stopping early and in order."""
+
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+from attention_lab.training.interrupt import Interrupt, Stopped
+from attention_lab.training.loop import train
+
+STATE = SimpleNamespace(step=0)
+
+
+def stopped_after(saved, hooks, updates=5):
+    """Trains nothing, 5 updates long; `hooks` stand before the one that may stop it."""
+
+    def step(state, batch):
+        return SimpleNamespace(step=state.step + 1), {}
+
+    def keep(update):
+        saved.append(update.number)
+
+    with Interrupt() as interrupt, interrupt.saving(keep) as hook:
+        train(step, STATE, range(updates), updates, [*hooks, hook])
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_training_after_its_update_which_is_saved(which):
+    def send(update):
+        if update.number == 3:
+            os.kill(os.getpid(), which)
+
+    saved = []
+    with pytest.raises(Stopped, match=f"{which.name}, after update 3"):
+        stopped_after(saved, [send])
+    assert saved == [3]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as it was before
+
+
+def test_a_second_signal_does_not_wait():
+    def send(update):
+        if update.number == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    saved = []
+    with pytest.raises(Stopped, match=r"SIGTERM$"):
+        stopped_after(saved, [send])
+    assert saved == []
+
+
+def test_where_nothing_is_trained_a_signal_stops_at_once():
+    with pytest.raises(Stopped, match=r"SIGTERM$"), Interrupt():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("went on")
+
+
+def test_a_signal_after_the_last_update_stops_what_follows_training():
+    def send(update):
+        if update.last:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    saved = []
+    with pytest.raises(Stopped, match="SIGTERM"):
+        stopped_after(saved, [send])
+    assert saved == []  # the last update is saved by a hook of its own
+
+
+def test_minutes_end_training_after_an_update_that_is_saved():
+    saved = []
+    over = pytest.raises(Stopped, match="0 minutes are over")
+
+    def keep(update):
+        saved.append(update.number)
+
+    with over, Interrupt(minutes=0) as interrupt, interrupt.saving(keep) as hook:
+        train(lambda state, batch: (state, {}), STATE, range(5), 5, [hook])
+    assert saved == [1]
