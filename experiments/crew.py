@@ -20,9 +20,10 @@ from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
+from attention_lab.training.finite import Finite, skip_nonfinite
 from attention_lab.training.hooks import Journal, Meter
 from attention_lab.training.interrupt import Interrupt
-from attention_lab.training.loop import Update, every, train
+from attention_lab.training.loop import Hook, Update, every, train
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import (
     Layout,
@@ -101,11 +102,14 @@ def fit(
     meter = Meter(journal, updates)
     judge = make_judge(config, model, corpus, layout)
     keep = KeepBest(judge, journal, meter, checkpoints, best, progress["ranks"])
-    hooks = [meter, every(-(-updates // training["validations"]), keep)]
+    together = Together(batches)
+    finite = Finite(together, crew.folder, journal, meter)
+    hooks: list[Hook] = [meter, finite, every(-(-updates // training["validations"]), keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
-    step = jax.jit(spread(make_train_step(model, optimizer, schedule), layout), donate_argnums=0)
+    one_step = skip_nonfinite(make_train_step(model, optimizer, schedule))
+    step = jax.jit(spread(one_step, layout), donate_argnums=0)
     with interrupt.saving(keep.save) as saving:
-        train(step, states, Together(batches), updates, [*hooks, saving])
+        train(step, states, together, updates, [*hooks, saving])
     return keep.best
 
 

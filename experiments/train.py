@@ -21,9 +21,10 @@ from attention_lab import runs
 from attention_lab.decoding import COARSE
 from attention_lab.models import Model
 from attention_lab.training.checkpoint import LATEST, Checkpoints
+from attention_lab.training.finite import Finite, skip_nonfinite
 from attention_lab.training.hooks import Journal, Keep, Meter, Validate
 from attention_lab.training.interrupt import Interrupt
-from attention_lab.training.loop import every, train
+from attention_lab.training.loop import Hook, every, train
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import TrainState, init_state, make_train_step
 from experiments import checks, command, leases, showing, translation
@@ -89,9 +90,11 @@ def fit(
     validate = Validate(judge, journal, meter, checkpoints, patience=training["patience"])
     period = -(-updates // training["validations"])
     keep = Keep(checkpoints, meter)
-    hooks = [meter, every(period, validate), every(period, keep)]
+    finite = Finite(batches, workdir, journal, meter)
+    hooks: list[Hook] = [meter, finite, every(period, validate), every(period, keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
-    train_step = jax.jit(make_train_step(model, optimizer, schedule), donate_argnums=0)
+    train_step = skip_nonfinite(make_train_step(model, optimizer, schedule))
+    train_step = jax.jit(train_step, donate_argnums=0)
     with interrupt.saving(keep) as saving:
         return train(train_step, state, batches, updates, [*hooks, saving])
 

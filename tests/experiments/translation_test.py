@@ -221,6 +221,16 @@ def test_a_signal_stops_a_command_in_order(trained, tmp_path):
     assert not (tmp_path / "run" / "lease").exists()
 
 
+def test_a_run_that_diverges_ends_in_one_line_and_leaves_the_batch(trained, tmp_path):
+    workdir = tmp_path / "run"
+    fields = {"training.learning_rate": 1e30, "training.warmup": 0, "training.validations": 1}
+    told = command("train", *words(trained[0], workdir, **fields))
+    assert told.returncode == 2 and "no loss or gradient was finite" in told.stderr
+    *skipped, _ = told.stderr.strip().splitlines()
+    assert skipped and all("skipped" in line for line in skipped)
+    assert len(list(workdir.glob("batch_*.npz"))) == 1
+
+
 def test_a_folder_in_which_another_process_trains_is_refused(trained):
     folder, workdir, _ = trained
     with leases.take(workdir / "lease") as mine:
