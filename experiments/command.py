@@ -48,7 +48,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         except Stopped as reason:
             again = shlex.join(["python", "-m", f"experiments.{name}", *sys.argv[1:]])
             print(f"\n{name}: stopped ({reason}); go on with\n{again}", flush=True)
-            return 0
+            return reason.status
         except KeyboardInterrupt:
             print(f"\n{name}: stopped", file=sys.stderr)
             return 130

@@ -50,6 +50,7 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     crew.folder.mkdir(parents=True, exist_ok=True)
     best = fit(crew, layout, corpus, model, interrupt)
+    interrupt.check()
     for number, replica in enumerate(crew.replicas):
         folder = crew.replica_folder(replica)
         shutil.rmtree(folder, ignore_errors=True)  # what a stopped sitting left half done
@@ -87,7 +88,7 @@ def fit(
     states = init_states(model, optimizer, [one["seed"] for one in configs], hypers)
     progress = {
         "states": states,
-        "best": states.params,
+        "best": jax.tree.map(jnp.copy, states.params),  # the states are donated to the step
         "ranks": jnp.full((len(places), 2), WORST),
     }
     checkpoints = Checkpoints(crew.folder / "checkpoints")
@@ -99,12 +100,11 @@ def fit(
     print(showing.plan(model.name, count, corpus, batches[0], updates, done), flush=True)
 
     journal = Journal(crew.folder / "metrics.jsonl", done)
-    meter = Meter(journal, updates)
+    together = Together(batches)
+    meter = Meter(journal, updates, watch=Finite(together, crew.folder, journal))
     judge = make_judge(config, model, corpus, layout)
     keep = KeepBest(judge, journal, meter, checkpoints, best, progress["ranks"])
-    together = Together(batches)
-    finite = Finite(together, crew.folder, journal, meter)
-    hooks: list[Hook] = [meter, finite, every(-(-updates // training["validations"]), keep)]
+    hooks: list[Hook] = [meter, every(-(-updates // training["validations"]), keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     one_step = skip_nonfinite(make_train_step(model, optimizer, schedule))
     step = jax.jit(spread(one_step, layout), donate_argnums=0)

@@ -27,9 +27,11 @@ class Machine(NamedTuple):
 def run(wanted: Sequence[Crew], machine: Machine = Machine()) -> None:
     """Runs every crew that has not finished, and waits for those that other processes run.
 
-    Raises Stopped where the interrupt asks for that; the same call then goes on.
+    Raises Stopped where the interrupt asks for that; the same call then goes on. Where a crew cannot be
+    trained the others are all the same, and then ValueError says why it could not.
     """
-    while left := [one for one in wanted if not one.results.is_file()]:
+    failed: dict[str, ValueError] = {}
+    while left := [one for one in wanted if not (one.results.is_file() or one.name in failed)]:
         idle = True
         for one in left:
             with leases.take(one.folder / "lease") as mine:
@@ -37,10 +39,16 @@ def run(wanted: Sequence[Crew], machine: Machine = Machine()) -> None:
                     how = layout(one, machine)
                     told = ", ".join(arm.name for arm in one.arms)
                     print(f"\n== {told}: {len(one.replicas)} replicas, {how}")
-                    crew.run(one, how, machine.interrupt)
+                    try:
+                        crew.run(one, how, machine.interrupt)
+                    except ValueError as error:
+                        failed[one.name] = error
                     idle = False
+            machine.interrupt.check()
         if idle:
             time.sleep(WAIT)
+    for name, why in failed.items():
+        raise ValueError(f"{name}: {why}") from why
 
 
 def unfinished(study: Study) -> list[Crew]:

@@ -3,8 +3,8 @@
     with take(folder / "lease") as mine:
         if mine: ...
 
-A lease is a file that only one process can create (O_EXCL). Its owner touches it while it lives; where that
-has not happened for LIMIT seconds, or the owner was on this host and is gone, another may take it over.
+A lease is a file that only one process can create (O_EXCL). Its owner touches it while it lives. Where the
+owner was on this host and is gone, or is elsewhere and has not done so for LIMIT seconds, another may take it over.
 """
 
 import json
@@ -23,15 +23,14 @@ BEAT, LIMIT = 15.0, 90.0  # seconds
 @contextmanager
 def take(path: Path, beat: float = BEAT, limit: float = LIMIT) -> Iterator[bool]:
     """Whether the lease was to be had; if so, it is kept alive within, and given back after."""
-    token = json.dumps(
-        {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid.uuid4().hex}
-    )
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+    token = json.dumps({**me, "token": uuid.uuid4().hex})
     path.parent.mkdir(parents=True, exist_ok=True)
     if not (_create(path, token) or _take_over(path, token, limit)):
         yield False
         return
     over = threading.Event()
-    heart = threading.Thread(target=_live, args=(path, beat, over), daemon=True)
+    heart = threading.Thread(target=_live, args=(path, token, beat, over), daemon=True)
     heart.start()
     try:
         yield True
@@ -48,7 +47,7 @@ def alone(folder: Path) -> Iterator[None]:
 
     A folder that was made for this, and in which nothing was left, is removed.
     """
-    path = folder / "lease"
+    path, there = folder / "lease", folder.exists()
     try:
         with take(path) as mine:
             if mine:
@@ -58,8 +57,9 @@ def alone(folder: Path) -> Iterator[None]:
             f"{folder} is in use by {_owner(path)}; wait for it, or choose another: --workdir"
         )
     finally:
-        with suppress(OSError):  # not empty
-            folder.rmdir()
+        if not there:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
 
 
 def _owner(path):
@@ -70,12 +70,12 @@ def _owner(path):
     return f"process {told.get('pid', '?')} on {told.get('host', '?')}"
 
 
-def _live(path, beat, over):
-    while not over.wait(beat):
-        try:
+def _live(path, token, beat, over):
+    while (
+        not over.wait(beat) and _read(path) == token
+    ):  # else taken over: this host stood still too long
+        with suppress(OSError):
             os.utime(path)
-        except OSError:
-            return  # taken over, since this process stood still for too long
 
 
 def _create(path, token):
@@ -110,8 +110,19 @@ def _is_dead(path, owner, limit):
         told = json.loads(owner)
     except json.JSONDecodeError:
         told = {}  # created, but not yet written
-    here = told.get("host") == socket.gethostname() and Path("/proc").is_dir()
-    return _age(path) > limit or (here and not Path(f"/proc/{told['pid']}").exists())
+    if told.get("host") == socket.gethostname() and Path("/proc/self").exists():
+        # A process that stands still is not gone, and another may have got the number of one that is.
+        return _started(told["pid"]) is None or _started(told["pid"]) != told.get("started")
+    return _age(path) > limit
+
+
+def _started(pid):
+    """When a process of this host began, as the system counts; None where there is none, or no /proc."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else rest[18]  # killed, but its parent has not looked yet
 
 
 def _age(path):

@@ -56,6 +56,7 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
     fit(config, workdir, corpus, model, interrupt)
+    interrupt.check()
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
     test = config["data"]["test"]
@@ -85,16 +86,17 @@ def fit(
     print(showing.plan(model.name, count, corpus, batches, updates, int(state.step)), flush=True)
 
     journal = Journal(workdir / "metrics.jsonl", int(state.step))
-    meter = Meter(journal, updates)
+    meter = Meter(journal, updates, watch=Finite(batches, workdir, journal))
     judge = translation.make_judge(config, model, corpus)
     validate = Validate(judge, journal, meter, checkpoints, patience=training["patience"])
     period = -(-updates // training["validations"])
     keep = Keep(checkpoints, meter)
-    finite = Finite(batches, workdir, journal, meter)
-    hooks: list[Hook] = [meter, finite, every(period, validate), every(period, keep)]
+    hooks: list[Hook] = [meter, every(period, validate), every(period, keep)]
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     train_step = skip_nonfinite(make_train_step(model, optimizer, schedule))
     train_step = jax.jit(train_step, donate_argnums=0)
+    if validate.reason_to_stop():  # an earlier sitting found one
+        return state
     with interrupt.saving(keep) as saving:
         return train(train_step, state, batches, updates, [*hooks, saving])
 

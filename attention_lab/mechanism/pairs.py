@@ -46,12 +46,60 @@ def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Arra
     """
     pair = cast(FeatureSum, score.pair)
     p = params[pair.parameter].astype(queries.dtype)
-    return _sum_over_features(pair.joined or pair.term, p, *pair.apart(queries, keys))
+    return _sum_over_features(pair, p, queries, keys)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sum_over_features(term, p, queries, keys):
+def _sum_over_features(pair, p, queries, keys):
     """Σ_a term(p_a, q_ia, k_ja). Returns [Q, K]."""
+    return _one_way(pair, queries, keys, lambda way: way(p, queries, keys))
+
+
+def _pull_over_features(pair, inputs, cotangent):
+    def back(way):
+        return jax.vjp(way, *inputs)[1](cotangent)
+
+    _, queries, keys = inputs
+    return _one_way(pair, queries, keys, back)
+
+
+_sum_over_features.defvjp(
+    lambda pair, *inputs: (_sum_over_features(pair, *inputs), inputs), _pull_over_features
+)
+
+
+def _one_way(pair, queries, keys, use):
+    """use(way), way(p, queries, keys) being the sum by the pair's shortcut where that is right, else as it is."""
+    plain = partial(_add_up, pair.term)
+    if pair.shortcut is None:
+        return use(plain)
+    may, apart, join = pair.shortcut
+
+    def short(p, queries, keys):
+        return _add_up(join, p, *apart(queries, keys)).astype(accumulator(queries.dtype))
+
+    right = _everywhere(may)(queries, keys)
+    return jax.lax.cond(right, lambda: use(short), lambda: use(plain))
+
+
+def _everywhere(predicate):
+    """The predicate of all of a batch together, so that a branch on it stays a branch under `vmap`."""
+
+    @jax.custom_batching.custom_vmap
+    def holds(*args):
+        return predicate(*args)
+
+    @holds.def_vmap
+    def _(size, batched, *args):
+        each = jax.vmap(predicate, [0 if one else None for one in batched])
+        return _everywhere(lambda *args: jnp.all(each(*args)))(*args), False
+
+    return holds
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _add_up(term, p, queries, keys):
+    """Σ_a term(p_a, q_ia, k_ja), a feature at a time. Returns [Q, K]."""
 
     def add(total, feature):
         one_p, query, key = feature
@@ -62,7 +110,7 @@ def _sum_over_features(term, p, queries, keys):
     return jax.lax.scan(add, nothing, (p, queries.T, keys.T))[0]
 
 
-def _pull_over_features(term, inputs, cotangent):
+def _pull_back(term, inputs, cotangent):
     """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
 
     Sums over queries go query by query, and the one over keys key by key: each turn is a plain map again,
@@ -92,13 +140,11 @@ def _pull_over_features(term, inputs, cotangent):
     return tuple(d.astype(x.dtype) for d, x in zip(grads, inputs, strict=True))
 
 
+_add_up.defvjp(lambda term, *inputs: (_add_up(term, *inputs), inputs), _pull_back)
+
+
 def _add(sums, terms):
     return jax.tree.map(lambda total, term: total + term.astype(total.dtype), sums, terms)
-
-
-_sum_over_features.defvjp(
-    lambda term, *inputs: (_sum_over_features(term, *inputs), inputs), _pull_over_features
-)
 
 
 def score_matrix(score: Score, params: Params, queries: Array, keys: Array) -> Array:

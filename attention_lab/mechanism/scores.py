@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,23 +88,28 @@ def _additive_key(params, key, j):
     return params["W_k"].astype(key.dtype) @ key
 
 
-def _as_they_are(queries, keys):
-    return queries, keys
+class Shortcut(NamedTuple):
+    """A term as join(p_a, x_a, y_a), where the arrays x, y = apart(queries [Q, A], keys [K, A]) hold what can be done once.
+
+    may(queries, keys) -> bool says whether it is right to rounding for these.
+    """
+
+    may: Callable[[Array, Array], Any]
+    apart: Callable[[Array, Array], tuple[Array, Array]]
+    join: Callable[[Array, Array, Array], Array]
 
 
 @dataclass(frozen=True)
 class FeatureSum:
     """A pair that is a sum over features, Σ_a term(p_a, q_a, k_a), p being the named parameter.
 
-    To say so lets all pairs be made a feature at a time: `pairs.pairwise_by_feature`. Where most of a term can
-    be done once per query and once per key, apart(queries [Q, A], keys [K, A]) does it, and the same number is
-    joined(p_a, x_a, y_a) of the two arrays that it returns; by default they are the shares and the term.
+    To say so lets all pairs be made a feature at a time, by a shortcut where there is one:
+    `pairs.pairwise_by_feature`.
     """
 
     parameter: str
     term: Callable[[Array, Array, Array], Array]
-    apart: Callable[[Array, Array], tuple[Array, Array]] = _as_they_are
-    joined: Callable[[Array, Array, Array], Array] | None = None
+    shortcut: Shortcut | None = None
 
     def __call__(self, params: Params, query: Array, key: Array) -> Array:
         """One query's share [A] with one key's [A]. Returns a number."""
@@ -115,26 +121,36 @@ def _additive_term(v, query, key):
     return v * jnp.tanh(query + key)
 
 
-def _exponentials(queries, keys):
-    """e^2(q + c) and e^2(k − c), with c the middle of what the keys have in a feature.
+def _range(dtype):
+    """The type to take exponentials in, r with e^2r within it, and the s from which on tanh(s) is 1."""
+    wide = accumulator(dtype)
+    kind = jnp.finfo(wide)
+    return wide, math.floor(math.log(kind.max) / 2), 1.5 - math.log(kind.eps) / 2
 
-    Clipped to what the type holds, ±44 in float32: that changes a term only where one feature of the keys
-    differs by more than 70, and a query meets a key at the far end of it with the opposite sign.
-    """
-    wide = accumulator(queries.dtype)
+
+def _exponentials_fit(queries, keys):
+    # 69 in float32. A query that is clipped then meets no key with which it would not saturate.
+    _, largest, saturated = _range(keys.dtype)
+    return jnp.all(jnp.ptp(keys, axis=0) < 2 * (largest - saturated))
+
+
+def _exponentials(queries, keys):
+    """e^2(q + c) and e^2(k − c), with c the middle of what the keys have in a feature."""
+    wide, largest, _ = _range(keys.dtype)
     queries, keys = queries.astype(wide), keys.astype(wide)
-    limit = math.floor(math.log(jnp.finfo(wide).max) / 2)
     ends = jnp.max(keys, axis=0, keepdims=True), jnp.min(keys, axis=0, keepdims=True)
     middle = jax.lax.stop_gradient(sum(ends) / 2)
-    return tuple(jnp.exp(2 * jnp.clip(x, -limit, limit)) for x in (queries + middle, keys - middle))
+    clipped = jnp.clip(queries + middle, -largest, largest)
+    return jnp.exp(2 * clipped), jnp.exp(2 * (keys - middle))
 
 
-def _additive_joined(v, query, key):
+def _additive_join(v, query, key):
     # tanh(q + k) = 1 − 2 / (1 + e^2q e^2k): a division for each pair, a third of a tanh's time on a CPU.
     return v - 2 * v / (1 + query * key)
 
 
-_additive_pair = FeatureSum("v", _additive_term, _exponentials, _additive_joined)
+_by_exponentials = Shortcut(_exponentials_fit, _exponentials, _additive_join)
+_additive_pair = FeatureSum("v", _additive_term, _by_exponentials)
 
 # additive: vᵀ tanh(W_q q + W_k k) (Bahdanau et al. 2015, A.1.2; their v starts at zero).
 additive = Score("additive", _additive_init, _additive_query, _additive_key, _additive_pair)

@@ -16,6 +16,7 @@ import jax
 import orbax.checkpoint as ocp
 
 LATEST, BEST = "latest", "best"
+KEPT = 2  # of each
 
 
 class Checkpoints:
@@ -23,6 +24,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder).absolute()
+        self.told: set[tuple[str, int]] = set()
 
     def save(self, kind: str, step: int, state: Any) -> None:
         """Writes the state, whole or not at all, and then removes the one before the last.
@@ -32,6 +34,7 @@ class Checkpoints:
         if self._is_sound(kind, step):
             return
         try:
+            self._tidy(kind)
             for later in self._steps(kind):
                 if later >= step:  # a run that has gone back to an earlier one comes by again
                     self._remove(kind, later)
@@ -39,12 +42,10 @@ class Checkpoints:
                 manager.save(step, args=ocp.args.StandardSave(state), force=True)
                 manager.wait_until_finished()
             _write_digest(self.folder / kind / str(step))
-            for gone in (self.folder / kind).glob("*.sha256"):
-                if not gone.with_suffix("").exists():
-                    gone.unlink()
+            for old in self._steps(kind)[KEPT:]:
+                self._remove(kind, old)
         except (ValueError, OSError) as error:
-            for unfinished in (self.folder / kind).glob("*.orbax-checkpoint-tmp"):
-                shutil.rmtree(unfinished, ignore_errors=True)
+            self._tidy(kind)
             # The system's own reason stands last, behind tensorstore's paths.
             told = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[-1]
             raise OSError(
@@ -57,21 +58,21 @@ class Checkpoints:
 
         Says so where a newer one is damaged. Raises ValueError where all are.
         """
-        damaged: list[int] = []
-        for step in self._steps(kind):
-            if self._is_sound(kind, step):
-                for other in damaged:
-                    told = f"the {kind} checkpoint of update {other:,} in {self.folder} is damaged"
-                    print(f"{told}; that of update {step:,} is taken", file=sys.stderr, flush=True)
-                return step
-            if _digest_of(self.folder / kind / str(step)).exists():
-                damaged.append(step)  # else its writer was killed before it was done
-        if damaged:
+        steps = self._steps(kind)
+        digested = [step for step in steps if _digest_of(self.folder / kind / str(step)).exists()]
+        if (
+            not digested
+        ):  # of one whose writer was killed just before that; orbax has written it whole
+            return steps[0] if steps else None
+        sound = next((step for step in digested if self._is_sound(kind, step)), None)
+        for step in digested[: digested.index(sound) if sound is not None else None]:
+            self._say_damaged(kind, step, sound)
+        if sound is None:
             raise ValueError(
-                f"the {kind} checkpoint of update {damaged[0]:,} in {self.folder} is damaged (its sha256 "
+                f"the {kind} checkpoint of update {digested[0]:,} in {self.folder} is damaged (its sha256 "
                 f"differs), and there is no sound one before it; train again in another --workdir"
             )
-        return None
+        return sound
 
     def restore(self, kind: str, like: Any) -> Any:
         """The newest sound state that was saved. like: one of the same structure, or its shapes.
@@ -103,19 +104,32 @@ class Checkpoints:
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def _is_sound(self, kind, step):
-        saved = self.folder / kind / str(step)
-        digest = _digest_of(saved)
-        return digest.is_file() and digest.read_text(errors="replace") == _digests(saved)
+        digest = _digest_of(self.folder / kind / str(step))
+        lines = digest.read_text(errors="replace").splitlines() if digest.is_file() else []
+        return bool(lines) and all(_agrees(digest.parent, line) for line in lines)
+
+    def _say_damaged(self, kind, step, taken):
+        if taken is not None and (kind, step) not in self.told:
+            self.told.add((kind, step))
+            told = f"the {kind} checkpoint of update {step:,} in {self.folder} is damaged"
+            print(f"{told}; that of update {taken:,} is taken", file=sys.stderr, flush=True)
 
     def _remove(self, kind, step):
         saved = self.folder / kind / str(step)
         _digest_of(saved).unlink(missing_ok=True)
         shutil.rmtree(saved)
 
+    def _tidy(self, kind):
+        """Removes what a writer that was killed, or had no room, has left half done."""
+        for unfinished in (self.folder / kind).glob("*.orbax-checkpoint-tmp"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        for unfinished in (self.folder / kind).glob("*.tmp"):
+            unfinished.unlink(missing_ok=True)
+
     def _manager(self, kind, create=False):
         # Not asynchronous: the next update may overwrite the state's own memory.
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=2, create=create, enable_async_checkpointing=False
+            max_to_keep=None, create=create, enable_async_checkpointing=False
         )
         handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
         return ocp.CheckpointManager(self.folder / kind, options=options, item_handlers=handler)
@@ -125,19 +139,23 @@ def _digest_of(saved: Path) -> Path:
     return saved.with_name(f"{saved.name}.sha256")
 
 
-def _digests(saved: Path) -> str:
-    """A line for each file, as sha256sum writes it."""
-    lines = []
-    for path in sorted(path for path in saved.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        lines.append(f"{digest}  {path.relative_to(saved.parent)}\n")
-    return "".join(lines)
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _agrees(folder: Path, line: str) -> bool:
+    digest, _, name = line.partition("  ")
+    path = folder / name
+    return bool(name) and path.is_file() and _sha256(path) == digest
 
 
 def _write_digest(saved: Path) -> None:
+    """A line for each file, as sha256sum writes it."""
+    files = sorted(path for path in saved.rglob("*") if path.is_file())
+    lines = [f"{_sha256(path)}  {path.relative_to(saved.parent)}\n" for path in files]
     temporary = saved.with_name(f"{saved.name}.tmp")
-    temporary.write_text(_digests(saved))
+    temporary.write_text("".join(lines))
     temporary.replace(_digest_of(saved))
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attention_lab.training.hooks import Journal, Meter
-from attention_lab.training.loop import Batches, Update
+from attention_lab.training.hooks import Journal
+from attention_lab.training.loop import Batches
 from attention_lab.training.step import Batch, Metrics, TrainState
 
 PATIENCE = 10  # updates in a row
@@ -47,35 +46,33 @@ class Finite:
     batches: where the last of them is taken from, to be laid into `folder` for who wants to know why.
     """
 
-    def __init__(self, batches: Batches, folder: Path, journal: Journal, meter: Meter) -> None:
-        self.batches, self.folder, self.journal, self.meter = batches, folder, journal, meter
-        self.waiting: list[tuple[int, Any]] = []
+    def __init__(self, batches: Batches, folder: Path, journal: Journal) -> None:
+        self.batches, self.folder, self.journal = batches, folder, journal
         self.row = np.asarray(0)
+        before = 0
+        for line in journal.of("skipped"):  # of earlier sittings
+            if line["update"] != before + 1:
+                self.row = np.zeros_like(self.row)
+            self.row = np.where(line["skipped"], self.row + 1, 0)
+            before = line["update"]
+        self.next = before + 1
 
-    def __call__(self, update: Update) -> None:
-        """Reads the metrics of earlier updates, never of the one that still runs, unless it is the last.
-
-        Raises ValueError where nothing is finite any more.
-        """
-        self.waiting.append((update.number, update.metrics["skipped"]))
-        ready = len(self.waiting) if update.last else len(self.waiting) - 1
-        for number, skipped in self.waiting[:ready]:
-            self._count(number, np.asarray(skipped))
-        self.waiting = self.waiting[ready:]
-
-    def _count(self, number, skipped):
-        self.row = np.where(skipped, self.row + 1, 0)
+    def __call__(self, number: int, metrics: Metrics) -> str | None:
+        """A line to be said where the update was skipped. Raises ValueError where nothing is finite any more."""
+        skipped = np.asarray(metrics["skipped"])
         if not skipped.any():
-            return
+            return None
+        self.row = np.where(skipped, self.row + 1 if number == self.next else 1, 0)
+        self.next = number + 1
         self.journal.write(kind="skipped", update=number, skipped=skipped.tolist())
-        which = f" of {skipped.sum()} of {skipped.size} replicas" if skipped.ndim else ""
-        self.meter.say(f"update {number:,}{which} skipped: its loss or gradient is not finite")
-        if self.row.min() < PATIENCE:
-            return
-        path = self.folder / f"batch_{number}.npz"
-        with path.open("wb") as file:
-            np.savez(file, **self.batches[number - 1])
-        raise ValueError(
-            f"no loss or gradient was finite in {PATIENCE} updates up to {number:,}, the batch of which is in "
-            f"{path}; try a lower training.learning_rate, training.clip or more training.warmup, in another --workdir"
-        )
+        if self.row.min() >= PATIENCE:
+            path = self.folder / f"batch_{number}.npz"
+            with path.open("wb") as file:
+                np.savez(file, **self.batches[number - 1])
+            raise ValueError(
+                f"no loss or gradient was finite in {PATIENCE} updates up to {number:,}, the batch of which is in "
+                f"{path}; try a lower training.learning_rate, training.clip or more training.warmup, in another "
+                "--workdir"
+            )
+        which = " in some replicas" if skipped.ndim and not skipped.all() else ""
+        return f"update {number:,} skipped{which}: its loss or gradient is not finite"

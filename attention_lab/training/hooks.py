@@ -14,6 +14,7 @@ from tqdm import tqdm
 from attention_lab.mechanism.contracts import Params
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.loop import Update
+from attention_lab.training.step import Metrics
 
 
 class Journal:
@@ -54,15 +55,22 @@ class Meter:
     """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere.
 
     Of replicas, each has a number in the journal; what is said is the mean of losses, the sum of speeds.
+    watch: told each update's number and metrics, in order; what it returns is said.
     """
 
     def __init__(
-        self, journal: Journal, updates: int, period: int = 50, say_every: float = 30.0
+        self,
+        journal: Journal,
+        updates: int,
+        period: int = 50,
+        say_every: float = 30.0,
+        watch: Callable[[int, Metrics], str | None] = lambda number, metrics: None,
     ) -> None:
         self.journal, self.period, self.say_every = journal, period, say_every
+        self.watch = watch
         before = journal.of("train")
         self.tokens = np.asarray(before[-1]["tokens"] if before else 0)
-        self.window: list[Any] = []
+        self.window: list[tuple[int, Metrics]] = []
         self.done = before[-1]["update"] if before else 0
         self.updates = updates
         self.clock = time.perf_counter()
@@ -82,7 +90,7 @@ class Meter:
 
     def __call__(self, update: Update) -> None:
         """Reads the metrics of earlier updates, never of the one that still runs."""
-        self.window.append(update.metrics)
+        self.window.append((update.number, update.metrics))
         self.bar.update()
         if update.last:
             self.flush(update)
@@ -95,34 +103,39 @@ class Meter:
         if self.window:
             self._tell(update, self.window)
 
-    def _tell(self, update, ready):
-        if not ready:
+    def _tell(self, update, window):
+        if not window:
             return
-        self.window = self.window[len(ready) :]
+        self.window = self.window[len(window) :]
+        for number, metrics in window:
+            if told := self.watch(number, metrics):
+                self.say(told)
+        ready = [metrics for _, metrics in window]
         each = [np.asarray(metrics["tokens"]) for metrics in ready]
         losses = [np.asarray(metrics["loss"], float) for metrics in ready]
         tokens = np.sum(each, axis=0)
         now = time.perf_counter()
         seconds, self.clock, self.idle = now - self.clock - self.idle, now, 0.0
         self.tokens = self.tokens + tokens
-        loss = np.sum(np.multiply(each, losses), axis=0) / np.maximum(tokens, 1)
+        with np.errstate(invalid="ignore"):  # no number where every update was skipped
+            loss = np.sum(np.multiply(each, losses), axis=0) / tokens
         speed = float(np.sum(tokens)) / seconds
         self.journal.write(
             kind="train",
             update=update.number,
             tokens=self.tokens.tolist(),
-            loss=loss.tolist(),
+            loss=np.asarray(np.where(np.isnan(loss), None, loss)).tolist(),
             gradient_norm=np.asarray(ready[-1]["gradient_norm"]).tolist(),
             learning_rate=np.asarray(ready[-1]["learning_rate"]).tolist(),
             tokens_per_second=speed,
             seconds=seconds,
         )
-        self.bar.set_postfix_str(f"loss {np.mean(loss):.3f}, {speed:,.0f} tokens/s")
+        self.bar.set_postfix_str(f"loss {_mean(loss):.3f}, {speed:,.0f} tokens/s")
         if not self.terminal and (update.last or now - self.said >= self.say_every):
             self.said = now
             left = (self.updates - update.number) * seconds / max(len(ready), 1)
             self.say(
-                f"update {update.number:,}/{self.updates:,}  loss {np.mean(loss):.3f}  "
+                f"update {update.number:,}/{self.updates:,}  loss {_mean(loss):.3f}  "
                 f"{speed:,.0f} tokens/s  {left / 60:.0f} min left"
             )
 
@@ -131,6 +144,11 @@ class Meter:
         self.bar.clear()
         print(line, file=sys.stderr, flush=True)
         self.bar.refresh()
+
+
+def _mean(losses):
+    """Of the replicas that have a loss."""
+    return np.mean(losses, where=~np.isnan(losses)) if not np.isnan(losses).all() else np.nan
 
 
 class Validate:
@@ -172,8 +190,12 @@ class Validate:
             told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
             told += " (best)" if best else ""
             self.meter.say(f"validation at update {update.number:,}: {told}")
-        ranks.append(rank(found))
-        since = len(ranks) - 1 - ranks.index(max(ranks))
+        return self.reason_to_stop()
+
+    def reason_to_stop(self) -> str | None:
+        """Whether patience has run out, in this sitting or an earlier one."""
+        ranks = [rank(line) for line in self.journal.of("validation")]
+        since = len(ranks) - 1 - ranks.index(max(ranks)) if ranks else 0
         if self.patience and since >= self.patience:
             return f"no better for {since} validations"
         return None

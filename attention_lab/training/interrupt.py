@@ -18,21 +18,30 @@ from typing import Any
 from attention_lab.training.loop import Hook, Update
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+REPEATED = 1.0  # seconds within which a signal that comes twice, from a terminal and a launcher say, is one
 
 
-class Stopped(Exception):
-    """Work that ended early and in order; its text says why."""
+class Stopped(BaseException):
+    """Work that ended early; its text says why. No Exception: a library that goes on after one must not swallow it.
+
+    status: 0 where nothing was lost; else, as shells have it, 128 and the signal's number.
+    """
+
+    def __init__(self, reason: str, status: int = 0) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Interrupt(AbstractContextManager["Interrupt"]):
     """Raises Stopped for what asks to stop: at once, or from the hook of `saving`, when its update has been saved.
 
-    minutes: from when it is entered; None for any number. A second signal does not wait for the update.
+    minutes: from when it is entered; None for any number. Another signal, a second or more later, does not
+    wait for the update.
     """
 
     def __init__(self, minutes: float | None = None) -> None:
         self.minutes, self.reason, self.training = minutes, "", False
-        self.started = time.monotonic()
+        self.started = self.asked = time.monotonic()
         self.before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Interrupt":
@@ -51,17 +60,30 @@ class Interrupt(AbstractContextManager["Interrupt"]):
             signal.signal(one, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        impatient, self.reason = bool(self.reason), signal.Signals(number).name
-        if impatient or not self.training:
-            raise Stopped(self.reason)
+        name, now = signal.Signals(number).name, time.monotonic()
+        if not self.training:
+            raise Stopped(name)
+        if not self.reason:
+            self.reason, self.asked = name, now
+        elif now - self.asked > REPEATED:
+            raise Stopped(
+                f"{name} again; what came after the last checkpoint is lost", 128 + number
+            )
+
+    def check(self) -> None:
+        """Raises Stopped where the minutes are over."""
+        if self.minutes is not None and time.monotonic() - self.started > 60 * self.minutes:
+            raise Stopped(f"{self.minutes:g} minutes are over")
 
     @contextmanager
     def saving(self, keep: Hook) -> Iterator[Hook]:
         """For the time of training: the last of its hooks, in which `keep` saves what is to be stopped."""
 
         def hook(update: Update) -> None:
-            if self.minutes is not None and time.monotonic() - self.started > 60 * self.minutes:
-                self.reason = self.reason or f"{self.minutes:g} minutes are over"
+            try:
+                self.check()
+            except Stopped as over:
+                self.reason = self.reason or str(over)
             if self.reason and not update.last:
                 keep(update)
                 raise Stopped(f"{self.reason}, after update {update.number:,}")

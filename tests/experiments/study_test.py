@@ -220,6 +220,35 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
     ).read_text()
 
 
+@pytest.mark.xdist_group("study")
+def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studied):
+    folder, whole, _ = studied
+    workdir = folder / "stopped"
+    flags = [*words(folder, workdir), "--arm=no attention", "--devices=1"]
+    told = command("ablate", *flags, "--max_minutes=0")
+    assert told.returncode == 0 and "after update 1); go on with" in told.stdout, told.stderr
+    told = command("ablate", *flags)
+    assert told.returncode == 0 and "goes on  after update 1" in told.stdout, told.stderr
+    results = "crews/no_attention/results.jsonl"
+    found, wanted = without_times(workdir / results), without_times(whole / results)
+    assert [row["bleu"] for row in found] == pytest.approx([row["bleu"] for row in wanted])
+    for row, other in zip(found, wanted, strict=True):
+        losses = [[line["perplexity"] for line in one["curve"]] for one in (row, other)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.xdist_group("study")
+def test_a_crew_that_diverges_does_not_keep_the_others_from_their_results(studied, tmp_path):
+    folder, _, _ = studied
+    broken = "--config.arms={'broken': {'training.learning_rate': 1e30, 'model.layers': 2}, 'additive': {}}"
+    flags = [*words(folder, tmp_path, broken), "--config.base.training.warmup=0"]
+    told = command("ablate", *flags)
+    assert told.returncode == 2
+    last = told.stderr.strip().splitlines()[-1]
+    assert "broken: no loss or gradient was finite" in last
+    assert (tmp_path / "crews/additive/results.jsonl").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("study")

@@ -168,36 +168,75 @@ def test_a_feature_at_a_time_gives_the_scores_and_gradients_of_all_at_once(name,
         assert distance(one, other) <= tolerance
 
 
+def far_shares(kind, dtype):
+    """Shares of queries [9, 6] and keys [7, 6] that lie far from zero."""
+    rngs = jax.random.split(jax.random.key(1))
+    queries = jax.random.normal(rngs[0], (9, 6), dtype)
+    keys = jax.random.normal(rngs[1], (7, 6), dtype)
+    if kind == "cancel":
+        return queries + 500, keys - 500
+    if kind == "cancel, but for a key of zeros, as padding has it":
+        return queries + 500, (keys - 500).at[3].set(0)
+    if kind == "a key far off":
+        return queries, keys.at[3].set(1000)
+    if kind == "a feature far off":
+        return queries.at[:, 2].add(-60), keys.at[:4, 2].add(120)
+    return 40 * queries, 40 * keys  # wide
+
+
+FAR = (
+    "cancel",
+    "cancel, but for a key of zeros, as padding has it",
+    "a key far off",
+    "a feature far off",
+    "wide",
+)
+
+
+@pytest.mark.parametrize("batched", [False, True])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-@pytest.mark.parametrize("name", BY_FEATURE)
-@pytest.mark.parametrize("far", [0.0, 30.0, 1e4])
-def test_a_feature_at_a_time_is_right_however_far_from_zero_the_shares_lie(name, dtype, far):
-    score, rngs = SCORES[name], jax.random.split(jax.random.key(0), 3)
-    params = score.init(rngs[0], Dims(5, 5, hidden=6))
-    # Queries and keys that nearly cancel, and beside them, as padding has it, a key of zeros.
-    queries = far + jax.random.normal(rngs[1], (9, 6), dtype)
-    keys = jax.random.normal(rngs[2], (7, 6), dtype) - far
-    if far < 70:
-        keys = keys.at[3].set(0)
+@pytest.mark.parametrize("kind", FAR)
+def test_a_feature_at_a_time_is_right_however_far_from_zero_the_shares_lie(kind, dtype, batched):
+    score = SCORES["additive"]
+    params = score.init(jax.random.key(0), Dims(5, 5, hidden=6))
+    shares = far_shares(kind, dtype)
+    rng = jax.random.key(2)
+    if batched:  # with others, to which nothing is far
+        near = jax.random.normal(rng, shares[0].shape, dtype), jax.random.normal(rng, (7, 6), dtype)
+        shares = tuple(map(jnp.stack, zip(shares, near, strict=True)))
+    cotangent = 100 * jax.random.normal(rng, (*shares[0].shape[:-1], 7), dtype)
 
     def everything(pairs):
-        out, pull = jax.vjp(functools.partial(pairs, score), params, queries, keys)
-        return out, pull(jnp.ones_like(out))
+        every = jax.vmap(pairs, (None, 0, 0)) if batched else pairs
+        out, pull = jax.vjp(every, params, *shares)
+        return out, pull(cotangent)
 
-    found, wanted = everything(pairwise_by_feature), everything(pairwise)
-    tolerance = 10 * float(jnp.finfo(dtype).eps) * max(far, 1)
+    found = everything(functools.partial(pairwise_by_feature, score))
+    wanted = everything(functools.partial(pairwise, score))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
-        assert distance(one, other) <= tolerance
+        assert distance(one, other) <= 2e3 * float(jnp.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("name", BY_FEATURE)
-def test_a_feature_at_a_time_stays_finite_where_exponentials_would_not(name):
+def test_a_feature_at_a_time_stays_finite_at_the_ends_of_its_shortcut(name):
     score = SCORES[name]
     params = score.init(jax.random.key(0), Dims(5, 5, hidden=6))
-    ends = jnp.array([-1e30, -100.0, 0.0, 100.0, 1e30])[:, None] * jnp.ones((1, 6))
+    keys = jnp.repeat(jnp.array([-34.0, 34.0]), 100)[:, None] * jnp.ones((1, 6))
+    queries = jnp.array([-1e30, -100.0, -44.0, 0.0, 44.0, 100.0, 1e30])[:, None] * jnp.ones((1, 6))
+    assert score.pair.shortcut.may(queries, keys)
 
     def total(params, queries, keys):
-        return jnp.sum(pairwise_by_feature(score, params, queries, keys))
+        return 1e4 * jnp.sum(pairwise_by_feature(score, params, queries, keys))
 
-    for leaf in jax.tree.leaves(jax.value_and_grad(total, argnums=(0, 1, 2))(params, ends, ends)):
+    for leaf in jax.tree.leaves(
+        jax.value_and_grad(total, argnums=(0, 1, 2))(params, queries, keys)
+    ):
         assert jnp.all(jnp.isfinite(leaf))
+
+
+def test_the_branch_of_a_shortcut_stays_a_branch_under_vmap():
+    score = SCORES["additive"]
+    params = score.init(jax.random.key(0), Dims(5, 5, hidden=6))
+    every = jax.vmap(functools.partial(pairwise_by_feature, score, params))
+    text = str(jax.make_jaxpr(jax.vmap(every))(jnp.ones((2, 3, 9, 6)), jnp.ones((2, 3, 7, 6))))
+    assert text.count("cond[") == 1

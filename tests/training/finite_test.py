@@ -30,10 +30,9 @@ def start(*shape):
 def trained(folder, losses, wrap=lambda step: step):
     batches = [{"x": np.asarray(loss, np.float32)} for loss in losses]
     journal = Journal(folder / "metrics.jsonl", 0)
-    meter = Meter(journal, len(losses), period=4)
-    hooks = [meter, Finite(batches, folder, journal, meter)]
+    meter = Meter(journal, len(losses), period=4, watch=Finite(batches, folder, journal))
     state = start(*batches[0]["x"].shape)
-    return train(jax.jit(wrap(skip_nonfinite(step))), state, batches, len(losses), hooks)
+    return train(jax.jit(wrap(skip_nonfinite(step))), state, batches, len(losses), [meter])
 
 
 def test_what_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
@@ -61,9 +60,22 @@ def test_finite_updates_in_between_let_a_run_go_on(tmp_path):
     assert float(trained(tmp_path, losses).params) == 2.0
 
 
+def test_a_run_that_was_stopped_goes_on_counting(tmp_path):
+    trained(tmp_path, [1.0, *[np.nan] * (PATIENCE - 1)])
+    journal = Journal(tmp_path / "metrics.jsonl", PATIENCE)
+    watch = Finite([{"x": np.zeros(())}] * 2 * PATIENCE, tmp_path, journal)
+    with pytest.raises(ValueError, match=f"up to {PATIENCE + 1}"):
+        watch(PATIENCE + 1, {"skipped": True})
+    watch = Finite([], tmp_path, Journal(tmp_path / "metrics.jsonl", PATIENCE))
+    assert watch(PATIENCE + 1, {"skipped": False}) is None
+    assert watch(PATIENCE + 2, {"skipped": True})
+
+
 def test_one_replica_that_is_not_finite_stops_no_other(tmp_path):
     losses = [[np.nan, 1.0]] * (PATIENCE + 3)
     state = trained(tmp_path, losses, jax.vmap)
     np.testing.assert_array_equal(state.params, [0.0, PATIENCE + 3])
     lines = [line for line in read(tmp_path / "metrics.jsonl") if line["kind"] == "skipped"]
     assert len(lines) == PATIENCE + 3 and lines[0]["skipped"] == [True, False]
+    losses = [line["loss"] for line in read(tmp_path / "metrics.jsonl") if line["kind"] == "train"]
+    assert all(one == [None, 1.0] for one in losses)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from attention_lab.training import interrupt
 from attention_lab.training.interrupt import Interrupt, Stopped
 from attention_lab.training.loop import train
 
@@ -21,7 +23,7 @@ def stopped_after(saved, hooks, updates=5):
     def keep(update):
         saved.append(update.number)
 
-    with Interrupt() as interrupt, interrupt.saving(keep) as hook:
+    with Interrupt() as one, one.saving(keep) as hook:
         train(step, STATE, range(updates), updates, [*hooks, hook])
 
 
@@ -38,16 +40,21 @@ def test_a_signal_ends_training_after_its_update_which_is_saved(which):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as it was before
 
 
-def test_a_second_signal_does_not_wait():
+@pytest.mark.parametrize("pause, kept", [(0.0, [2]), (0.3, [])])
+def test_a_second_signal_does_not_wait_unless_it_is_the_first_again(monkeypatch, pause, kept):
+    monkeypatch.setattr(interrupt, "REPEATED", 0.2)
+
     def send(update):
         if update.number == 2:
             os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(pause)
             os.kill(os.getpid(), signal.SIGTERM)
 
     saved = []
-    with pytest.raises(Stopped, match=r"SIGTERM$"):
+    with pytest.raises(Stopped) as stopped:
         stopped_after(saved, [send])
-    assert saved == []
+    assert saved == kept
+    assert stopped.value.status == (0 if kept else 128 + signal.SIGTERM)
 
 
 def test_where_nothing_is_trained_a_signal_stops_at_once():
@@ -74,6 +81,6 @@ def test_minutes_end_training_after_an_update_that_is_saved():
     def keep(update):
         saved.append(update.number)
 
-    with over, Interrupt(minutes=0) as interrupt, interrupt.saving(keep) as hook:
+    with over, Interrupt(minutes=0) as one, one.saving(keep) as hook:
         train(lambda state, batch: (state, {}), STATE, range(5), 5, [hook])
     assert saved == [1]
