@@ -240,8 +240,7 @@ def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studie
 @pytest.mark.xdist_group("study")
 def test_a_crew_that_diverges_does_not_keep_the_others_from_their_results(studied, tmp_path):
     folder, _, _ = studied
-    broken = "--config.arms={'broken': {'training.learning_rate': 1e30, 'model.layers': 2}, 'additive': {}}"
-    flags = [*words(folder, tmp_path, broken), "--config.base.training.warmup=0"]
+    flags = [f"{STUDY}:diverging", *words(folder, tmp_path)[1:]]
     told = command("ablate", *flags)
     assert told.returncode == 2
     last = told.stderr.strip().splitlines()[-1]

@@ -4,7 +4,7 @@ from configs import defaults
 from tests.experiments import tiny
 
 
-def get_config():
+def get_config(which="whole"):
     config = defaults.study()
     config.name = "tiny"
     config.base = base = tiny.get_config()
@@ -23,4 +23,8 @@ def get_config():
         "additive, no dropout": {"training.dropout": 0.0},
     }
     config.seeds = (0, 1)
+    if which == "diverging":
+        base.training.warmup = 0
+        broken = {"training.learning_rate": 1e30, "model.layers": 2}
+        config.arms = {"broken": broken, "additive": {}}
     return config
