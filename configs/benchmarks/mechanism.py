@@ -3,12 +3,12 @@
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py          # all of it
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py:small    # a smoke test
 
-Time to expect on a CPU with 2 cores: 9 minutes; `small` ends within 20 seconds.
+Time to expect on a CPU with 2 cores: 7 minutes; `small` ends within 20 seconds.
 
 What to expect. Milliseconds grow with the square of the length everywhere. Temporaries grow with
 the square in `dense`, `fused`, jax and flax, and with the length itself in `blockwise`. Scores with
-an inner product run at a share of the matrix product's rate, additive and concat at a share of
-tanh's.
+an inner product run at a share of the matrix product's rate. Additive and concat are held against
+tanh's, which dense evaluates for each pair and feature, and blockwise on a CPU, having other means, outruns.
 
 A group's cases of one length, direction and mask are measured in turns, so that what is compared
 met the same machine. Every field can be set in the command, such as

@@ -130,7 +130,8 @@ def _labels(axes: Any, ends: list[End]) -> None:
     last = max(end[0] for end in ends)
     for x, y, text, color in ends:
         if x < last:
-            axes.annotate(text, (x, y), (7, 5), textcoords="offset points", fontsize=9, color=color)
+            above = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
+            axes.annotate(text, (x, y), **above, fontsize=9, color=color)
     ends = sorted((end for end in ends if end[0] == last), key=lambda end: end[1])
     heights = _spread([(np.log(end[1]) - low) / (high - low) for end in ends])
     for (x, y, text, color), height in zip(ends, heights, strict=True):
