@@ -46,40 +46,15 @@ def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Arra
     """
     pair = cast(FeatureSum, score.pair)
     p = params[pair.parameter].astype(queries.dtype)
-    return _sum_over_features(pair, p, queries, keys)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sum_over_features(pair, p, queries, keys):
-    """Σ_a term(p_a, q_ia, k_ja). Returns [Q, K]."""
-    return _one_way(pair, queries, keys, lambda way: way(p, queries, keys))
-
-
-def _pull_over_features(pair, inputs, cotangent):
-    def back(way):
-        return jax.vjp(way, *inputs)[1](cotangent)
-
-    _, queries, keys = inputs
-    return _one_way(pair, queries, keys, back)
-
-
-_sum_over_features.defvjp(
-    lambda pair, *inputs: (_sum_over_features(pair, *inputs), inputs), _pull_over_features
-)
-
-
-def _one_way(pair, queries, keys, use):
-    """use(way), way(p, queries, keys) being the sum by the pair's shortcut where that is right, else as it is."""
-    plain = partial(_add_up, pair.term)
     if pair.shortcut is None:
-        return use(plain)
+        return _add_up(pair.term, p, queries, keys)
     may, apart, join = pair.shortcut
 
     def short(p, queries, keys):
-        return _add_up(join, p, *apart(queries, keys)).astype(accumulator(queries.dtype))
+        return _add_up(join, p, *apart(queries, keys))
 
-    right = _everywhere(may)(queries, keys)
-    return jax.lax.cond(right, lambda: use(short), lambda: use(plain))
+    right = _everywhere(may)(*map(jax.lax.stop_gradient, (queries, keys)))
+    return jax.lax.cond(right, short, partial(_add_up, pair.term), p, queries, keys)
 
 
 def _everywhere(predicate):
