@@ -25,9 +25,9 @@ class Refusal(Exception):
 def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
     """Runs `main(words after the flags)` as the program; its result is the exit status.
 
-    ValueError, OSError and Refusal become one line and status 2, Stopped the command to go on with and status 0. config: the value of --config where
-    none is given. (Not a default of the flag: absl would read that, and the fields set beside it, where a
-    mistyped field could end only in a traceback.)
+    ValueError, OSError and Refusal become one line and status 2, Stopped the command to go on with. config: the
+    value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
+    beside it, where a mistyped field could end only in a traceback.)
     """
     keep_memory()
     name = sys.argv[0].rsplit("/", 1)[-1].removesuffix(".py")

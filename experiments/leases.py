@@ -71,9 +71,8 @@ def _owner(path):
 
 
 def _live(path, token, beat, over):
-    while (
-        not over.wait(beat) and _read(path) == token
-    ):  # else taken over: this host stood still too long
+    # Where it is another's, this host stood still for too long.
+    while not over.wait(beat) and _read(path) == token:
         with suppress(OSError):
             os.utime(path)
 

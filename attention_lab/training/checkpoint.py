@@ -60,9 +60,8 @@ class Checkpoints:
         """
         steps = self._steps(kind)
         digested = [step for step in steps if _digest_of(self.folder / kind / str(step)).exists()]
-        if (
-            not digested
-        ):  # of one whose writer was killed just before that; orbax has written it whole
+        if not digested:
+            # Its writer was killed just before that, or did not know of digests; orbax has written it whole.
             return steps[0] if steps else None
         sound = next((step for step in digested if self._is_sound(kind, step)), None)
         for step in digested[: digested.index(sound) if sound is not None else None]:
