@@ -220,6 +220,8 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
     ).read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.promise
 @pytest.mark.xdist_group("study")
 def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studied):
     folder, whole, _ = studied
@@ -237,6 +239,8 @@ def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studie
         assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.promise
 @pytest.mark.xdist_group("study")
 def test_a_crew_that_diverges_does_not_keep_the_others_from_their_results(studied, tmp_path):
     folder, _, _ = studied
