@@ -81,7 +81,7 @@ class Checkpoints:
         step = self.step(kind)
         if step is None:
             raise ValueError(f"there is no {kind} checkpoint in {self.folder}")
-        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        shapes = jax.tree.map(_here, like)
         which = f"the {kind} checkpoint in {self.folder}"
         with self._manager(kind) as manager:
             try:
@@ -132,6 +132,15 @@ class Checkpoints:
         )
         handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
         return ocp.CheckpointManager(self.folder / kind, options=options, item_handlers=handler)
+
+
+def _here(leaf: Any) -> jax.ShapeDtypeStruct:
+    """Its shape, on its own devices or, if it has none yet, on the first: what saved it may have had others."""
+    found = ocp.utils.to_shape_dtype_struct(leaf)
+    if found.sharding is not None:
+        return found
+    first = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    return jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=first)
 
 
 def _digest_of(saved: Path) -> Path:

@@ -220,6 +220,15 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
     ).read_text()
 
 
+@pytest.mark.xdist_group("study")
+def test_a_seed_of_a_study_loads_like_any_run_also_on_another_number_of_devices(studied):
+    _, workdir, _ = studied
+    told = command(
+        "translate", "my ann sees my bob", f"--workdir={workdir}/crews/additive/additive_seed_0"
+    )
+    assert told.returncode == 0 and told.stdout.strip(), told.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("study")
