@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 import attention_lab
-from experiments import findings, fleet, leases, translation
+from experiments import leases, translation
 from experiments.study import changed, study_of
-from experiments.tuning import trials, tuned
 from tests.experiments import tiny_study
 from tests.experiments.commands import ROOT, command
 from tests.experiments.translation_test import corpus
@@ -288,40 +287,3 @@ def test_a_study_that_is_killed_goes_on_as_if_nothing_had_been(studied):
     assert report[0] == report[1]
     journals = [without_times(p / "crews/additive/metrics.jsonl") for p in (workdir, whole)]
     np.testing.assert_equal(*journals)
-
-
-def test_tuning_tries_every_value_in_every_arm_on_validation(tmp_path):
-    tuning = {
-        "field": "training.learning_rate",
-        "candidates": [0.01, 0.1],
-        "tokens": 500,
-        "seeds": [9],
-    }
-    tried = study_of(trials(config_of(tuning=tuning)), tmp_path)
-    assert len(tried.arms) == 6 and len(tried.crews) == 2  # a learning rate is traced
-    config = tried.arms[1].config
-    assert tried.arms[1].name == "no attention at 0.1"
-    assert config["training"]["learning_rate"] == 0.1 and config["training"]["tokens"] == 500
-    assert config["data"]["test"] == "validation" and tried.seeds == (9,)
-
-
-def test_tuning_takes_the_value_that_validates_best(tmp_path, monkeypatch):
-    tuning = {
-        "field": "training.learning_rate",
-        "candidates": [0.01, 0.1],
-        "tokens": 500,
-        "seeds": [9],
-    }
-    best = {"no attention": 0.1, "additive": 0.01, "additive, no dropout": 0.1}
-    curve = {True: [{"bleu": 3.0}, {"bleu": 1.0}], False: [{"bleu": 2.0}, {"bleu": 2.0}]}
-    rows = [
-        {"arm": f"{arm} at {value:g}", "curve": curve[value == best[arm]]}
-        for arm in best
-        for value in tuning["candidates"]
-    ]
-    monkeypatch.setattr(fleet, "run", lambda *_: None)
-    monkeypatch.setattr(findings, "rows_of", lambda _: rows)
-    config = tuned(config_of(tuning=tuning), tmp_path)
-    found = {name: fields["training.learning_rate"] for name, fields in config["arms"].items()}
-    assert found == best
-    assert config["arms"]["no attention"]["model.timing"] == "none"
