@@ -17,7 +17,14 @@ def translation() -> ConfigDict:
             "test": "test",  # the split that is translated in the end
         }
     )
-    config.tokenizer = ConfigDict({"kind": "bpe", "size": 8000, "joint": True})
+    config.tokenizer = ConfigDict(
+        {
+            "kind": "bpe",
+            "size": 8000,
+            "joint": True,  # one vocabulary for both sides
+            "restrict": False,  # of that, the target has only what its training texts need
+        }
+    )
     config.model = recurrent()
     config.training = ConfigDict(
         {

@@ -25,6 +25,7 @@ def get_config(which: str = "gru"):
     config.data.name = "multi30k"
     config.data.options = ConfigDict({"path": "data/multi30k", "source": "de", "target": "en"})
     config.data.max_length = 64
+    config.tokenizer.restrict = True
     config.training.tokens = TOKENS[which]
     config.training.buckets = 10
     config.training.dropout = 0.3

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from attention_lab import runs
 from attention_lab.data import sources
-from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.pipeline import Batches, Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.vocabularies import make_tokenizers
 from attention_lab.decoding import COARSE, FINE, Search, decode, in_batches
 from attention_lab.evaluation.alignment import (
     alignment_error,
@@ -84,13 +84,8 @@ def corpus_of(config: Any) -> Corpus:
 def _corpus(told: str) -> Corpus:
     config = json.loads(told)
     examples = split_of(config, "train")
-    words = config["tokenizer"]
     texts = [[example[side] for example in examples] for side in ("source", "target")]
-    make = functools.partial(tokenizers.cached, words["kind"], size=words["size"], cache_dir=CACHE)
-    if words["joint"]:
-        source = target = make(texts[0] + texts[1])
-    else:
-        source, target = make(texts[0]), make(texts[1])
+    source, target = make_tokenizers(*texts, **config["tokenizer"], cache_dir=CACHE)
     pairs = encode(examples, source, target, config["data"]["max_length"])
     return Corpus(pairs, split_of(config, "validation"), source, target)
 

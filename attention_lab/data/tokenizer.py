@@ -7,15 +7,9 @@
 A kind is a way to cut a text; what follows from the cut (ids, words, text again) is common to all.
 """
 
-import base64
-import contextlib
 import dataclasses
 import functools
-import hashlib
 import io
-import json
-import os
-import pathlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,8 +24,6 @@ from attention_lab.marks import END, PAD, START, UNKNOWN
 # The pieces of the marks, in the order of their ids.
 MARKS = ("<pad>", "<unk>", "<s>", "</s>")
 SPACE = "▁"
-VERSION = 1
-Path = str | os.PathLike[str]
 
 # What stands for a space inside pieces, and halves of UTF-16 pairs, would not survive the way back.
 _UNWRITABLE = re.compile(f"[{SPACE}\ud800-\udfff]")
@@ -49,7 +41,7 @@ class Encoded(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Tokenizer:
-    """A vocabulary and a way to cut a text into it; made by `train`, `cached` or `load`.
+    """A vocabulary and a way to cut a text into it; made by `train`, or by `cached` and `load` of tokenizer_files.py.
 
     pieces[i] is the piece of id i, and len(tokenizer) their number. Equal, hashable and picklable.
     """
@@ -99,7 +91,7 @@ class Tokenizer:
 
     @functools.cached_property
     def _cut(self) -> Callable[[str], list[str]]:
-        return KINDS[self.kind].cutter(self.model)
+        return KINDS[self.kind].cutter(self.model, self.pieces)
 
     @functools.cached_property
     def _known(self) -> dict[str, int]:
@@ -119,7 +111,7 @@ def train(kind: str, sentences: Iterable[str], size: int) -> Tokenizer:
     """
     if kind not in KINDS:
         raise ValueError(f"there is no tokenizer {kind!r}; known are {', '.join(KINDS)}")
-    texts = [text for text in _normalized(sentences) if text]
+    texts = [text for text in normalized(sentences) if text]
     if not texts:
         raise ValueError(f"a {kind} tokenizer needs text to train on, and all sentences are empty")
     if size <= len(MARKS):
@@ -127,7 +119,8 @@ def train(kind: str, sentences: Iterable[str], size: int) -> Tokenizer:
     return Tokenizer(kind, *KINDS[kind].train(texts, size))
 
 
-def _normalized(sentences):
+def normalized(sentences: Iterable[str]) -> list[str]:
+    """Sentences as a tokenizer learns from them. Raises ValueError where they are one string."""
     if isinstance(sentences, str):
         raise ValueError("sentences are many strings, and one string was given; put it in a list")
     return [normalize(_UNLEARNABLE.sub(" ", normalize(text))) for text in sentences]
@@ -198,9 +191,14 @@ def _train_sentencepiece(algorithm, texts, size):
     return tuple(map(trained.id_to_piece, range(len(trained)))), model.getvalue()
 
 
-def _sentencepiece_cutter(model):
-    cut = sentencepiece.SentencePieceProcessor(model_proto=model).encode
-    return functools.partial(cut, out_type=str)
+def _sentencepiece_cutter(model, pieces):
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    cut = functools.partial(processor.encode, out_type=str)
+    if len(pieces) == len(processor):
+        return cut
+    known = frozenset(pieces)
+    # Of a restricted vocabulary, what it does not have is spelled.
+    return lambda text: [p for piece in cut(text) for p in ([piece] if piece in known else piece)]
 
 
 def _train_frequent(cut, texts, size):
@@ -214,10 +212,10 @@ def _characters(text):
 
 
 class Kind(NamedTuple):
-    """A way to cut a text: cutter(model)(text) are its pieces, which tile it with joiner between."""
+    """A way to cut a text: cutter(model, pieces)(text) tile it, with joiner between."""
 
     train: Callable[[list[str], int], tuple[tuple[str, ...], bytes]]
-    cutter: Callable[[bytes], Callable[[str], list[str]]]
+    cutter: Callable[[bytes, tuple[str, ...]], Callable[[str], list[str]]]
     joiner: str = ""
 
 
@@ -225,76 +223,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "bpe": Kind(functools.partial(_train_sentencepiece, "bpe"), _sentencepiece_cutter),
         "unigram": Kind(functools.partial(_train_sentencepiece, "unigram"), _sentencepiece_cutter),
-        "char": Kind(functools.partial(_train_frequent, _characters), lambda model: _characters),
-        "word": Kind(functools.partial(_train_frequent, str.split), lambda model: str.split, " "),
+        "char": Kind(functools.partial(_train_frequent, _characters), lambda *_: _characters),
+        "word": Kind(functools.partial(_train_frequent, str.split), lambda *_: str.split, " "),
     }
 )
-
-
-def cached(kind: str, sentences: Iterable[str], size: int, cache_dir: Path) -> Tokenizer:
-    """`train`, or what it gave for the same kind, size and sentences before, kept in cache_dir.
-
-    A damaged file there is trained anew and replaced.
-    """
-    texts = _normalized(sentences)
-    digest = hashlib.sha256(repr((VERSION, sentencepiece.__version__, kind, size)).encode())
-    digest.update("\n".join(texts).encode())
-    path = pathlib.Path(cache_dir) / f"{kind}-{size}-{digest.hexdigest()[:16]}.json"
-    with contextlib.suppress(ValueError):
-        return load(path)
-    tokenizer = train(kind, texts, size)
-    save(tokenizer, path)
-    return tokenizer
-
-
-def save(tokenizer: Tokenizer, path: Path) -> None:
-    """One JSON file, complete or not there at all; folders are made. ValueError if it cannot be."""
-    path = pathlib.Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(tokenizer))
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def load(path: Path) -> Tokenizer:
-    """What `save` wrote. Raises ValueError if it is missing, damaged or of another version."""
-    try:
-        data = pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise ValueError(f"no tokenizer can be read from {path}: {error.strerror}") from None
-    return from_bytes(data, name=str(path))
-
-
-def to_bytes(tokenizer: Tokenizer) -> bytes:
-    """The tokenizer as JSON, with the digest of what it says."""
-    content = {
-        "version": VERSION,
-        "kind": tokenizer.kind,
-        "pieces": tokenizer.pieces,
-        "model": base64.b64encode(tokenizer.model).decode(),
-    }
-    return json.dumps({"sha256": _digest(content), **content}).encode()
-
-
-def from_bytes(data: bytes, name: str = "the data") -> Tokenizer:
-    """What `to_bytes` wrote; `name` says in an error where it came from."""
-    try:
-        content = json.loads(data)
-        intact = content.pop("sha256") == _digest(content)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        intact = False
-    if not intact:
-        raise ValueError(f"{name} is damaged or no tokenizer; train it again")
-    if content["version"] != VERSION:
-        told = f"version {content['version']}, and this program reads {VERSION}"
-        raise ValueError(f"{name} is a tokenizer of {told}; train it again")
-    return Tokenizer(content["kind"], tuple(content["pieces"]), base64.b64decode(content["model"]))
-
-
-def _digest(content):
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

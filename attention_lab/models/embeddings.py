@@ -13,8 +13,8 @@ TIES = ("nothing", "output", "all")
 class Embeddings(nn.Module):
     """E_x, E_y and the output matrix: one table each, two, or one for all (Press & Wolf 2017).
 
-    tie: "nothing"; "output": logits are inner products with E_y; "all": source and target share E_y too,
-    which makes sense with a joint vocabulary. Embeddings are scaled by √D (Vaswani et al. 2017, §3.4), so
+    tie: "nothing"; "output": logits are inner products with E_y; "all": E_y is E_x too, or the first rows of
+    it, which makes sense with a joint vocabulary. Embeddings are scaled by √D (Vaswani et al. 2017, §3.4), so
     that a tied table gives inputs of unit variance and logits of unit variance both.
     """
 
@@ -27,7 +27,8 @@ class Embeddings(nn.Module):
         """Makes the tables. Raises ValueError where they cannot be tied as asked."""
         if self.tie not in TIES:
             raise ValueError(f"tie={self.tie!r} is not one of {', '.join(TIES)}")
-        if self.tie == "all" and self.source_vocabulary != self.target_vocabulary:
+        one = self.tie == "all"
+        if one and self.source_vocabulary < self.target_vocabulary:
             raise ValueError(
                 f"tie='all' needs one joint vocabulary, but the source has {self.source_vocabulary} "
                 f"tokens and the target {self.target_vocabulary}"
@@ -38,9 +39,12 @@ class Embeddings(nn.Module):
                 name, nn.initializers.normal(1 / math.sqrt(self.features)), (rows, self.features)
             )
 
-        self.target = table("target", self.target_vocabulary)
-        one = self.tie == "all"
-        self.source = self.target if one else table("source", self.source_vocabulary)
+        if one:
+            self.source = table("target", self.source_vocabulary)
+            self.target = self.source[: self.target_vocabulary]
+        else:
+            self.target = table("target", self.target_vocabulary)
+            self.source = table("source", self.source_vocabulary)
         self.output = (
             table("output", self.target_vocabulary) if self.tie == "nothing" else self.target
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from attention_lab.data import tokenizer as tokenizers
+from attention_lab.data import tokenizer_files as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.models import Model, make_model
 from attention_lab.runs.run import Config, Run

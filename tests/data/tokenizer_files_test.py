@@ -7,8 +7,8 @@ import pickle
 
 import pytest
 
-from attention_lab.data import tokenizer as tokenizers
-from attention_lab.data.tokenizer import cached, from_bytes, load, save, to_bytes
+from attention_lab.data import tokenizer_files as tokenizers
+from attention_lab.data.tokenizer_files import cached, from_bytes, load, save, to_bytes
 from tests.data.small import SENTENCES, TRAINED, every_kind
 
 

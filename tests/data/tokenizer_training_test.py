@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.parallel_files import read_lines
-from attention_lab.data.tokenizer import KINDS, to_bytes
+from attention_lab.data.tokenizer import KINDS
+from attention_lab.data.tokenizer_files import to_bytes
 from attention_lab.marks import END, UNKNOWN
 from tests.data.small import SENTENCES, TRAINED, every_kind, few
 
@@ -107,6 +108,7 @@ def test_training_says_nothing(capfd):
 def test_another_process_trains_the_very_same_model():
     code = (
         "import sys, json; from attention_lab.data.tokenizer import *; "
+        "from attention_lab.data.tokenizer_files import to_bytes; "
         "sys.stdout.buffer.write(to_bytes(train('unigram', json.load(sys.stdin), 150)))"
     )
     told = subprocess.run(

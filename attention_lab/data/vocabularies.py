@@ -1,0 +1,46 @@
+"""Which vocabularies the two sides of a corpus have: one each, one for both, or one of which the target has a part."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from attention_lab.data.tokenizer import MARKS, SPACE, Tokenizer, normalize
+from attention_lab.data.tokenizer_files import Path, cached
+
+
+def make_tokenizers(
+    source: Sequence[str],
+    target: Sequence[str],
+    *,
+    kind: str,
+    size: int,
+    joint: bool,
+    restrict: bool = False,
+    cache_dir: Path,
+) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers of both sides of a corpus, whose texts are source and target, from `cached`.
+
+    joint: one vocabulary of both sides together. restrict: of that, the target has only what its own texts
+    need, see `restricted`. Raises ValueError where `train` does, and for a restriction of what is not joint.
+    """
+    if restrict and not joint:
+        raise ValueError("only a joint vocabulary can be restricted; each side has its own here")
+    if not joint:
+        return cached(kind, source, size, cache_dir), cached(kind, target, size, cache_dir)
+    both = cached(kind, [*source, *target], size, cache_dir)
+    return restricted(both, target) if restrict else (both, both)
+
+
+def restricted(both: Tokenizer, texts: Sequence[str]) -> tuple[Tokenizer, Tokenizer]:
+    """A joint tokenizer for the source, and one for the target whose texts are given (Sennrich et al. 2017, §3).
+
+    The target's vocabulary is what occurs in its texts, pieces and characters; a softmax then has no classes
+    for words of the other language. It is the first part of the source's, so that an id means the same piece
+    on both sides.
+    """
+    seen = {both.pieces[i] for ids in both.encode_ids(texts) for i in ids.tolist()}
+    seen |= {SPACE, *"".join(map(normalize, texts))}  # so that whatever else comes can be spelled
+    pieces = both.pieces[len(MARKS) :]
+    first = [piece for piece in pieces if piece in seen]
+    rest = [piece for piece in pieces if piece not in seen]
+    target = dataclasses.replace(both, pieces=(*MARKS, *first))
+    return dataclasses.replace(both, pieces=(*target.pieces, *rest)), target
