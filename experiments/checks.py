@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from attention_lab import runs
-from attention_lab.data.sources import DATASETS
+from attention_lab.data.sources import dataset
 from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
@@ -64,7 +64,7 @@ def run(config: Config) -> None:
     look_up("training.schedule", SCHEDULES, training["schedule"])
     runs.search_of(config["decoding"])
     data = config["data"]
-    splits = look_up("dataset", DATASETS, data["name"]).splits
+    splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
     options = {name: value for name, value in model.items() if name != "kind"}

@@ -1,9 +1,10 @@
-"""Corpora by name: load("multi30k", "train", path="data/multi30k") and its kin.
+"""Corpora by name: load("multi30k", "train", path="data/multi30k"), load("tfds:opus/medical", "train").
 
 A source is random access over plain dicts: len(source) examples, source[i] one of them, as
 parallel_files.py describes them. Splits are train, validation and test, whatever the files are called.
 """
 
+import functools
 import inspect
 import os
 import pathlib
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from attention_lab.data.parallel_files import Example, read_parallel
+from attention_lab.data.tfds_sources import PREFIX, VALIDATION, tfds
 from attention_lab.mechanism.registry import unknown
 
 SPLITS = ("train", "validation", "test")
@@ -34,17 +36,24 @@ class Dataset(NamedTuple):
 
 
 def load(name: str, split: str, **options: Any) -> Source:
-    """A split of a dataset in DATASETS, with the options of its function here.
+    """A split of a dataset in DATASETS, with the options of its function; "tfds:NAME" is one of TFDS.
 
     Raises ValueError for a name, split or option that does not exist, an option that is missing,
-    and where `read_parallel` does.
+    and where `read_parallel` or `tfds` does.
     """
-    if name not in DATASETS:
-        raise ValueError(unknown("dataset", name, DATASETS))
-    read, splits = DATASETS[name]
+    read, splits = dataset(name)
     if splits and split not in splits:
         raise ValueError(unknown(f"split of {name}", split, splits))
     return _call(name, read, split, options)
+
+
+def dataset(name: str) -> Dataset:
+    """The dataset of that name. Raises ValueError where there is none."""
+    if name.startswith(PREFIX):
+        return Dataset(functools.partial(tfds, name.removeprefix(PREFIX)), splits=())
+    if name not in DATASETS:
+        raise ValueError(unknown("dataset", name, [*DATASETS, f"{PREFIX}NAME"]))
+    return DATASETS[name]
 
 
 def multi30k(
@@ -153,8 +162,7 @@ def _spelled(split, pattern):
     """The name under which the files of a split go."""
     if split != "validation":
         return split
-    names = ("validation", "valid", "val", "dev")
-    there = [name for name in names if pathlib.Path(pattern.replace("{split}", name)).exists()]
+    there = [name for name in VALIDATION if pathlib.Path(pattern.replace("{split}", name)).exists()]
     if len(there) > 1:
         raise ValueError(
             f"{pattern} is there for {' and '.join(there)}; one of them can be validation"

@@ -1,0 +1,109 @@
+"""Corpora prepared for TensorFlow Datasets: ours without TensorFlow, official ones with it.
+
+prepare("rosetta", "data/tfds", {"train": train, "test": test})     # then "tfds:rosetta"
+prepare_official("ted_hrlr_translate/pt_to_en", "data/tfds")
+"""
+
+import importlib.util
+import os
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from attention_lab.data.sources import Source
+from attention_lab.data.tfds_sources import FORMAT, load_library, open_builder
+
+VERSION = "1.0.0"
+# What the official datasets are fetched and read with.
+NEEDED = ("tensorflow", "importlib_resources")
+
+
+def prepare(
+    name: str, data_dir: str | os.PathLike[str] | None, splits: Mapping[str, Source]
+) -> Any:
+    """Writes the splits of a corpus of ours as a TFDS dataset of that name; the builder that reads it.
+
+    Features: source, target, and where all examples have them source_words, target_words and links [N, 2]. The
+    order of examples stays. What has been prepared is left as it is. Raises ValueError for a name that TFDS
+    cannot have, or an empty split.
+    """
+    if not name.isidentifier() or not name.islower():
+        raise ValueError(f"{name!r} cannot name a dataset; small letters, digits and _ can")
+    for split, source in splits.items():
+        if not len(source):
+            raise ValueError(f"the split {split} of {name} is empty; TFDS cannot hold that")
+    builder = _builder_class(name, splits)(data_dir=data_dir, file_format=FORMAT)
+    builder.download_and_prepare()
+    return builder
+
+
+def prepare_official(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
+    """Fetches an official dataset and writes it as array_record; the builder that reads it.
+
+    Raises ValueError where there is no such dataset, or TensorFlow, which TFDS fetches and parses with, is
+    missing; OSError where it cannot be fetched.
+    """
+    builder = open_builder(name, data_dir, file_format=FORMAT)
+    if builder.is_prepared():
+        return builder
+    missing = [module for module in NEEDED if importlib.util.find_spec(module) is None]
+    if missing:
+        raise ValueError(
+            f"TFDS prepares its own datasets with {' and '.join(missing)}, which only this step needs; pip install "
+            "tensorflow-cpu importlib_resources (the extra tfds-prepare)"
+        )
+    builder.download_and_prepare()
+    return builder
+
+
+def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
+    """A builder class of TFDS that writes these splits."""
+    library = load_library()
+    features, core = library.features, library.core
+    words = features.Sequence(features.Text())
+    possible = {
+        "source": features.Text(),
+        "target": features.Text(),
+        "links": features.Tensor(shape=(None, 2), dtype=np.int32),
+        "source_words": words,
+        "target_words": words,
+    }
+    firsts = [source[0] for source in splits.values()]
+    kept = {field: kind for field, kind in possible.items() if all(field in one for one in firsts)}
+
+    def info(self):
+        return core.DatasetInfo(
+            builder=self,
+            description=f"{name} of attention_lab",
+            features=features.FeaturesDict(kept),
+            disable_shuffling=True,
+        )
+
+    def generators(self, download_manager):
+        del download_manager
+        return {split: _rows(source, kept) for split, source in splits.items()}
+
+    body = {
+        "name": name,
+        "VERSION": core.Version(VERSION),
+        "_info": info,
+        "_split_generators": generators,
+        "_generate_examples": None,
+    }
+    return types.new_class(
+        name,
+        (core.GeneratorBasedBuilder,),
+        {"skip_registration": True},
+        lambda space: space.update(body),
+    )
+
+
+def _rows(source: Source, fields: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number and row of each example, with links as TFDS wants them."""
+    for number in range(len(source)):
+        row = {field: source[number][field] for field in fields}
+        if "links" in row:
+            row["links"] = np.array(row["links"], np.int32).reshape(-1, 2)
+        yield number, row
