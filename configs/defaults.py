@@ -26,6 +26,10 @@ def translation() -> ConfigDict:
         }
     )
     config.model = recurrent()
+    # How many devices split a batch (None: all) and a Transformer's heads, and whether the first split the state too.
+    config.devices = ConfigDict(
+        {"data": config_dict.placeholder(int), "heads": 1, "shard_state": False}
+    )
     config.training = ConfigDict(
         {
             "tokens": 3_000_000,  # the budget: target tokens seen, padding not counted

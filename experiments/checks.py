@@ -15,6 +15,7 @@ Config = Mapping[str, Any]
 Rule = tuple[str, Callable[[Any], bool]]
 
 NATURAL: Rule = ("a whole number, at least 1", lambda x: _whole(x) and x >= 1)
+MAYBE: Rule = ("a whole number, at least 1, or None", lambda x: x is None or NATURAL[1](x))
 COUNT: Rule = ("a whole number, at least 0", lambda x: _whole(x) and x >= 0)
 POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
 AMOUNT: Rule = ("a number, at least 0", lambda x: isfinite(x) and x >= 0)
@@ -24,6 +25,8 @@ PAIR: Rule = ("two numbers, as (10, 2.0)", lambda x: len(x) == 2 and all(n >= 0 
 RULES: dict[str, Rule] = {
     "data.max_length": NATURAL,
     "tokenizer.size": NATURAL,
+    "devices.data": MAYBE,
+    "devices.heads": NATURAL,
     "training.tokens": NATURAL,
     "training.batch_tokens": NATURAL,
     "training.buckets": NATURAL,

@@ -25,6 +25,7 @@ from attention_lab.training.finite import Finite, skip_nonfinite
 from attention_lab.training.hooks import Journal, Keep, Meter, Validate
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Hook, every, train
+from attention_lab.training.mesh import Devices, Split, make_mesh, shardings
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import TrainState, init_state, make_train_step
 from experiments import checks, command, leases, showing, translation
@@ -79,6 +80,10 @@ def fit(
     optimizer = adam(training["clip"])
     rng = jax.random.key(config["seed"])
     state = init_state(model, optimizer, rng, translation.hyper_of(config))
+    devices = Devices(**config["devices"])
+    mesh = make_mesh(devices)
+    if mesh.size > 1:
+        state = jax.device_put(state, shardings(state, mesh, devices.shard_state))
     checkpoints = Checkpoints(workdir / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         state = checkpoints.restore(LATEST, state)
@@ -98,7 +103,8 @@ def fit(
     if validate.reason_to_stop():  # an earlier sitting found one
         return state
     with interrupt.saving(keep) as saving:
-        return train(train_step, state, batches, updates, [*hooks, saving])
+        given = Split(batches, mesh) if mesh.size > 1 else batches
+        return train(train_step, state, given, updates, [*hooks, saving])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+"""One run on many devices: where its state and batches lie. What is computed is written nowhere: XLA derives it.
+
+    mesh = make_mesh(Devices(data=4, heads=2, shard_state=True))
+    state = jax.device_put(state, shardings(state, mesh))
+    batches = Split(batches, mesh)
+    state, metrics = jax.jit(train_step)(state, batches[0])
+
+The mesh has two axes. Over "data" the rows of a batch are split, and the state too where that is asked for
+(fully sharded: Rajbhandari et al. 2020); over "heads" what belongs to attention heads or hidden features
+(tensor parallel: Shoeybi et al. 2019). With either axis the update is the same to rounding.
+"""
+
+import re
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from attention_lab.marks import PAD
+
+DATA, HEADS = "data", "heads"
+# Which axis of a parameter counts heads, key-value heads or hidden features, by the end of its path.
+SPLIT_BY_HEAD = (
+    (re.compile(r"heads/(W_[QKV]|attention/.*)$"), 0),
+    (re.compile(r"heads/W_O$"), 1),
+    (re.compile(r"feed/W_[13]/kernel$"), 1),
+    (re.compile(r"feed/W_[13]/bias$"), 0),
+    (re.compile(r"feed/W_2/kernel$"), 0),
+)
+
+
+class Devices(NamedTuple):
+    """How many devices there are along each axis, and whether the state is split over "data" too.
+
+    data: None for all that "heads" leaves over.
+    """
+
+    data: int | None = None
+    heads: int = 1
+    shard_state: bool = False
+
+
+def make_mesh(devices: Devices) -> Mesh:
+    """The mesh ("data", "heads") of the first devices. Raises ValueError where there are not so many."""
+    there = jax.device_count()
+    data = max(1, there // devices.heads) if devices.data is None else devices.data
+    if data * devices.heads > there:
+        raise ValueError(
+            f"{data} x {devices.heads} devices (data x heads) are asked for, and there are {there}"
+        )
+    chosen = np.array(jax.devices()[: data * devices.heads]).reshape(data, devices.heads)
+    return Mesh(chosen, (DATA, HEADS), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def shardings(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
+    """Where each array of a state lies, by its path and shape: a tree of NamedSharding.
+
+    shard_state: what has an axis that the devices along "data" divide is split along the longest such; else
+    each of them holds all of it. Raises ValueError where heads or hidden features do not divide.
+    """
+
+    def sharding(path, leaf):
+        spec: list[str | None] = [None] * leaf.ndim
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        for pattern, axis in SPLIT_BY_HEAD if mesh.shape[HEADS] > 1 else ():
+            if pattern.search(name) and leaf.ndim > axis:
+                if leaf.shape[axis] % mesh.shape[HEADS]:
+                    raise ValueError(
+                        f"{name} has {leaf.shape[axis]} heads or features, which {mesh.shape[HEADS]} devices "
+                        "cannot share evenly; choose another devices.heads"
+                    )
+                spec[axis] = HEADS
+                break
+        free = [
+            axis
+            for axis in range(leaf.ndim)
+            if spec[axis] is None and leaf.shape[axis] % mesh.shape[DATA] == 0
+        ]
+        if shard_state and free:
+            spec[max(free, key=lambda axis: leaf.shape[axis])] = DATA
+        return NamedSharding(mesh, PartitionSpec(*spec))
+
+    return jax.tree_util.tree_map_with_path(sharding, state)
+
+
+class Batches(Protocol):
+    """Batch number t, for any t."""
+
+    def __getitem__(self, number: int, /) -> dict[str, np.ndarray]:
+        """The batch."""
+
+
+class Split:
+    """The same batches, their rows split over "data"; rows of padding make them divide.
+
+    Each process hands over only what its own devices hold.
+    """
+
+    def __init__(self, batches: Batches, mesh: Mesh) -> None:
+        self.batches, self.mesh = batches, mesh
+        self.sharding = NamedSharding(mesh, PartitionSpec(DATA))
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return {name: self._split(rows) for name, rows in self.batches[number].items()}
+
+    def _split(self, rows):
+        more = -len(rows) % self.mesh.shape[DATA]
+        rows = np.pad(rows, ((0, more), (0, 0)), constant_values=PAD)
+        return jax.make_array_from_callback(rows.shape, self.sharding, rows.__getitem__)

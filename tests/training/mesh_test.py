@@ -1,0 +1,98 @@
+"""A run on many devices is the run on one: batches, states and heads split as they may be."""
+
+import functools
+import itertools
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from attention_lab.data.pipeline import Batches
+from attention_lab.training.mesh import Devices, Split, make_mesh, shardings
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.step import init_state, make_train_step
+from tests.data.pipeline_test import pairs_of
+from tests.models.small import recurrent, transformer
+
+pytestmark = pytest.mark.xdist_group("mesh")
+HYPER = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.2, "label_smoothing": 0.1}
+UPDATES = 20
+MODELS = {"recurrent": recurrent, "transformer": lambda: transformer(layers=1)}
+LAYOUTS = {
+    "data": Devices(2),
+    "fully sharded": Devices(2, shard_state=True),
+    "heads": Devices(1, heads=2),
+}
+# The others run with -m slow.
+QUICK = {("recurrent", "fully sharded"), ("transformer", "heads")}
+
+
+def batches():
+    return Batches(pairs_of([(3 + n % 4, 3 + n % 3) for n in range(12)]), tokens=24, buckets=2)
+
+
+@functools.cache
+def trained(name, devices=None):
+    """The state after UPDATES updates, dropout on, and the losses on the way."""
+    model, optimizer, given = MODELS[name](), adam(1.0), batches()
+    state = init_state(model, optimizer, jax.random.key(0), HYPER)
+    if devices is not None:
+        mesh = make_mesh(devices)
+        state = jax.device_put(state, shardings(state, mesh, devices.shard_state))
+        given = Split(given, mesh)
+    step = jax.jit(make_train_step(model, optimizer, SCHEDULES["constant"](3, 1)), donate_argnums=0)
+    losses = []
+    for number in range(UPDATES):
+        state, metrics = step(state, given[number])
+        losses.append(float(metrics["loss"]))
+    return state, losses
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow)
+        for case in itertools.product(MODELS, LAYOUTS)
+    ],
+)
+def test_losses_are_those_of_one_device(name, layout):
+    alone, together = trained(name)[1], trained(name, LAYOUTS[layout])[1]
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+    assert len(set(alone)) == UPDATES
+
+
+def test_heads_and_hidden_features_lie_on_their_own_devices():
+    params = trained("transformer", LAYOUTS["heads"])[0].params["decoder_0"]
+    heads = params["attend_source"]["heads"]
+    assert heads["W_Q"].sharding.spec == heads["W_K"].sharding.spec == P("heads")
+    assert heads["W_O"].sharding.spec == P(None, "heads")
+    assert params["feed"]["W_1"]["kernel"].sharding.spec == P(None, "heads")
+    assert params["feed"]["W_2"]["kernel"].sharding.spec == P("heads")
+    assert {shard.data.shape[0] for shard in heads["W_Q"].addressable_shards} == {1}
+
+
+def test_a_sharded_state_takes_each_device_half_of_the_room():
+    state, _ = trained("recurrent", LAYOUTS["fully sharded"])
+    leaves = [leaf for leaf in jax.tree.leaves((state.params, state.opt_state)) if leaf.size > 1]
+    held = sum(leaf.addressable_shards[0].data.size for leaf in leaves)
+    assert held < 0.6 * sum(leaf.size for leaf in leaves)
+
+
+def test_rows_of_padding_make_a_batch_divide():
+    given = Split(batches(), make_mesh(Devices(2)))
+    for number in range(3):
+        plain, split = batches()[number], given[number]
+        for side, rows in plain.items():
+            padded = np.asarray(split[side])
+            assert len(padded) % 2 == 0
+            np.testing.assert_array_equal(padded[: len(rows)], rows)
+            assert not padded[len(rows) :].any()
+
+
+def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():
+    with pytest.raises(ValueError, match="100 x 1 devices"):
+        make_mesh(Devices(100))
+    state = {"decoder_0": {"attend": {"heads": {"W_Q": np.zeros((3, 2, 2))}}}}
+    with pytest.raises(ValueError, match="has 3 heads or features, which 2 devices cannot share"):
+        shardings(state, make_mesh(Devices(1, heads=2)))
