@@ -31,7 +31,7 @@ def make_tokenizers(
 
 
 def restricted(both: Tokenizer, texts: Sequence[str]) -> tuple[Tokenizer, Tokenizer]:
-    """A joint tokenizer for the source, and one for the target whose texts are given (Sennrich et al. 2017, §3).
+    """A joint tokenizer for the source, and one for the target whose texts are given.
 
     The target's vocabulary is what occurs in its texts, pieces and characters; a softmax then has no classes
     for words of the other language. It is the first part of the source's, so that an id means the same piece

@@ -203,7 +203,10 @@ def test_what_does_not_fit_is_told_at_the_start(model, told):
 
 @pytest.mark.parametrize("kind", ["recurrent", "transformer"])
 def test_a_target_that_has_the_first_part_of_a_joint_vocabulary_says_nothing_else(kind):
-    sizes = {"recurrent": {"embedding": 6, "hidden": 6}, "transformer": {"features": 8, "heads": 2}}
+    sizes = {
+        "recurrent": {"embedding": 6, "hidden": 6},
+        "transformer": {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1},
+    }
     whole, part = (make_model(kind, 19, size, tie="all", **sizes[kind]) for size in (19, 11))
     params = whole.init(jax.random.key(0))
     assert jax.tree.structure(params) == jax.tree.structure(part.init(jax.random.key(0)))
