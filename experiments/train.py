@@ -55,6 +55,10 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     """Trains, judges and shows, in a folder that no other process writes to."""
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    # Devices that cannot be had, or cannot share the heads, are told before anything is written.
+    shardings(
+        jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
+    )
     runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
     fit(config, workdir, corpus, model, interrupt)
     interrupt.check()
