@@ -22,8 +22,8 @@ def get_config(size: str = "small"):
     if size == "small":
         config.base.model.embedding = config.base.model.hidden = config.base.model.memory = 128
         config.base.tokenizer.size = 4000
-        config.base.training.tokens = 1_000_000
-        config.base.training.validations = 4
+        config.base.training.tokens = 2_500_000
+        config.base.training.validations = 6
         config.base.training.validation_sentences = 300
     else:
         config.base.model.memory = config.base.model.hidden  # dot wants equal widths
