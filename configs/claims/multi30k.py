@@ -2,7 +2,7 @@
 
 python -m experiments.claims --config=configs/claims/multi30k.py
 
-The folder of the files is --config.base.data.options.path.
+The folder of the files is --config.base.data.options.path. A seed sees a million target tokens.
 """
 
 from configs.ablations import multi30k_scores
@@ -12,6 +12,8 @@ from configs.claims import rosetta
 def get_config():
     config = multi30k_scores.get_config()
     config.name = "claims_multi30k"
+    config.base.training.tokens = 1_000_000
+    config.base.training.validations = 4
     bahdanau = ("no attention", "additive", "dot", "general", "concat")
     luong = ("Luong", "Luong, no input feeding", "Luong, local-p")
     arms = rosetta.get_config().arms
