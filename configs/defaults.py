@@ -34,6 +34,9 @@ def translation() -> ConfigDict:
         {
             "tokens": 3_000_000,  # the budget: target tokens seen, padding not counted
             "batch_tokens": 1200,  # target positions of a batch, padding counted
+            "parts": 1,  # in which a batch is done, one after the other; the same update in less memory
+            "compute": "float32",  # or "bfloat16"; parameters, moments and sums stay float32
+            "workers": 1,  # threads that make the next batches
             "buckets": 6,  # lengths to pad to; each is one more program to compile
             "schedule": "cosine",
             "warmup": 300,  # updates
@@ -93,6 +96,7 @@ def recurrent(timing: str = "bahdanau", score: str = "additive") -> ConfigDict:
             "layers": 1,
             "tie": "all",
             "positions": 512,
+            "recompute": False,  # a step's insides in the backward pass, to save memory
         }
     )
 
@@ -119,6 +123,7 @@ def transformer(score: str = "scaled_dot") -> ConfigDict:
             "tie": "all",
             "attention_dropout": False,
             "positions": 512,
+            "recompute": False,  # a layer's insides in the backward pass, to save memory
         }
     )
 

@@ -10,6 +10,7 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.training.optimizer import SCHEDULES
+from experiments import translation
 
 Config = Mapping[str, Any]
 Rule = tuple[str, Callable[[Any], bool]]
@@ -29,6 +30,8 @@ RULES: dict[str, Rule] = {
     "devices.heads": NATURAL,
     "training.tokens": NATURAL,
     "training.batch_tokens": NATURAL,
+    "training.parts": NATURAL,
+    "training.workers": COUNT,
     "training.buckets": NATURAL,
     "training.warmup": COUNT,
     "training.learning_rate": POSITIVE,
@@ -65,6 +68,7 @@ def run(config: Config) -> None:
             raise ValueError(f"{field} is {value!r}; it must be {expected}")
     training, model = config["training"], config["model"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
+    look_up("training.compute", translation.COMPUTE, training["compute"])
     runs.search_of(config["decoding"])
     data = config["data"]
     splits = dataset(data["name"]).splits

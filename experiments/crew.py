@@ -19,12 +19,13 @@ from attention_lab import runs
 from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
+from attention_lab.training.ahead import Ahead
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
-from attention_lab.training.finite import Finite, skip_nonfinite
+from attention_lab.training.finite import Finite
 from attention_lab.training.hooks import Journal, Meter
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Hook, Update, every, train
-from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.optimizer import adam
 from attention_lab.training.replicas import (
     Layout,
     Together,
@@ -34,7 +35,6 @@ from attention_lab.training.replicas import (
     take,
     where,
 )
-from attention_lab.training.step import make_train_step
 from experiments import showing, translation
 from experiments.rows import Row, counts_of, rows_of
 from experiments.sizes import size_of
@@ -101,15 +101,15 @@ def fit(
 
     journal = Journal(crew.folder / "metrics.jsonl", done)
     together = Together(batches)
-    meter = Meter(journal, updates, watch=Finite(together, crew.folder, journal))
+    ahead = Ahead(together, training["workers"], updates)
+    meter = Meter(journal, updates, Finite(together, crew.folder, journal), lambda: ahead.waited)
     judge = make_judge(config, model, corpus, layout)
     keep = KeepBest(judge, journal, meter, checkpoints, best, progress["ranks"])
     hooks: list[Hook] = [meter, every(-(-updates // training["validations"]), keep)]
-    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
-    one_step = skip_nonfinite(make_train_step(model, optimizer, schedule))
+    one_step = translation.step_of(config, model, optimizer, updates)
     step = jax.jit(spread(one_step, layout), donate_argnums=0)
     with interrupt.saving(keep.save) as saving:
-        train(step, states, together, updates, [*hooks, saving])
+        train(step, states, ahead, updates, [*hooks, saving])
     return keep.best
 
 

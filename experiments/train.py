@@ -20,14 +20,15 @@ from ml_collections import config_flags
 from attention_lab import runs
 from attention_lab.decoding import COARSE
 from attention_lab.models import Model
+from attention_lab.training.ahead import Ahead
 from attention_lab.training.checkpoint import LATEST, Checkpoints
-from attention_lab.training.finite import Finite, skip_nonfinite
+from attention_lab.training.finite import Finite
 from attention_lab.training.hooks import Journal, Keep, Meter, Validate
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Hook, every, train
 from attention_lab.training.mesh import Devices, Split, make_mesh, shardings
-from attention_lab.training.optimizer import SCHEDULES, adam
-from attention_lab.training.step import TrainState, init_state, make_train_step
+from attention_lab.training.optimizer import adam
+from attention_lab.training.step import TrainState, init_state
 from experiments import checks, command, leases, showing, translation
 
 DEFAULT = "configs/quickstart.py"
@@ -95,20 +96,19 @@ def fit(
     print(showing.plan(model.name, count, corpus, batches, updates, int(state.step)), flush=True)
 
     journal = Journal(workdir / "metrics.jsonl", int(state.step))
-    meter = Meter(journal, updates, watch=Finite(batches, workdir, journal))
+    given = Split(batches, mesh) if mesh.size > 1 else batches
+    ahead = Ahead(given, training["workers"], updates, jax.device_put)
+    meter = Meter(journal, updates, Finite(batches, workdir, journal), lambda: ahead.waited)
     judge = translation.make_judge(config, model, corpus)
     validate = Validate(judge, journal, meter, checkpoints, patience=training["patience"])
     period = -(-updates // training["validations"])
     keep = Keep(checkpoints, meter)
     hooks: list[Hook] = [meter, every(period, validate), every(period, keep)]
-    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
-    train_step = skip_nonfinite(make_train_step(model, optimizer, schedule))
-    train_step = jax.jit(train_step, donate_argnums=0)
+    train_step = jax.jit(translation.step_of(config, model, optimizer, updates), donate_argnums=0)
     if validate.reason_to_stop():  # an earlier sitting found one
         return state
     with interrupt.saving(keep) as saving:
-        given = Split(batches, mesh) if mesh.size > 1 else batches
-        return train(train_step, state, given, updates, [*hooks, saving])
+        return train(train_step, state, ahead, updates, [*hooks, saving])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import optax
 from tqdm import tqdm
 
 from attention_lab import runs
@@ -33,11 +34,16 @@ from attention_lab.evaluation.statistics import bleu_parts
 from attention_lab.marks import PAD
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
+from attention_lab.models.base import computed_in
+from attention_lab.training.finite import skip_nonfinite
 from attention_lab.training.objectives import cross_entropy
+from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
 CACHE = Path("runs/cache")  # tokenizers and compiled programs
 # What is traced: runs that differ in these fields of `training` alone share their compiled programs.
 TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
+COMPUTE = ("float32", "bfloat16")
 ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
 
 # progress(total, what): within, a function that is told how much more is done.
@@ -107,6 +113,17 @@ def updates_of(config: Any, batches: Batches) -> int:
 def hyper_of(config: Any) -> dict[str, float]:
     """The numbers that are traced."""
     return {name: config["training"][name] for name in TRACED}
+
+
+def step_of(
+    config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """One update, as the config wants it; what is not finite is skipped."""
+    training = config["training"]
+    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
+    if training["compute"] != "float32":
+        model = computed_in(model, training["compute"])
+    return skip_nonfinite(make_train_step(model, optimizer, schedule, training["parts"]))
 
 
 class Judged(NamedTuple):

@@ -107,13 +107,14 @@ class Batches:
 
     def _of_epoch(self, epoch):
         """The order of (bucket, part) and the order of pairs within each bucket, kept for one epoch."""
-        if self._epoch is None or self._epoch[0] != epoch:
+        kept = self._epoch  # looked at once: threads may ask for batches of two epochs
+        if kept is None or kept[0] != epoch:
             parts = [(w, p) for w, bucket in enumerate(self.buckets) for p in range(bucket.batches)]
             order = np.random.default_rng([self.plan_seed, epoch]).permutation(len(parts))
             shuffle = np.random.default_rng([self.seed, epoch, 1])
             members = [shuffle.permutation(bucket.members) for bucket in self.buckets]
-            self._epoch = epoch, [parts[i] for i in order], members
-        return self._epoch[1:]
+            self._epoch = kept = epoch, [parts[i] for i in order], members
+        return kept[1:]
 
 
 def make_buckets(pairs: Pairs, tokens: int, count: int) -> list[Bucket]:

@@ -63,6 +63,10 @@ class Noise:
         self.rate = 0.0 if hyper is None else hyper.get("dropout", 0.0)
         self.rng = rng
 
+    def going_on_from(self, rng: Array | None) -> "Noise":
+        """The same rate, and what follows `rng`."""
+        return Noise(rng, {"dropout": self.rate})
+
     def next_rng(self) -> Array | None:
         """A fresh rng, None where nothing is to be dropped."""
         if self.rng is None:
@@ -103,6 +107,26 @@ def from_module(name: str, module: nn.Module) -> Model:
         return module.apply({"params": params}, source_state, state, token, weights, method="step")
 
     return Model(name, init, apply, start, step)
+
+
+def computed_in(model: Model, dtype: Any) -> Model:
+    """The model, but `apply` computes in another type, bfloat16 say, from the parameters that it casts.
+
+    Gradients keep the parameters' own type, and so does the state; logits come back as float32 at least, because
+    a softmax over a vocabulary needs that.
+    """
+
+    def cast(tree, dtype):
+        return jax.tree.map(
+            lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+        )
+
+    def apply(params, example, **options):
+        output = model.apply(cast(params, dtype), example, **options)
+        wide = jnp.promote_types(output.logits.dtype, jnp.float32)
+        return output._replace(logits=output.logits.astype(wide))
+
+    return model._replace(apply=apply)
 
 
 def look_up(kind: str, names: Collection[str], name: str) -> Any:

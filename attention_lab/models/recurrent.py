@@ -45,6 +45,7 @@ class Recurrent(nn.Module):
     layers: int
     positions: int
     tie: str
+    recompute: bool
 
     def setup(self) -> None:
         """Makes the parameters."""
@@ -107,6 +108,8 @@ class Recurrent(nn.Module):
             return state, (features, row)
 
         entered = jax.vmap(self.decoder.enter)(embedded)
+        if self.recompute:  # else each step's scores are kept for the backward pass
+            one = jax.checkpoint(one, prevent_cse=False)
         _, (features, rows) = jax.lax.scan(one, state, (entered, keep))
         return self.read_out(features, embedded, rows, noise, weights)
 
@@ -150,12 +153,14 @@ def recurrent(
     layers: int = 1,
     tie: str = "nothing",
     positions: int = 512,
+    recompute: bool = False,
 ) -> Model:
     """An RNN encoder-decoder.
 
     hidden: N of the decoder's states; memory: features of h_j, both directions together, by default N, so
     that every score can compare the two. attention: unused where timing is "none". input_feeding: of
     timing "luong". positions: how many source positions a score that counts them (location) can tell apart.
+    recompute: a decoder step's insides are made again in the backward pass, not kept for it (Chen et al. 2016).
     Raises ValueError where a name is unknown, the memory odd, or the attention not one of another sequence.
     """
     memory = hidden if memory is None else memory
@@ -178,5 +183,6 @@ def recurrent(
             layers=layers,
             positions=positions,
             tie=tie,
+            recompute=recompute,
         ),
     )

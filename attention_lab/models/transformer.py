@@ -5,7 +5,7 @@ target positions at once or one by one.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +40,7 @@ class Transformer(nn.Module):
     decoder_layers: int
     shape: Shape
     tie: str
+    recompute: bool
 
     def setup(self) -> None:
         """Makes the layers."""
@@ -72,7 +73,9 @@ class Transformer(nn.Module):
         x = noise(self.place(self.source_encoding, embedded, jnp.arange(source.size)))
         seen = {}
         for number, layer in enumerate(self.encoder):
-            x, seen[f"encoder/{number}"] = layer(x, valid, noise, weights)
+            x, seen[f"encoder/{number}"] = self.through(
+                layer, x, noise, valid=valid, weights=weights
+            )
         x = self.encoder_norm(x)
         return tuple(layer.remember_source(x, valid) for layer in self.decoder), seen
 
@@ -82,10 +85,23 @@ class Transformer(nn.Module):
         seen, longer = {}, []
         for number, (layer, source) in enumerate(zip(self.decoder, sources, strict=True)):
             past = None if caches is None else caches[number]
-            x, (own, cross), past = layer(x, source, noise, weights, past, position)
+            given = {"source": source, "weights": weights, "past": past, "position": position}
+            x, (own, cross), past = self.through(layer, x, noise, **given)
             seen[f"decoder/{number}"], seen[f"cross/{number}"] = own, cross
             longer.append(past)
         return self.embeddings.logits(self.decoder_norm(x)), seen, tuple(longer)
+
+    def through(self, layer: nn.Module, x: Array, noise: Noise, **given: Any) -> Any:
+        """layer(x, ..); where it is to `recompute`, all that is kept of it for the backward pass is x."""
+        if not self.recompute:
+            return layer(x, noise=noise, **given)
+
+        def pure(layer, x, rng):
+            inside = noise.going_on_from(rng)
+            return layer(x, noise=inside, **given), inside.rng
+
+        told, noise.rng = nn.remat(pure)(layer, x, noise.rng)
+        return told
 
     def __call__(self, source: Array, target: Array, noise: Noise, weights: bool = False) -> Output:
         """Teacher forcing: the output at every position of target [T]."""
@@ -135,13 +151,15 @@ def transformer(
     tie: str = "all",
     attention_dropout: bool = False,
     positions: int = 512,
+    recompute: bool = False,
 ) -> Model:
     """A Transformer; the defaults are the base model of Vaswani et al. 2017.
 
     encoder, decoder, cross: the three attentions; the decoder's is made causal. key_value_heads: fewer
     than heads for grouped queries. key_size, value_size: d_k and d_v of a head. positions: the longest sentence of
     learned positions and of scores that count them. attention_dropout: drop weights too, which the paper
-    does not. Raises ValueError where a name is unknown or sizes do not divide.
+    does not. recompute: a layer's insides are made again in the backward pass, not kept for it (Chen et al. 2016),
+    on accelerators; XLA on CPU sees through that. Raises ValueError where a name is unknown or sizes do not divide.
     """
     if norm not in NORMS:
         raise ValueError(f"norm={norm!r} is not one of {', '.join(NORMS)}")
@@ -171,5 +189,6 @@ def transformer(
                 attention_dropout=attention_dropout,
             ),
             tie=tie,
+            recompute=recompute,
         ),
     )

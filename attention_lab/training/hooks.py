@@ -55,19 +55,22 @@ class Meter:
     """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere.
 
     Of replicas, each has a number in the journal; what is said is the mean of losses, the sum of speeds.
-    watch: told each update's number and metrics, in order; what it returns is said.
+    watch: told each update's number and metrics, in order; what it returns is said. waited: the seconds that were
+    spent so far on waiting for batches.
     """
 
     def __init__(
         self,
         journal: Journal,
         updates: int,
+        watch: Callable[[int, Metrics], str | None] = lambda number, metrics: None,
+        waited: Callable[[], float] = lambda: 0.0,
+        *,
         period: int = 50,
         say_every: float = 30.0,
-        watch: Callable[[int, Metrics], str | None] = lambda number, metrics: None,
     ) -> None:
         self.journal, self.period, self.say_every = journal, period, say_every
-        self.watch = watch
+        self.watch, self.waited, self.waited_before = watch, waited, 0.0
         before = journal.of("train")
         self.tokens = np.asarray(before[-1]["tokens"] if before else 0)
         self.window: list[tuple[int, Metrics]] = []
@@ -120,6 +123,7 @@ class Meter:
         with np.errstate(invalid="ignore"):  # no number where every update was skipped
             loss = np.sum(np.multiply(each, losses), axis=0) / tokens
         speed = float(np.sum(tokens)) / seconds
+        waiting, self.waited_before = self.waited() - self.waited_before, self.waited()
         self.journal.write(
             kind="train",
             update=update.number,
@@ -128,6 +132,7 @@ class Meter:
             gradient_norm=np.asarray(ready[-1]["gradient_norm"]).tolist(),
             learning_rate=np.asarray(ready[-1]["learning_rate"]).tolist(),
             tokens_per_second=speed,
+            waiting=waiting / seconds,
             seconds=seconds,
         )
         self.bar.set_postfix_str(f"loss {_mean(loss):.3f}, {speed:,.0f} tokens/s")
@@ -137,6 +142,11 @@ class Meter:
             self.say(
                 f"update {update.number:,}/{self.updates:,}  loss {_mean(loss):.3f}  "
                 f"{speed:,.0f} tokens/s  {left / 60:.0f} min left"
+                + (
+                    f"  {waiting / seconds:.0%} waiting for batches"
+                    if waiting > 0.03 * seconds
+                    else ""
+                )
             )
 
     def say(self, line: str) -> None:

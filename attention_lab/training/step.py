@@ -41,28 +41,42 @@ def init_state(
 
 
 def make_train_step(
-    model: Model, optimizer: optax.GradientTransformation, schedule: Schedule
+    model: Model, optimizer: optax.GradientTransformation, schedule: Schedule, parts: int = 1
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
-    loss: the mean over the batch's target tokens of the smoothed cross-entropy, in nats.
+    loss: the mean over the batch's target tokens of the smoothed cross-entropy, in nats. parts: of the batch, one
+    after the other, whose gradients are added up; the update is the same to rounding, and takes less memory.
     """
 
-    def loss_of(params, batch, rng, hyper):
-        rngs = jax.random.split(rng, batch["target"].shape[0])
+    def loss_of(params, batch, rngs, hyper, tokens):
         output = jax.vmap(lambda example, rng: model.apply(params, example, rng=rng, hyper=hyper))(
             batch, rngs
         )
-        real = batch["target"] != PAD
         losses = cross_entropy(output.logits, batch["target"], hyper["label_smoothing"])
-        tokens = real.sum()
-        return jnp.where(real, losses, 0).sum() / jnp.maximum(tokens, 1), tokens
+        return jnp.where(batch["target"] != PAD, losses, 0).sum() / jnp.maximum(tokens, 1)
+
+    def loss_and_gradients(params, batch, rng, *given):
+        ask = jax.value_and_grad(loss_of)
+        batch = {side: _divisible(rows, parts) for side, rows in batch.items()}
+        rngs = jax.random.split(rng, batch["target"].shape[0])
+        if parts == 1:
+            return ask(params, batch, rngs, *given)
+
+        def add(so_far, part):
+            return jax.tree.map(jnp.add, so_far, ask(params, *part, *given)), None
+
+        # Every parts-th row: those of a part then lie on as many devices as those of the batch.
+        split = jax.tree.map(
+            lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), (batch, rngs)
+        )
+        nothing = jnp.zeros((), jnp.result_type(float)), jax.tree.map(jnp.zeros_like, params)
+        return jax.lax.scan(add, nothing, split)[0]
 
     def train_step(state, batch):
         rng = jax.random.fold_in(state.rng, state.step)
-        (loss, tokens), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            state.params, batch, rng, state.hyper
-        )
+        tokens = (batch["target"] != PAD).sum()
+        loss, gradients = loss_and_gradients(state.params, batch, rng, state.hyper, tokens)
         direction, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         rate = state.hyper["learning_rate"] * schedule(state.step)
         params = move(state.params, direction, rate, state.hyper["weight_decay"])
@@ -75,3 +89,8 @@ def make_train_step(
         return state._replace(step=state.step + 1, params=params, opt_state=opt_state), metrics
 
     return train_step
+
+
+def _divisible(rows: Array, parts: int) -> Array:
+    """Rows of padding behind them, so that they can be split evenly."""
+    return jnp.pad(rows, ((0, -len(rows) % parts), (0, 0)), constant_values=PAD)

@@ -179,7 +179,8 @@ def test_a_study_that_cannot_be_read_is_told_in_one_line(tmp_path, text):
 def without_times(path):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [
-        {k: v for k, v in row.items() if k not in ("seconds", "tokens_per_second")} for row in rows
+        {k: v for k, v in row.items() if k not in ("seconds", "tokens_per_second", "waiting")}
+        for row in rows
     ]
 
 
