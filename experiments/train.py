@@ -10,6 +10,7 @@ config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit s
 or --max_minutes stopped it in order, with everything saved; 2 where the command cannot be obeyed.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,20 @@ from ml_collections import config_flags
 from attention_lab import runs
 from attention_lab.decoding import COARSE
 from attention_lab.models import Model
+from attention_lab.training import processes
 from attention_lab.training.ahead import Ahead
 from attention_lab.training.checkpoint import LATEST, Checkpoints
 from attention_lab.training.finite import Finite
 from attention_lab.training.hooks import Journal, Keep, Meter, Validate
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Hook, every, train
-from attention_lab.training.mesh import Devices, Split, make_mesh, shardings
+from attention_lab.training.mesh import Devices, Split, make_mesh, place, shardings
 from attention_lab.training.optimizer import adam
 from attention_lab.training.step import TrainState, init_state
-from experiments import checks, command, leases, showing, translation
+from experiments import checks, command, hosts, leases, showing, translation
 
 DEFAULT = "configs/quickstart.py"
+AGREE = 10  # updates after which processes ask each other whether to stop
 CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes, by default runs/NAME.")
 MAX_MINUTES = flags.DEFINE_float(
@@ -46,23 +49,32 @@ def main(words: list[str]) -> None:
     if config is None:
         return
     checks.run(config)
+    hosts.connect()
     translation.prepare()
     workdir = Path(WORKDIR.value or f"runs/{config['name']}")
-    with leases.alone(workdir), Interrupt(MAX_MINUTES.value) as interrupt:
-        obey(config, workdir, interrupt)
+    with ExitStack() as kept:
+        with processes.or_none():
+            if processes.is_first():
+                kept.enter_context(leases.alone(workdir))
+        obey(config, workdir, kept.enter_context(Interrupt(MAX_MINUTES.value)))
 
 
 def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
-    """Trains, judges and shows, in a folder that no other process writes to."""
+    """Trains, judges and shows, in a folder that no other run writes to."""
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     # Devices that cannot be had, or cannot share the heads, are told before anything is written.
     shardings(
         jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
     )
-    runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
+    with processes.or_none():
+        if processes.is_first():
+            runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
     fit(config, workdir, corpus, model, interrupt)
     interrupt.check()
+    hosts.part()
+    if not processes.is_first():
+        return
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
     test = config["data"]["test"]
@@ -88,26 +100,39 @@ def fit(
     devices = Devices(**config["devices"])
     mesh = make_mesh(devices)
     if mesh.size > 1:
-        state = jax.device_put(state, shardings(state, mesh, devices.shard_state))
+        state = place(state, mesh, devices.shard_state)
     checkpoints = Checkpoints(workdir / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         state = checkpoints.restore(LATEST, state)
     count = sum(x.size for x in jax.tree.leaves(state.params))
-    print(showing.plan(model.name, count, corpus, batches, updates, int(state.step)), flush=True)
+    if processes.is_first():
+        print(
+            showing.plan(model.name, count, corpus, batches, updates, int(state.step)), flush=True
+        )
 
     journal = Journal(workdir / "metrics.jsonl", int(state.step))
     given = Split(batches, mesh) if mesh.size > 1 else batches
-    ahead = Ahead(given, training["workers"], updates, jax.device_put)
+    placed = (lambda batch: batch) if mesh.size > 1 else jax.device_put
+    ahead = Ahead(given, training["workers"], updates, placed)
     meter = Meter(journal, updates, Finite(batches, workdir, journal), lambda: ahead.waited)
-    judge = translation.make_judge(config, model, corpus)
-    validate = Validate(judge, journal, meter, checkpoints, patience=training["patience"])
+    judge = translation.make_judge(
+        config, model, corpus
+    )  # each process by itself, and all find the same
+    validate = Validate(
+        lambda params: judge(processes.whole(params)),
+        journal,
+        meter,
+        checkpoints,
+        patience=training["patience"],
+    )
     period = -(-updates // training["validations"])
     keep = Keep(checkpoints, meter)
     hooks: list[Hook] = [meter, every(period, validate), every(period, keep)]
     train_step = jax.jit(translation.step_of(config, model, optimizer, updates), donate_argnums=0)
     if validate.reason_to_stop():  # an earlier sitting found one
         return state
-    with interrupt.saving(keep) as saving:
+    period = AGREE if jax.process_count() > 1 else 1
+    with interrupt.saving(keep, processes.anyone, period) as saving:
         return train(train_step, state, ahead, updates, [*hooks, saving])
 
 

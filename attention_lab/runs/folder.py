@@ -24,15 +24,24 @@ def model_of(config: Config, source_tokenizer: Tokenizer, target_tokenizer: Toke
     return make_model(config["model"]["kind"], *sizes, **options)
 
 
+# Where and how a run is computed: a run may go on with others, and is the same, to rounding at most.
+COMPUTED = ("devices.", "training.workers", "training.parts", "model.recompute")
+
+
 def write(
     workdir: Path, config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
 ) -> None:
     """All that `load` needs but the checkpoints.
 
-    Raises ValueError where the folder holds a run of another config, naming the fields that differ.
+    Raises ValueError where the folder holds a run of another config, naming the fields that differ; those that say
+    how it is COMPUTED may.
     """
     if (workdir / "config.json").exists():
-        differing = differences(_read(workdir / "config.json"), config)
+        differing = [
+            told
+            for told in differences(_read(workdir / "config.json"), config)
+            if not told.startswith(COMPUTED)
+        ]
         if differing:
             raise ValueError(
                 f"{workdir} holds a run with another config ({', '.join(differing[:5])}); go on with "
@@ -63,7 +72,7 @@ def load(workdir: str | Path) -> Run:
     target = tokenizers.load(workdir / "target_tokenizer.json")
     model = model_of(config, source, target)
     like = jax.eval_shape(model.init, jax.random.key(0))
-    params = Checkpoints(workdir / "checkpoints").restore(BEST, like)
+    params = Checkpoints(workdir / "checkpoints", alone=True).restore(BEST, like)
     return Run(config, model, jax.tree.map(jnp.asarray, params), source, target)
 
 

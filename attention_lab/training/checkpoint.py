@@ -15,6 +15,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from attention_lab.training.processes import is_first, meet
+
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
 
@@ -22,8 +24,9 @@ KEPT = 2  # of each
 class Checkpoints:
     """The checkpoints of one run's folder: LATEST, from which to go on, and BEST, which to use."""
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder).absolute()
+    def __init__(self, folder: Path | str, alone: bool = False) -> None:
+        """alone: only this process reads here, whatever others it trains with; else all of them call together."""
+        self.folder, self.alone = Path(folder).absolute(), alone
         self.told: set[tuple[str, int]] = set()
 
     def save(self, kind: str, step: int, state: Any) -> None:
@@ -34,16 +37,20 @@ class Checkpoints:
         if self._is_sound(kind, step):
             return
         try:
-            self._tidy(kind)
-            for later in self._steps(kind):
-                if later >= step:  # a run that has gone back to an earlier one comes by again
-                    self._remove(kind, later)
+            if is_first():
+                self._tidy(kind)
+                for later in self._steps(kind):
+                    if later >= step:  # a run that has gone back to an earlier one comes by again
+                        self._remove(kind, later)
+            meet(f"before {kind} {step}")
             with self._manager(kind, create=True) as manager:
                 manager.save(step, args=ocp.args.StandardSave(state), force=True)
                 manager.wait_until_finished()
-            _write_digest(self.folder / kind / str(step))
-            for old in self._steps(kind)[KEPT:]:
-                self._remove(kind, old)
+            if is_first():
+                _write_digest(self.folder / kind / str(step))
+                for old in self._steps(kind)[KEPT:]:
+                    self._remove(kind, old)
+            meet(f"after {kind} {step}")
         except (ValueError, OSError) as error:
             self._tidy(kind)
             # The system's own reason stands last, behind tensorstore's paths.
@@ -130,6 +137,9 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=None, create=create, enable_async_checkpointing=False
         )
+        if self.alone:
+            me = jax.process_index()
+            options.multiprocessing_options = ocp.options.MultiprocessingOptions(me, {me}, "alone")
         handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
         return ocp.CheckpointManager(self.folder / kind, options=options, item_handlers=handler)
 
@@ -139,7 +149,7 @@ def _here(leaf: Any) -> jax.ShapeDtypeStruct:
     found = ocp.utils.to_shape_dtype_struct(leaf)
     if found.sharding is not None:
         return found
-    first = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    first = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=first)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from attention_lab.training.hooks import Journal
 from attention_lab.training.loop import Batches
+from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState
 
 PATIENCE = 10  # updates in a row
@@ -67,8 +68,9 @@ class Finite:
         self.journal.write(kind="skipped", update=number, skipped=skipped.tolist())
         if self.row.min() >= PATIENCE:
             path = self.folder / f"batch_{number}.npz"
-            with path.open("wb") as file:
-                np.savez(file, **self.batches[number - 1])
+            if is_first():
+                with path.open("wb") as file:
+                    np.savez(file, **self.batches[number - 1])
             raise ValueError(
                 f"no loss or gradient was finite in {PATIENCE} updates up to {number:,}, the batch of which is in "
                 f"{path}; try a lower training.learning_rate, training.clip or more training.warmup, in another "

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from attention_lab.mechanism.contracts import Params
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.loop import Update
+from attention_lab.training.processes import is_first
 from attention_lab.training.step import Metrics
 
 
@@ -22,8 +23,10 @@ class Journal:
 
     def __init__(self, path: Path, step: int) -> None:
         """Keeps what an earlier sitting wrote about the first `step` updates, and nothing later."""
-        self.path = path
+        self.path, self.writes = path, is_first()
         self.lines = [line for line in read(path) if line["update"] <= step]
+        if not self.writes:
+            return
         whole = "".join(json.dumps(line) + "\n" for line in self.lines)
         temporary = path.with_suffix(".tmp")
         temporary.write_text(whole)
@@ -32,6 +35,8 @@ class Journal:
     def write(self, **record: Any) -> None:
         """Adds a line, on disk at once."""
         self.lines.append(record)
+        if not self.writes:
+            return
         with self.path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -79,7 +84,7 @@ class Meter:
         self.clock = time.perf_counter()
         self.idle = 0.0
         self.said = time.perf_counter()
-        self.terminal = sys.stderr.isatty()
+        self.terminal = sys.stderr.isatty() and is_first()
         self.bar = tqdm(
             total=updates, initial=self.done, unit="update", disable=not self.terminal, leave=False
         )
@@ -151,6 +156,8 @@ class Meter:
 
     def say(self, line: str) -> None:
         """A line that does not tear the bar."""
+        if not is_first():
+            return
         self.bar.clear()
         print(line, file=sys.stderr, flush=True)
         self.bar.refresh()

@@ -10,7 +10,7 @@ While that runs the update in progress is finished and saved first; anywhere els
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Any
@@ -76,15 +76,23 @@ class Interrupt(AbstractContextManager["Interrupt"]):
             raise Stopped(f"{self.minutes:g} minutes are over")
 
     @contextmanager
-    def saving(self, keep: Hook) -> Iterator[Hook]:
-        """For the time of training: the last of its hooks, in which `keep` saves what is to be stopped."""
+    def saving(
+        self, keep: Hook, anyone: Callable[[bool], bool] = bool, period: int = 1
+    ) -> Iterator[Hook]:
+        """For the time of training: the last of its hooks, in which `keep` saves what is to be stopped.
+
+        anyone: whether one of the processes that train together has a reason, which is asked every `period` updates.
+        """
 
         def hook(update: Update) -> None:
             try:
                 self.check()
             except Stopped as over:
                 self.reason = self.reason or str(over)
-            if self.reason and not update.last:
+            if update.number % period or update.last:
+                return
+            if anyone(bool(self.reason)):
+                self.reason = self.reason or "another process"
                 keep(update)
                 raise Stopped(f"{self.reason}, after update {update.number:,}")
 

@@ -1,7 +1,7 @@
 """One run on many devices: where its state and batches lie. What is computed is written nowhere: XLA derives it.
 
     mesh = make_mesh(Devices(data=4, heads=2, shard_state=True))
-    state = jax.device_put(state, shardings(state, mesh))
+    state = place(state, mesh)
     batches = Split(batches, mesh)
     state, metrics = jax.jit(train_step)(state, batches[0])
 
@@ -82,6 +82,17 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
         return NamedSharding(mesh, PartitionSpec(*spec))
 
     return jax.tree_util.tree_map_with_path(sharding, state)
+
+
+def place(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
+    """The state, where `shardings` says. Of several processes, each has to have the same one."""
+
+    def put(leaf, sharding):
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf), sharding))
+        return jax.make_array_from_callback(leaf.shape, sharding, np.asarray(leaf).__getitem__)
+
+    return jax.tree.map(put, state, shardings(state, mesh, shard_state))
 
 
 class Batches(Protocol):

@@ -33,14 +33,21 @@ class Told(NamedTuple):
     stderr: str
 
 
-def command(name, *words, signal_after=None):
-    """`python -m experiments.NAME WORDS` from the top of a clone. signal_after: a file, at which SIGTERM is sent."""
+def command(name, *words, signal_after=None, kill_after=None, environment=()):
+    """`python -m experiments.NAME WORDS` from the top of a clone.
+
+    signal_after: a file, at which SIGTERM is sent; or seconds. kill_after: seconds, at which SIGKILL is.
+    """
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, stream) for stream in ("stdout", "stderr")]
-        process = SERVER.Process(target=_obey, args=(name, words, *paths))
+        process = SERVER.Process(target=_obey, args=(name, words, *paths, dict(environment)))
         process.start()
+        if kill_after is not None:
+            process.join(kill_after)
+            process.kill()
         while signal_after is not None and process.is_alive():
-            if signal_after.exists() and signal_after.stat().st_size:
+            if _is_there(signal_after, time.monotonic() - started):
                 process.terminate()
                 break
             time.sleep(0.05)
@@ -52,7 +59,14 @@ def command(name, *words, signal_after=None):
     return Told(process.exitcode, *texts)
 
 
-def _obey(name, words, stdout, stderr):
+def _is_there(awaited, seconds):
+    if isinstance(awaited, pathlib.Path):
+        return awaited.exists() and awaited.stat().st_size
+    return seconds > awaited
+
+
+def _obey(name, words, stdout, stderr, environment):
+    os.environ.update(environment)
     for stream, path in ((sys.stdout, stdout), (sys.stderr, stderr)):
         stream.flush()
         with open(path, "wb") as file:

@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from attention_lab.data.pipeline import Batches
-from attention_lab.training.mesh import Devices, Split, make_mesh, shardings
+from attention_lab.training.mesh import Devices, Split, make_mesh, place, shardings
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
@@ -36,8 +36,7 @@ def placed(name, devices):
     model, optimizer = MODELS[name](), adam(1.0)
     state = init_state(model, optimizer, jax.random.key(0), HYPER)
     if devices is not None:
-        mesh = make_mesh(devices)
-        state = jax.device_put(state, shardings(state, mesh, devices.shard_state))
+        state = place(state, make_mesh(devices), devices.shard_state)
     return model, optimizer, state
 
 

@@ -1,0 +1,53 @@
+"""Several processes that train one run together (`jax.distributed`): who writes, and what they agree on.
+
+Each process computes with its own devices and reads its own rows; one of them, the first, writes files and speaks.
+Where there is but one process, nothing here does anything.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding, PartitionSpec
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and speaks."""
+    return jax.process_index() == 0
+
+
+def meet(where: str) -> None:
+    """Waits until every process has come to this place."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(where)
+
+
+def anyone(asks: bool) -> bool:
+    """Whether any process asks; all have to be asked at the same place."""
+    if jax.process_count() == 1:
+        return asks
+    return bool(np.any(multihost_utils.process_allgather(np.array(asks))))
+
+
+@contextmanager
+def or_none() -> Iterator[None]:
+    """What is done within is done by all processes or by none. Raises ValueError where another one could not."""
+    try:
+        yield
+    except Exception:
+        anyone(True)
+        raise
+    if anyone(False):
+        raise ValueError("another of the processes cannot go on, and says why")
+
+
+def whole(tree: Any) -> Any:
+    """Arrays that lie on the devices of many processes, whole on each, for who computes with them by itself."""
+    if jax.process_count() == 1:
+        return tree
+    everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
+    gathered = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
+    return jax.tree.map(lambda x: x.addressable_data(0), gathered)
