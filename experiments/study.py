@@ -18,6 +18,8 @@ from experiments.translation import TRACED
 
 Config = Mapping[str, Any]
 
+ONE_DEVICE = {"data": None, "heads": 1, "shard_state": False}
+
 
 class Arm(NamedTuple):
     """One thing that is compared. changes: the fields in which it differs from the base config."""
@@ -94,6 +96,12 @@ def study_of(config: Config, folder: Path) -> Study:
         Arm(name, dict(fields), changed(config["base"], fields, name))
         for name, fields in changes.items()
     )
+    for arm in arms:
+        if arm.config["devices"] != ONE_DEVICE:
+            raise ValueError(
+                f"arm {arm.name}: devices split one run of experiments.train; a study spreads its seeds over devices "
+                "by itself, or over as many as --devices says"
+            )
     crews: dict[str, list[Arm]] = {}
     for arm in arms:
         crews.setdefault(json.dumps(structure(arm.config), sort_keys=True), []).append(arm)

@@ -49,6 +49,7 @@ def test_axes_give_the_full_grid(tmp_path):
     [
         ({"arms": {"a": {"model.timming": "none"}}}, "did you mean 'timing'"),
         ({"arms": {"a": {"model.timing.x": 1}}}, "nothing inside"),
+        ({"arms": {"a": {"devices.data": 2}}}, "arm a: devices split one run"),
         ({"arms": {}}, "no arms"),
         ({"seeds": [1, 1]}, "different numbers"),
     ],
