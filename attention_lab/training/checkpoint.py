@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from attention_lab.training.cost import tree_bytes
 from attention_lab.training.processes import is_first, meet
 
 LATEST, BEST = "latest", "best"
@@ -43,6 +44,7 @@ class Checkpoints:
                     if later >= step:  # a run that has gone back to an earlier one comes by again
                         self._remove(kind, later)
             meet(f"before {kind} {step}")
+            self._have_room(tree_bytes(state))
             with self._manager(kind, create=True) as manager:
                 manager.save(step, args=ocp.args.StandardSave(state), force=True)
                 manager.wait_until_finished()
@@ -131,6 +133,15 @@ class Checkpoints:
             shutil.rmtree(unfinished, ignore_errors=True)
         for unfinished in (self.folder / kind).glob("*.tmp"):
             unfinished.unlink(missing_ok=True)
+
+    def _have_room(self, needed):
+        """Asked beforehand, since tensorstore's threads go on for a while when a disk is full, and say so."""
+        there = next(place for place in (self.folder, *self.folder.parents) if place.exists())
+        free = shutil.disk_usage(there).free
+        if free < needed:
+            raise OSError(
+                f"No space left on device (it takes {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free)"
+            )
 
     def _manager(self, kind, create=False):
         # Not asynchronous: the next update may overwrite the state's own memory.

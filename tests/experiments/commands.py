@@ -36,15 +36,19 @@ class Told(NamedTuple):
 def command(name, *words, signal_after=None, kill_after=None, environment=()):
     """`python -m experiments.NAME WORDS` from the top of a clone.
 
-    signal_after: a file, at which SIGTERM is sent; or seconds. kill_after: seconds, at which SIGKILL is.
+    signal_after: a file, at which SIGTERM is sent; or seconds. kill_after: (file, seconds), how long after it was
+    written, by this command, SIGKILL is.
     """
-    started = time.monotonic()
+    started, wall = time.monotonic(), time.time()
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, stream) for stream in ("stdout", "stderr")]
         process = SERVER.Process(target=_obey, args=(name, words, *paths, dict(environment)))
         process.start()
         if kill_after is not None:
-            process.join(kill_after)
+            path, seconds = kill_after
+            while process.is_alive() and not (path.exists() and path.stat().st_mtime > wall):
+                time.sleep(0.02)
+            process.join(seconds)
             process.kill()
         while signal_after is not None and process.is_alive():
             if _is_there(signal_after, time.monotonic() - started):

@@ -128,3 +128,14 @@ def test_two_checkpoints_are_kept_with_digests_that_sha256sum_reads(tmp_path):
         for step in "27":
             check = ["sha256sum", "--check", "--strict", "--quiet", f"{step}.sha256"]
             subprocess.run(check, cwd=tmp_path / LATEST, check=True)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save(LATEST, 1, state_of(1))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=8))
+    with pytest.raises(OSError, match=r"update 2 .* No space left on device .*, 0.0 are free\)"):
+        checkpoints.save(LATEST, 2, state_of(2))
+    monkeypatch.undo()
+    assert checkpoints.step(LATEST) == 1
