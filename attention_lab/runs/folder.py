@@ -1,11 +1,15 @@
 """A run's folder: what training leaves behind.
 
-config.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl
+config.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl  sittings.jsonl
 """
 
+import datetime
 import json
+import subprocess
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +57,25 @@ def write(
     temporary = workdir / "config.tmp"
     temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     temporary.replace(workdir / "config.json")
+    with (workdir / "sittings.jsonl").open("a") as file:
+        file.write(json.dumps(_sitting()) + "\n")
+
+
+def _sitting() -> dict[str, Any]:
+    """When, by which code and on what a run is begun or goes on."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # installed, not cloned
+        commit = None
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": commit,
+        **{name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax")},
+        "devices": jax.device_count(),
+        "device": jax.devices()[0].device_kind,
+        "processes": jax.process_count(),
+    }
 
 
 def load(workdir: str | Path) -> Run:

@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 
 
 def arguments(folder, name):
-    return words(folder, folder / name, **{"training.dropout": 0.2, "training.tokens": 12000})
+    return words(folder, folder / name, **{"training.dropout": 0.2, "training.tokens": 38500})
 
 
 def numbers(workdir, name):

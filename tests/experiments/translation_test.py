@@ -94,6 +94,8 @@ def test_a_finished_run_is_not_trained_again(trained, tmp_path):
     told = command("train", *words(folder, copy))
     assert told.returncode == 0, told.stderr
     assert read(copy / "metrics.jsonl") == before and "goes on" in told.stdout
+    sittings = [json.loads(line) for line in (copy / "sittings.jsonl").read_text().splitlines()]
+    assert len(sittings) == 2 and sittings[1]["jax"] == jax.__version__
 
 
 def test_a_run_is_loaded_in_one_line(trained):
