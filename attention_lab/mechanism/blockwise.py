@@ -60,14 +60,19 @@ def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> 
     questions: a pytree of leading axis Q with a field `position`; memory: named tuple of keys [K, A],
     values [K, D], positions [K] and valid [K].
     """
+    return in_tiles(_blockwise, problem, params, questions, memory)
+
+
+def in_tiles(run: Callable[..., Array], problem: Problem, params, questions, memory) -> Array:
+    """`blockwise`, given what answers (problem, smooth, fixed) tile by tile.
+
+    smooth, fixed: the tree (params, queries, keys), the latter two cut into tiles, as `partition` has it.
+    """
     count = questions.position.shape[0]
     rows = _forward_side(problem.tile.queries, STRIDE.queries, count)
     columns = _forward_side(problem.tile.keys, STRIDE.keys, memory.positions.shape[0])
-    # Padding stays at the last position, so that what a tile may see is known by its ends.
-    queries = _cut(questions, rows)._replace(position=_cut(questions.position, rows, "edge"))
-    keys = _cut(memory, columns)._replace(positions=_cut(memory.positions, columns, "edge"))
-    smooth, fixed = _partition((params, queries, keys))
-    vectors = _blockwise(problem, smooth, fixed)
+    smooth, fixed = partition((params, _cut(questions, rows), _cut(memory, columns)))
+    vectors = run(problem, smooth, fixed)
     return vectors.reshape(-1, vectors.shape[-1])[:count].astype(memory.values.dtype)
 
 
@@ -83,51 +88,85 @@ def _blockwise(problem, smooth, fixed):
 
 def _forward(problem, smooth, fixed):
     """The keys' tiles stream past each tile of queries. Also returns what `_backward` needs."""
-    params, queries, keys = _combine(smooth, fixed)
-    stream = problem.stream
+    params, queries, keys = combine(smooth, fixed)
 
     def one_tile(query):
-        def meet(so_far, key):
-            def absorb(so_far):
-                total, vectors = so_far
-                score, seen, gain = problem.compare(params, query, key)
-                total, keep, raw = jax.vmap(stream.absorb)(total, score, seen)
-                kept = vectors * keep[:, None].astype(vectors.dtype)
-                return total, kept + _product(raw * gain, key.values)
-
-            return _unless_hidden(problem, (params, query, key), absorb, so_far), None
-
-        score = jax.eval_shape(problem.compare, params, query, _first(keys))[0]
-        total = jax.vmap(lambda _: stream.start(score.dtype))(query.position)
-        vectors = _zeros(jax.eval_shape(_product, score, _first(keys).values))
-        (total, vectors), _ = lax.scan(meet, (total, vectors), keys)
-        scale, statistic = jax.vmap(stream.finish)(total)
-        return vectors * scale[:, None].astype(vectors.dtype), statistic
+        nothing = start(problem, params, query, keys)
+        return finish(problem, meet(problem, params, query, keys, nothing))
 
     vectors, statistic = lax.map(one_tile, queries)
     return vectors, (smooth, fixed, vectors, statistic)
 
 
+def start(problem: Problem, params: Params, query: Any, keys: Any) -> Any:
+    """What a tile of T queries has before it meets any of the tiles of keys: totals [T], vectors [T, D]."""
+    key = jax.tree.map(lambda x: x[0], keys)
+    score = jax.eval_shape(problem.compare, params, query, key)[0]
+    total = jax.vmap(lambda _: problem.stream.start(score.dtype))(query.position)
+    return total, zeros(jax.eval_shape(_product, score, key.values))
+
+
+def meet(problem: Problem, params: Params, query: Any, keys: Any, so_far: Any) -> Any:
+    """What it has after it has met these tiles of keys too, one after the other."""
+
+    def one_tile(so_far, key):
+        def absorb(so_far):
+            total, vectors = so_far
+            score, seen, gain = problem.compare(params, query, key)
+            total, keep, raw = jax.vmap(problem.stream.absorb)(total, score, seen)
+            kept = vectors * keep[:, None].astype(vectors.dtype)
+            return total, kept + _product(raw * gain, key.values)
+
+        return _unless_hidden(problem, (params, query, key), absorb, so_far), None
+
+    return lax.scan(one_tile, so_far, keys)[0]
+
+
+def finish(problem: Problem, so_far: Any) -> tuple[Array, Array]:
+    """Its context vectors [T, D], and the statistic by which a row's weights can be made again."""
+    total, vectors = so_far
+    scale, statistic = jax.vmap(problem.stream.finish)(total)
+    return vectors * scale[:, None].astype(vectors.dtype), statistic
+
+
 def _backward(problem, residuals, cotangents):
-    """Each tile is compared again. With w the weights, g their gains, v the values, o the contexts:
+    """All at once: `pull_back` has the formula."""
+    params, queries, keys, so_far = turn_round(problem, residuals, cotangents)
+    (d_params, d_queries), d_keys = pull_back(problem, params, queries, keys, so_far)
+    return gradients((d_params, d_queries, d_keys), residuals[0]), None
+
+
+_blockwise.defvjp(_forward, _backward)
+
+
+def turn_round(problem: Problem, residuals: Any, cotangents: Array) -> Any:
+    """What `pull_back` starts from, made of what the forward pass kept: params, queries, keys and so_far."""
+    (params, *smooth), (fixed_params, *fixed), vectors, statistic = residuals
+    by_query = (smooth[0], fixed[0], cotangents, statistic, jnp.sum(cotangents * vectors, axis=-1))
+    queries = _recut(by_query, problem.tile.queries)
+    keys = _recut((smooth[1], fixed[1]), problem.tile.keys)
+    return (params, fixed_params), queries, keys, (zeros(params), zeros(queries[0]))
+
+
+def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: Any) -> Any:
+    """The gradients of params and queries, added to so_far, and those of these keys.
+
+    Each tile is compared again. With w the weights, g their gains, v the values, o the contexts:
 
     dv = (w g)ᵀ do,  dg = w (do vᵀ),  ds = pull(w, g (do vᵀ), do·o);  the rest is vjp(compare)(ds, dg).
     """
-    (params, *smooth), (fixed_params, *fixed), vectors, statistic = residuals
-    by_query = (smooth[0], fixed[0], cotangents, statistic, jnp.sum(cotangents * vectors, axis=-1))
-    queries, *rest = _recut(by_query, problem.tile.queries)
-    keys, fixed_keys = _recut((smooth[1], fixed[1]), problem.tile.keys)
+    params, fixed_params = params
 
     def all_queries(so_far, key):
         d_params, d_queries = so_far
         key, fixed_key = key
 
-        def meet(so_far, query):
-            d_query, query, fixed_query, cotangent, row_statistic, row_inner = query
+        def meet_again(so_far, query):
+            d_query, (query, fixed_query, cotangent, row_statistic, row_inner) = query
             fixed_tile = (fixed_params, fixed_query, fixed_key)
 
             def compare(*smooth_tile):
-                score, seen, gain = problem.compare(*_combine(smooth_tile, fixed_tile))
+                score, seen, gain = problem.compare(*combine(smooth_tile, fixed_tile))
                 return (score, gain), seen
 
             def absorb(so_far):
@@ -142,26 +181,26 @@ def _backward(problem, residuals, cotangents):
                     (d_score.astype(score.dtype), d_gain.astype(gain.dtype))
                 )
                 d_values = _product((weights * gain).T, cotangent)
-                return _add(so_far, (d_params, d_query, d_key._replace(values=d_values)))
+                return add(so_far, (d_params, d_query, d_key._replace(values=d_values)))
 
             d_params, d_key = so_far
-            whole = _combine((params, query, key), fixed_tile)
+            whole = combine((params, query, key), fixed_tile)
             d_params, d_query, d_key = _unless_hidden(
                 problem, whole, absorb, (d_params, d_query, d_key)
             )
             return (d_params, d_key), d_query
 
-        rows = (d_queries, queries, *rest)
-        (d_params, d_key), d_queries = lax.scan(meet, (d_params, _zeros(key)), rows)
+        (d_params, d_key), d_queries = lax.scan(
+            meet_again, (d_params, zeros(key)), (d_queries, queries)
+        )
         return (d_params, d_queries), d_key
 
-    start = (_zeros(params), _zeros(queries))
-    (d_params, d_queries), d_keys = lax.scan(all_queries, start, (keys, fixed_keys))
-    grads = (d_params, d_queries, d_keys)
-    return jax.tree.map(lambda g, x: g.reshape(x.shape).astype(x.dtype), grads, residuals[0]), None
+    return lax.scan(all_queries, so_far, keys)
 
 
-_blockwise.defvjp(_forward, _backward)
+def gradients(sums: Any, smooth: Any) -> Any:
+    """The sums in the shapes and types of what they are the gradients of."""
+    return jax.tree.map(lambda g, x: g.reshape(x.shape).astype(x.dtype), sums, smooth)
 
 
 def _unless_hidden(problem, tile, absorb, so_far):
@@ -189,14 +228,22 @@ def _product(a, b):
 # --- Trees of arrays --------------------------------------------------------------------------------
 
 
-def _cut(tree, size, mode="constant"):
-    """Pads every leaf's leading axis to a multiple of `size` and splits it: [tiles, size, ...]."""
+def pad(tree: Any, size: int) -> Any:
+    """Every leaf's leading axis made a multiple of `size`: by zeros, and False for what is valid.
 
-    def split(x):
-        padded = jnp.pad(x, [(0, -len(x) % size)] + [(0, 0)] * (x.ndim - 1), mode=mode)
-        return padded.reshape(-1, size, *x.shape[1:])
+    Padding stays at the last position, so that what a tile may see is known by its ends.
+    """
 
-    return jax.tree.map(split, tree)
+    def longer(x):
+        mode = "edge" if jnp.issubdtype(x.dtype, jnp.integer) else "constant"
+        return jnp.pad(x, [(0, -len(x) % size)] + [(0, 0)] * (x.ndim - 1), mode=mode)
+
+    return jax.tree.map(longer, tree)
+
+
+def _cut(tree, size):
+    """Padded and split: [tiles, size, ...]."""
+    return jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), pad(tree, size))
 
 
 def _recut(tree, size):
@@ -204,11 +251,7 @@ def _recut(tree, size):
     return jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[2:]), tree)
 
 
-def _first(tree):
-    return jax.tree.map(lambda x: x[0], tree)
-
-
-def _partition(tree):
+def partition(tree: Any) -> Any:
     """The tree twice: with None for all but floating-point leaves, and with None for those."""
 
     def smooth(x):
@@ -220,16 +263,18 @@ def _partition(tree):
     )
 
 
-def _combine(smooth, fixed):
-    """Undoes `_partition`."""
+def combine(smooth: Any, fixed: Any) -> Any:
+    """Undoes `partition`."""
     return jax.tree.map(
         lambda x, y: y if x is None else x, smooth, fixed, is_leaf=lambda x: x is None
     )
 
 
-def _zeros(tree):
+def zeros(tree: Any) -> Any:
+    """Sums of nothing yet, in float32 at least."""
     return jax.tree.map(lambda x: jnp.zeros(x.shape, accumulator(x.dtype)), tree)
 
 
-def _add(sums, terms):
+def add(sums: Any, terms: Any) -> Any:
+    """The sums and the terms, leaf by leaf."""
     return jax.tree.map(lambda total, term: total + term.astype(total.dtype), sums, terms)
