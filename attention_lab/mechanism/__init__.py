@@ -15,6 +15,7 @@ from attention_lab.mechanism.normalizers import NORMALIZERS
 from attention_lab.mechanism.pairs import score_matrix
 from attention_lab.mechanism.parallel import IMPLEMENTATIONS, cross_attention, self_attention
 from attention_lab.mechanism.registry import PIECES, choose, make_attention
+from attention_lab.mechanism.ring import Ring
 from attention_lab.mechanism.scores import SCORES
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Context",
     "Dims",
     "Memory",
+    "Ring",
     "Score",
     "attend",
     "choose",

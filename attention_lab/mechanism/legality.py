@@ -27,6 +27,7 @@ class Request(NamedTuple):
     weights: bool = False
     dropout: bool = False
     double: bool = False  # in float64
+    ring: bool = False  # around the devices of a mesh
 
 
 class Rule(NamedTuple):
@@ -46,6 +47,10 @@ RULES = (
     Rule(
         lambda a, r: r.implementation not in (None, "dense", "blockwise", "fused"),
         lambda a: "there is no such implementation; choose dense, blockwise, fused or None",
+    ),
+    Rule(
+        lambda a, r: r.ring and r.implementation != "blockwise",
+        lambda a: "tiles alone go around a ring of devices; use blockwise, or no ring",
     ),
     Rule(
         lambda a, r: r.place == "cross" and a.score.relative,

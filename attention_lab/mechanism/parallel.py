@@ -5,6 +5,7 @@
   blockwise  tiles: any streaming combination; O(Q + K) memory, forward and backward
   fused      `jax.nn.dot_product_attention`: where the pair is an inner product
   None       dense where the weights are wanted or the problem is small, else blockwise where legal
+With `ring`, blockwise is spread over devices, each of which holds one slice of the sequence: ring.py.
 """
 
 from functools import partial
@@ -31,6 +32,7 @@ from attention_lab.mechanism.attention import (
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.pairs import pair_numbers, pairwise, pairwise_by_feature
+from attention_lab.mechanism.ring import Ring, around
 from attention_lab.mechanism.scores import FeatureSum
 
 
@@ -45,11 +47,14 @@ def cross_attention(
     weights: bool = False,
     dropout_rate: Any = 0.0,
     rng: Array | None = None,
+    ring: Ring | None = None,
 ) -> Context:
     """Context of queries [Q, D] that ask the memory of another sequence.
 
     positions: int[Q], by default 0 .. Q−1. weights: return them [Q, K] too. rng: weights are dropped at
-    `dropout_rate` where given. Raises ValueError on an illegal combination, saying why.
+    `dropout_rate` where given. ring: the devices that share both sequences, by default none; what it
+    computes is blockwise, so that the legal combinations are too. Raises ValueError on an illegal
+    combination, saying why.
     """
     return ask_all(
         "cross",
@@ -62,6 +67,7 @@ def cross_attention(
         weights=weights,
         dropout_rate=dropout_rate,
         rng=rng,
+        ring=ring,
     )
 
 
@@ -95,6 +101,7 @@ def ask_all(
     weights=False,
     dropout_rate=0.0,
     rng=None,
+    ring=None,
 ) -> Context:
     """Both, told apart by `place`, "cross" or "self"."""
     if not isinstance(memory, Memory):
@@ -104,26 +111,30 @@ def ask_all(
     queries = jnp.asarray(queries)
     request = legality.Request(
         place,
-        implementation,
+        "blockwise" if implementation is None and ring is not None else implementation,
         weights=weights,
         dropout=rng is not None,
         double=queries.dtype == jnp.float64,
+        ring=ring is not None,
     )
     length = sequence_length("queries", queries)
     how = legality.decide(attention, request, length * memory.positions.shape[0])
     positions = (
         jnp.arange(length) if positions is None else one_each("positions", positions, length)
     )
-    vectors, matrix = _run(how, attention, params, queries, positions, memory, dropout_rate, rng)
+    vectors, matrix = _run(
+        how, ring, attention, params, queries, positions, memory, dropout_rate, rng
+    )
     return Context(vectors, matrix if weights else None)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _run(how, attention, params, queries, positions, memory, dropout_rate, rng):
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _run(how, ring, attention, params, queries, positions, memory, dropout_rate, rng):
     # Compiled here so that a call outside any jit traces its loops once, not every time.
     every = jax.vmap(lambda query, i: ask(attention, params, query, i, memory))
     questions = every(queries, positions)
-    return IMPLEMENTATIONS[how](attention, params, questions, memory, dropout_rate, rng)
+    implement = IMPLEMENTATIONS[how] if ring is None else partial(_blockwise, ring=ring)
+    return implement(attention, params, questions, memory, dropout_rate, rng)
 
 
 def _dense(attention, params, questions, memory, dropout_rate, rng):
@@ -135,7 +146,7 @@ def _dense(attention, params, questions, memory, dropout_rate, rng):
     return weighted_sum(weights, memory.values), weights
 
 
-def _blockwise(attention, params, questions, memory, dropout_rate, rng):
+def _blockwise(attention, params, questions, memory, dropout_rate, rng, ring=None):
     """Tiles as large as the largest array of one pair allows."""
     score = attention.score
     if isinstance(score.pair, FeatureSum) and jax.default_backend() == "cpu":
@@ -146,7 +157,8 @@ def _blockwise(attention, params, questions, memory, dropout_rate, rng):
     tile = tiles.tile_for(numbers, questions.share.shape[0], memory.keys.shape[0])
     compare = partial(compare_all, attention, pairs=pairs)
     problem = tiles.Problem(compare, attention.mask, attention.normalize.stream, tile)
-    return tiles.blockwise(problem, params, questions, memory), None
+    run = tiles.blockwise if ring is None else partial(around, ring)
+    return run(problem, params, questions, memory), None
 
 
 def _fused(attention, params, questions, memory, dropout_rate, rng):

@@ -1,0 +1,134 @@
+"""Ring attention: one sequence over many devices, each of which holds one slice of it (Liu et al. 2023).
+
+    ring = Ring(mesh, "sequence")
+    context = self_attention(attention, params, x, ring=ring)    # or cross_attention, multi_head
+
+With n devices, device d keeps its Q/n queries. The slices of keys go round: in n hops each meets every
+device, and is home again. A meeting is blockwise's, tile by tile, and what a query has so far (its total
+and its unscaled sum of values) stays where the query is, so that the answer is that of `blockwise` for any
+pair, mask, bias, locality and streaming normalizer, in O((Q + K) / n) memory on each device. The backward
+pass makes the same trip: a slice of keys travels with the gradient that it has gathered, and brings it home.
+Lengths need not divide, but only what divides is spread before it comes here.
+
+Where rows stand is data. Under a causal mask, device 0 has the least to do if slices follow one another;
+rows dealt out in turn, with their `positions`, have all do nearly the same (Striped Attention, Brandon et al. 2023).
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+from jax import lax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from attention_lab.mechanism import blockwise as tiles
+from attention_lab.mechanism.contracts import Array, Params
+
+
+class Ring(NamedTuple):
+    """The devices along one axis of a mesh; over another a batch is split by jax.vmap(.., spmd_axis_name=)."""
+
+    mesh: Mesh
+    axis: str = "sequence"
+
+
+def around(
+    ring: Ring, problem: tiles.Problem, params: Params, questions: Any, memory: Any
+) -> Array:
+    """`blockwise`, of which each device computes the context vectors of its own slice of the questions.
+
+    Shapes as in `blockwise`, of the whole: Q and K need not divide by the devices. Reverse-mode gradients
+    only. Raises ValueError where the mesh has no such axis, or has one that is not AxisType.Auto.
+    """
+    types = dict(zip(ring.mesh.axis_names, ring.mesh.axis_types, strict=True))
+    if ring.axis not in types or {*types.values()} != {AxisType.Auto}:
+        there = ", ".join(f"{axis} ({kind.name})" for axis, kind in types.items())
+        raise ValueError(
+            f"a ring goes around an axis {ring.axis!r} of AxisType.Auto, but the mesh has {there}; make it "
+            "by jax.make_mesh(.., axis_types=(AxisType.Auto,))"
+        )
+    split = PartitionSpec(ring.axis)
+    each = jax.shard_map(
+        partial(slice_by_slice, ring.axis, problem),
+        mesh=ring.mesh,
+        in_specs=(PartitionSpec(), split, split),
+        out_specs=split,
+        check_vma=False,
+    )
+    vectors = each(params, _divided(ring, questions), _divided(ring, memory))
+    return vectors[: len(questions.position)]
+
+
+def _divided(ring, rows):
+    """The rows, padded to as many for every device; what needs padding lies whole on each of them before.
+
+    XLA would split it unevenly, and then aborts the process over the gradient of a gather (jax 0.10.2,
+    `location`).
+    """
+    whole = NamedSharding(ring.mesh, PartitionSpec())
+
+    def divided(x):
+        if len(x) % ring.mesh.shape[ring.axis] == 0:
+            return x
+        return tiles.pad(lax.with_sharding_constraint(x, whole), ring.mesh.shape[ring.axis])
+
+    return jax.tree.map(divided, rows)
+
+
+def slice_by_slice(
+    axis: str, problem: tiles.Problem, params: Params, questions: Any, memory: Any
+) -> Array:
+    """The context vectors [Q/n, D] of one device's questions, which meet the memory of all along the axis.
+
+    For use within `jax.shard_map(..., check_vma=False)`; `memory` is this device's slice [K/n].
+    """
+    # A slice may be shorter than a tile of the whole.
+    longest = tiles.Tile(len(questions.position), len(memory.positions))
+    problem = problem._replace(tile=tiles.Tile(*map(min, problem.tile, longest)))
+    return tiles.in_tiles(partial(_ring, axis), problem, params, questions, memory)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _ring(axis, problem, smooth, fixed):
+    return _forward(axis, problem, smooth, fixed)[0]
+
+
+def _forward(axis, problem, smooth, fixed):
+    params, queries, keys = tiles.combine(smooth, fixed)
+
+    def meet(so_far, keys):
+        one_tile = partial(tiles.meet, problem, params)
+        return lax.map(lambda tile: one_tile(tile[0], keys, tile[1]), (queries, so_far))
+
+    def hop(so_far_and_keys, _):
+        so_far, keys = so_far_and_keys
+        # The keys leave before they are looked at, so that a device can do both at once.
+        return (meet(so_far, keys), _pass_on(axis, keys)), None
+
+    nothing = lax.map(lambda query: tiles.start(problem, params, query, keys), queries)
+    (so_far, _), _ = lax.scan(hop, (nothing, keys), length=lax.axis_size(axis))
+    vectors, statistic = lax.map(partial(tiles.finish, problem), so_far)
+    return vectors, (smooth, fixed, vectors, statistic)
+
+
+def _backward(axis, problem, residuals, cotangents):
+    params, queries, keys, so_far = tiles.turn_round(problem, residuals, cotangents)
+
+    def hop(so_far_and_keys, _):
+        so_far, keys, d_keys = so_far_and_keys
+        so_far, more = tiles.pull_back(problem, params, queries, keys, so_far)
+        return (so_far, *_pass_on(axis, (keys, tiles.add(d_keys, more)))), None
+
+    start = (so_far, keys, tiles.zeros(keys[0]))
+    ((d_params, d_queries), _, d_keys), _ = lax.scan(hop, start, length=lax.axis_size(axis))
+    return tiles.gradients((d_params, d_queries, d_keys), residuals[0]), None
+
+
+_ring.defvjp(_forward, _backward)
+
+
+def _pass_on(axis, tree):
+    """To the next device what this one had, and to this one what the device before it had."""
+    devices = lax.axis_size(axis)
+    to_next = [(d, (d + 1) % devices) for d in range(devices)]
+    return jax.tree.map(lambda x: lax.ppermute(x, axis, to_next), tree)
