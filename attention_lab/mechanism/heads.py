@@ -123,18 +123,21 @@ def multi_head(
     share = params["W_Q"].shape[0] // groups
 
     def one_group(w_q, inner, memory, rng):
-        queries = jnp.einsum("hfd,qd->hqf", w_q.astype(x.dtype), x)
+        # The heads of one position follow one another, so that a slice of x stays one: ring.py.
+        queries = jnp.einsum("hfd,qd->qhf", w_q.astype(x.dtype), x)
         context = ask_all(
             place,
             attention,
             inner,
             queries.reshape(-1, queries.shape[-1]),
             memory,
-            positions=jnp.tile(positions, share),
+            positions=jnp.repeat(positions, share),
             rng=rng,
             **options,
         )
-        return jax.tree.map(lambda y: y.reshape(share, -1, y.shape[-1]), context)
+        return jax.tree.map(
+            lambda y: jnp.swapaxes(y.reshape(-1, share, y.shape[-1]), 0, 1), context
+        )
 
     w_q = params["W_Q"].reshape(groups, share, *params["W_Q"].shape[1:])
     rngs = None if rng is None else jax.random.split(rng, groups)
