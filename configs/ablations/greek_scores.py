@@ -3,7 +3,7 @@
 python -m experiments.ablate --config=configs/ablations/greek_scores.py
 
 The folder of the files is --config.base.data.options.path. What counts is the alignment error; a seed sees two
-thirds of the tokens that configs/greek_nt.py does. Time to expect on 2 cores: two hours; killed, the same command
+thirds of the tokens that configs/greek_nt.py does. Time to expect on 2 cores: an hour; killed, the same command
 goes on.
 """
 

@@ -1,7 +1,7 @@
 """Do score functions differ on Multi30k, German to English? Seven arms, three seeds, small enough for an afternoon.
 
 python -m experiments.ablate --config=configs/ablations/multi30k_scores.py
-python -m experiments.ablate --config=configs/ablations/multi30k_scores.py:full
+python -m experiments.ablate --config=configs/ablations/multi30k_scores.py:full    # ten hours
 
 The first is a smaller model with fewer updates; `full` is that of configs/multi30k.py. The folder of the files is
 --config.base.data.options.path.
