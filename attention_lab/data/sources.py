@@ -56,10 +56,19 @@ def dataset(name: str) -> Dataset:
     return DATASETS[name]
 
 
+def check_options(name: str, read: Callable[..., Source], options: Mapping[str, Any]) -> None:
+    """Raises ValueError for an option that the function of a dataset does not have."""
+    parameters = inspect.signature(read).parameters.values()
+    free = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for option in options:
+        if option not in _options(read) and not free:
+            raise ValueError(unknown(f"option of {name}", option, _options(read)))
+
+
 def multi30k(
     split: str, *, path: Folder, source: str = "de", target: str = "en"
 ) -> tuple[Example, ...]:
-    """Captions of images (Elliott et al. 2016): {train, val, test_2016_flickr}.{de, en, fr}.
+    """Captions of images (Elliott et al. 2016): {train, val, test_2016_flickr}.{cs, de, en, fr}.
 
     path: the folder of the files, gzipped or not.
     """
@@ -171,17 +180,17 @@ def _spelled(split, pattern):
 
 
 def _call(name, read, split, options):
-    signature = inspect.signature(read)
-    known = [option for option in signature.parameters if option != "split"]
-    free = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    for option in options:
-        if option not in known and not free:
-            raise ValueError(unknown(f"option of {name}", option, known))
+    check_options(name, read, options)
     try:
-        signature.bind(split, **options)
+        inspect.signature(read).bind(split, **options)
     except TypeError as error:
-        raise ValueError(f"{name} has options {', '.join(known)}: {error}") from None
+        known = ", ".join(_options(read))
+        raise ValueError(f"{name} has options {known}: {error}") from None
     return read(split, **options)
+
+
+def _options(read):
+    return [option for option in inspect.signature(read).parameters if option != "split"]
 
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(

@@ -1,0 +1,161 @@
+"""Files from the net: downloaded once, and never taken for something that they are not.
+
+    fetch(multi30k(), "data/multi30k")      # what is there is checked, what is missing is downloaded
+
+A digest is of a file's content, decompressed where it is gzipped, so that it does not matter who packed it.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import http.client
+import os
+import pathlib
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+Folder = str | os.PathLike[str]
+# progress(bytes or None where that is not known, name): within, a function that is told how many more are there.
+Progress = Callable[[int | None, str], AbstractContextManager[Callable[[int], Any]]]
+
+PATIENCE = 30.0  # seconds without an answer
+_CHUNK = 2**18
+_GZIP = b"\x1f\x8b"
+
+
+class File(NamedTuple):
+    """A file of a corpus: its name, where it is downloaded from, the sha256 of its content in hexadecimal."""
+
+    name: str
+    url: str
+    sha256: str
+
+
+@contextlib.contextmanager
+def silent(total: int | None, name: str) -> Iterator[Callable[[int], Any]]:
+    """No progress is shown."""
+    yield lambda more: None
+
+
+def fetch(files: Iterable[File], folder: Folder, progress: Progress = silent) -> None:
+    """Downloads into the folder those of the files that are `missing` there; each is there whole, or not at all.
+
+    The folder is made. What was begun and not ended is begun anew. Raises ValueError as `missing` does, and
+    where a file cannot be reached, breaks off, is not the one that was expected, or cannot be written.
+    """
+    for file in missing(files, folder):
+        _download(file, pathlib.Path(folder), progress)
+
+
+def missing(files: Iterable[File], folder: Folder) -> list[File]:
+    """Which of the files are not in the folder, neither as they are named nor, without .gz, unpacked.
+
+    Raises ValueError for one that is there and has another content. It stays as it is.
+    """
+    absent = []
+    for file in files:
+        path = pathlib.Path(folder, file.name)
+        if not path.exists():
+            path = path.with_name(file.name.removesuffix(".gz"))
+        if not path.exists():
+            absent.append(file)
+        elif (found := digest(path)) != file.sha256:
+            raise ValueError(
+                f"{path}: the sha256 of its content is {_short(found)}, and {_short(file.sha256)} was expected; it "
+                f"is damaged or another version: put the file of {file.url} in its place"
+            )
+    return absent
+
+
+def digest(path: Folder) -> str:
+    """The sha256 of a file's content, decompressed where it is gzipped, which its first bytes say.
+
+    Raises ValueError where it cannot be read or decompressed.
+    """
+    try:
+        with open(path, "rb") as raw:
+            zipped = raw.read(len(_GZIP)) == _GZIP
+            raw.seek(0)
+            with gzip.open(raw) if zipped else raw as content:
+                return hashlib.file_digest(content, "sha256").hexdigest()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _download(file, folder, progress):
+    path = folder / file.name
+    # The process's own name, so that two that fetch the same file do not write into each other's.
+    part = path.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as written:
+            for chunk in _chunks(file, folder, progress):
+                written.write(chunk)
+        _check(file, part)
+        part.replace(path)
+    except OSError as error:  # what comes of the net is a ValueError by now
+        raise ValueError(
+            f"{path} cannot be written: {error.strerror}; choose a folder that can be, with room in it"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _chunks(file, folder, progress):
+    """The bytes behind a URL. Raises ValueError for whatever goes wrong with them."""
+    instead = f"where the net is out of reach, put {file.name} into {folder}"
+    try:
+        answer = urllib.request.urlopen(file.url, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ValueError(
+            f"{file.url}: HTTP {error.code} {error.reason}; put {file.name} into {folder} by hand"
+        ) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise ValueError(f"{file.url} cannot be reached: {_reason(error)}; {instead}") from None
+    length, done = answer.headers.get("Content-Length", ""), 0
+    total = int(length) if length.isdecimal() else None
+    with answer, progress(total, file.name) as tell:
+        while True:
+            try:
+                chunk = answer.read(_CHUNK)
+            except (OSError, http.client.HTTPException) as error:
+                raise ValueError(
+                    f"{file.url} broke off after {done:,} bytes: {_reason(error)}; run it again"
+                ) from None
+            if not chunk:
+                break
+            done += len(chunk)
+            tell(len(chunk))
+            yield chunk
+    if total not in (None, done):
+        raise ValueError(f"{file.url} broke off after {done:,} of {total:,} bytes; run it again")
+
+
+def _check(file, part):
+    """Raises ValueError where what was downloaded is not the file."""
+    try:
+        found = digest(part)
+    except ValueError:
+        raise ValueError(f"{file.url} gave a damaged gzip file; run it again") from None
+    if found != file.sha256:
+        raise ValueError(
+            f"{file.url}: the sha256 of its content is {_short(found)}, and {_short(file.sha256)} was expected; it "
+            f"is another version now, and was not kept: put the right {file.name} into {part.parent}"
+        )
+
+
+def _reason(error):
+    error = getattr(error, "reason", error)
+    return getattr(error, "strerror", None) or error
+
+
+def _short(sha256):
+    return f"{sha256[:12]}.."
