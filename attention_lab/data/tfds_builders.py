@@ -27,7 +27,7 @@ def prepare(
 
     Features: source, target, and where all examples have them source_words, target_words and links [N, 2]. The
     order of examples stays. What has been prepared is left as it is. Raises ValueError for a name that TFDS
-    cannot have, or an empty split.
+    cannot have, or an empty split; OSError where it cannot be written.
     """
     if not name.isidentifier() or not name.islower():
         raise ValueError(f"{name!r} cannot name a dataset; small letters, digits and _ can")
@@ -35,7 +35,10 @@ def prepare(
         if not len(source):
             raise ValueError(f"the split {split} of {name} is empty; TFDS cannot hold that")
     builder = _builder_class(name, splits)(data_dir=data_dir, file_format=FORMAT)
-    builder.download_and_prepare()
+    try:
+        builder.download_and_prepare()
+    except RuntimeError as error:  # array_record's word for a full disk
+        raise OSError(f"{builder.data_path} cannot be written: {error}") from None
     return builder
 
 

@@ -97,7 +97,8 @@ def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
         return library.builder(name, data_dir=data_dir, **options)
     except library.core.registered.DatasetNotFoundError:
         raise ValueError(
-            f"TFDS has no dataset {dataset!r}{nearest(dataset, registered())}"
+            f"TFDS has no dataset {dataset!r}{nearest(dataset, registered())}; and of ours, none of that name has "
+            f"been prepared in {data_dir or 'its directory'}"
         ) from None
     except ValueError:
         configs = [one.name for one in library.builder_cls(dataset).BUILDER_CONFIGS]

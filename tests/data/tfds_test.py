@@ -1,5 +1,7 @@
 """Datasets of TFDS: ours are prepared and read back whole, official ones by name, all without TensorFlow."""
 
+import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +11,7 @@ from attention_lab.data.tfds_builders import prepare, prepare_official
 from attention_lab.data.tfds_sources import load_library
 from tests.data.sources_test import told
 
+ROOT = pathlib.Path(__file__).parents[2]
 NAME = "ted_hrlr_translate/pt_to_en"
 
 
@@ -59,6 +62,21 @@ def test_what_was_prepared_stays(folder):
     prepare("words", folder, {"train": [{"source": "another", "target": "one"}]})
     assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
     assert len(load("tfds:words", "train", data_dir=folder)) == 20
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path):
+    code = (
+        "import os, resource, sys; from attention_lab.data import tfds_builders; "
+        "from attention_lab.data.tfds_sources import load_library; load_library(); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16)); "  # as good as a full disk
+        "pairs = [{'source': os.urandom(99).hex(), 'target': ''} for _ in range(2000)]; "
+        "tfds_builders.prepare('big', sys.argv[1], {'train': pairs})"
+    )
+    words = [sys.executable, "-c", code, tmp_path]
+    told = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert f"OSError: {tmp_path}/big/1.0.0 cannot be written: " in told.stderr
+    assert "File too large" in told.stderr
+    assert not list(tmp_path.glob("big/*"))
 
 
 def test_an_official_dataset_is_read_as_its_config_names_the_languages(tmp_path):

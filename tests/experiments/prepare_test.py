@@ -1,12 +1,18 @@
 """Preparing datasets for TFDS as a user does it, and training's corpus from what was prepared."""
 
 import json
+import shutil
 
 import pytest
 
+from attention_lab.data.sources import load
 from configs import tfds
 from experiments import translation
-from tests.experiments.commands import command
+from tests.experiments.commands import ROOT, command
+
+MULTI30K = ROOT.parent / "shared" / "data" / "multi30k"
+# A net in which nobody answers: port 9 discards.
+NO_NET = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
 
 
 def test_a_prepared_dataset_is_a_corpus_to_train_on(tmp_path):
@@ -24,6 +30,52 @@ def test_a_prepared_dataset_is_a_corpus_to_train_on(tmp_path):
     assert len(corpus.pairs) == len(corpus.validation) == 30
     assert "links" in corpus.validation[0]
     assert len(corpus.target_tokenizer) < len(corpus.source_tokenizer)
+
+
+@pytest.mark.skipif(not MULTI30K.exists(), reason="Multi30k is not beside the project")
+def test_multi30k_is_prepared_from_what_was_downloaded_or_from_a_folder(tmp_path):
+    downloads = tmp_path / "downloads" / "multi30k"
+    downloads.mkdir(parents=True)
+    for path in MULTI30K.glob("*.*.gz"):
+        shutil.copy(path, downloads)
+    for name, options in {
+        "multi30k": (),
+        "multi30k_en_fr": (f"--options=source=en,target=fr,path={MULTI30K}",),
+    }.items():
+        told = command(
+            "prepare", "multi30k", *options, f"--data_dir={tmp_path}", environment=NO_NET
+        )
+        assert told.returncode == 0, told.stderr
+        assert f"{name}/1.0.0: train 29,000, validation 1,014, test 1,000" in told.stdout
+        assert f"--config=configs/tfds.py:{name} --config.data.options.data_dir=" in told.stdout
+    one = load("tfds:multi30k", "test", data_dir=tmp_path)[0]
+    assert one["source"] == "Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt."
+    assert one["target"] == "A man in an orange hat starring at something."
+    other = load("tfds:multi30k_en_fr", "test", data_dir=tmp_path)[0]
+    assert other["source"] == one["target"] and other["target"].startswith("Un homme avec")
+
+
+def test_what_cannot_be_downloaded_is_told_in_one_line_with_the_way_out(tmp_path):
+    def told(*words):
+        answer = command("prepare", "multi30k", *words, environment=NO_NET)
+        assert answer.returncode == 2 and not answer.stdout
+        assert answer.stderr.count("\n") == 1, answer.stderr
+        return answer.stderr
+
+    downloads = tmp_path / "downloads" / "multi30k"
+    said = told(f"--data_dir={tmp_path}")
+    assert "/raw/train.de.gz cannot be reached: Connection refused; where the net is out of" in said
+    assert f"put train.de.gz into {downloads}\n" in said
+    (downloads / "train.de").write_text("Ein anderer Text.\n")
+    said = told(f"--data_dir={tmp_path}")
+    assert f"{downloads}/train.de: the sha256 of its content is " in said
+    assert "2c2b73fd2b54.. was expected; it is damaged or another version: put" in said
+    assert said == told(f"--options=path={downloads}", f"--data_dir={tmp_path}")
+    assert (downloads / "train.de").read_text() == "Ein anderer Text.\n"
+    said = told("--data_dir=/proc/nowhere")
+    assert "/proc/nowhere/downloads/multi30k/train.de.gz cannot be written: No such file or" in said
+    assert "did you mean 'path'?" in told("--options=paht=x", f"--data_dir={tmp_path}")
+    assert "there is no folder no/where with train.de" in told("--options=path=no/where")
 
 
 @pytest.mark.parametrize(
