@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from attention_lab import runs
 from attention_lab.data import sources
-from attention_lab.data.pipeline import Batches, Pairs, encode
+from attention_lab.data.encoded import cached_encode
+from attention_lab.data.pipeline import Batches, Pairs
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import make_tokenizers
 from attention_lab.decoding import COARSE, FINE, Search, decode, in_batches
@@ -40,7 +41,7 @@ from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
-CACHE = Path("runs/cache")  # tokenizers and compiled programs
+CACHE = Path("runs/cache")  # tokenizers, encoded pairs and compiled programs
 # What is traced: runs that differ in these fields of `training` alone share their compiled programs.
 TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
 COMPUTE = ("float32", "bfloat16")
@@ -92,7 +93,8 @@ def _corpus(told: str) -> Corpus:
     examples = split_of(config, "train")
     texts = [[example[side] for example in examples] for side in ("source", "target")]
     source, target = make_tokenizers(*texts, **config["tokenizer"], cache_dir=CACHE)
-    pairs = encode(examples, source, target, config["data"]["max_length"])
+    limit = config["data"]["max_length"]
+    pairs = cached_encode(examples, source, target, limit, cache_dir=CACHE)
     return Corpus(pairs, split_of(config, "validation"), source, target)
 
 

@@ -1,0 +1,104 @@
+"""Encoded pairs on disk, known by what they were made from: a corpus is encoded once."""
+
+import contextlib
+import hashlib
+import io
+import itertools
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import sentencepiece
+
+from attention_lab.data.pipeline import Pairs, encode
+from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.tokenizer_files import Path
+from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes
+
+VERSION = 1  # to be raised where `encode` gives something else, or the files look different
+_DIGEST = hashlib.sha256().digest_size
+
+
+def cached_encode(
+    examples: Iterable[dict[str, Any]],
+    source_tokenizer: Tokenizer,
+    target_tokenizer: Tokenizer,
+    max_length: int | None = None,
+    *,
+    cache_dir: Path,
+) -> Pairs:
+    """`encode`, or what it gave for the same texts, tokenizers and max_length before, kept in cache_dir.
+
+    A file that is damaged there is made anew, and one that cannot be written is done without.
+    """
+    examples = list(examples)
+    digest = digest_of(examples, source_tokenizer, target_tokenizer, max_length)
+    path = pathlib.Path(cache_dir) / f"pairs-{digest[:32]}.bin"
+    with contextlib.suppress(OSError, ValueError):
+        return from_bytes(path.read_bytes())
+    pairs = encode(examples, source_tokenizer, target_tokenizer, max_length)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(to_bytes(pairs))
+        draft.replace(path)  # of two processes that write at once the last one's stays, the same
+    except OSError:  # it is only slower without
+        with contextlib.suppress(OSError):
+            draft.unlink()
+    return pairs
+
+
+def digest_of(
+    examples: Iterable[dict[str, Any]],
+    source_tokenizer: Tokenizer,
+    target_tokenizer: Tokenizer,
+    max_length: int | None,
+) -> str:
+    """The sha256, in hexadecimal, of all on which `encode` depends."""
+    made_with = VERSION, sentencepiece.__version__, max_length
+    digest = hashlib.sha256(repr(made_with).encode())
+    for tokenizer in (source_tokenizer, target_tokenizer):
+        digest.update(hashlib.sha256(tokenizer_to_bytes(tokenizer)).digest())
+    for example in examples:
+        for side in ("source", "target"):
+            text = example[side].encode(errors="surrogatepass")
+            # With its length, so that no text can pass for the end of one and the beginning of the next.
+            digest.update(len(text).to_bytes(8, "little"))
+            digest.update(text)
+    return digest.hexdigest()
+
+
+def to_bytes(pairs: Pairs) -> bytes:
+    """The pairs as arrays, all rows of a side in one, behind the digest of what they say."""
+    arrays: dict[str, Any] = {
+        "places": pairs.places,
+        "left_out": np.array(json.dumps(pairs.left_out)),
+    }
+    for side in ("source", "target"):
+        rows = getattr(pairs, side)
+        ids = np.concatenate([np.empty(0, np.int32), *rows])
+        arrays[side] = ids.astype(np.min_scalar_type(ids.max(initial=0)))  # mostly two bytes
+        arrays[f"{side}_lengths"] = np.array([len(row) for row in rows], np.int32)
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return hashlib.sha256(content.getbuffer()).digest() + content.getbuffer()
+
+
+def from_bytes(data: bytes) -> Pairs:
+    """What `to_bytes` wrote. Raises ValueError where it is damaged."""
+    content = memoryview(data)[_DIGEST:]
+    if hashlib.sha256(content).digest() != data[:_DIGEST]:
+        raise ValueError("the pairs are damaged")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        source, target = (_rows(arrays, side) for side in ("source", "target"))
+        return Pairs(source, target, arrays["places"], json.loads(str(arrays["left_out"])))
+
+
+def _rows(arrays, side):
+    ids = arrays[side].astype(np.int32)
+    lengths = arrays[f"{side}_lengths"].tolist()
+    ends = itertools.accumulate(lengths)
+    return [ids[end - length : end] for end, length in zip(ends, lengths, strict=True)]
