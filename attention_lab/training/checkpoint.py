@@ -28,7 +28,7 @@ class Checkpoints:
     def __init__(self, folder: Path | str, alone: bool = False) -> None:
         """alone: only this process reads here, whatever others it trains with; else all of them call together."""
         self.folder, self.alone = Path(folder).absolute(), alone
-        self.told: set[tuple[str, int]] = set()
+        self.damaged: set[tuple[str, int]] = set()  # and said to be
 
     def save(self, kind: str, step: int, state: Any) -> None:
         """Writes the state, whole or not at all, and then removes the one before the last.
@@ -40,9 +40,11 @@ class Checkpoints:
         try:
             if is_first():
                 self._tidy(kind)
-                for later in self._steps(kind):
-                    if later >= step:  # a run that has gone back to an earlier one comes by again
-                        self._remove(kind, later)
+                for old in self._steps(kind):
+                    # A run that has gone back to an earlier one comes by again, and what was damaged must not
+                    # stand among the two that are kept.
+                    if old >= step or (kind, old) in self.damaged:
+                        self._remove(kind, old)
             meet(f"before {kind} {step}")
             self._have_room(tree_bytes(state))
             with self._manager(kind, create=True) as manager:
@@ -117,8 +119,8 @@ class Checkpoints:
         return bool(lines) and all(_agrees(digest.parent, line) for line in lines)
 
     def _say_damaged(self, kind, step, taken):
-        if taken is not None and (kind, step) not in self.told:
-            self.told.add((kind, step))
+        if taken is not None and (kind, step) not in self.damaged:
+            self.damaged.add((kind, step))
             told = f"the {kind} checkpoint of update {step:,} in {self.folder} is damaged"
             print(f"{told}; that of update {taken:,} is taken", file=sys.stderr, flush=True)
 

@@ -98,6 +98,17 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_said_so(
         assert not capsys.readouterr().err
 
 
+def test_a_damaged_checkpoint_is_not_kept_in_place_of_a_sound_one(tmp_path, capsys):
+    kept(tmp_path)
+    for newest in (2, 3):  # each time the run is stopped, saved, and then damaged once more
+        file = next(path for path in (tmp_path / LATEST / str(newest)).rglob("*") if path.is_file())
+        file.write_bytes(file.read_bytes() + b"x")
+        checkpoints = Checkpoints(tmp_path)
+        agree(checkpoints.restore(LATEST, state_of(0)), state_of(1))
+        checkpoints.save(LATEST, newest + 1, state_of(newest + 1))
+    assert "of update 3 in" in capsys.readouterr().err
+
+
 def test_a_checkpoint_whose_writer_was_killed_before_its_digest_is_no_checkpoint(tmp_path, capsys):
     checkpoints = kept(tmp_path)
     (tmp_path / LATEST / "2.sha256").unlink()
