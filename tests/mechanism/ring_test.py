@@ -196,7 +196,6 @@ def found_with_eight_devices():
 
 
 @pytest.mark.slow
-@pytest.mark.promise
 def test_any_number_of_devices_up_to_eight_finds_what_dense_finds():
     found = eight("print(json.dumps(here.found_with_eight_devices()))")
     assert len(found) == 8 * len(CASES) + 1 and max(found.values()) < 1e-10, found
@@ -222,7 +221,6 @@ def layer_of_8192_positions(devices):
 
 
 @pytest.mark.slow
-@pytest.mark.promise
 def test_eight_devices_hold_less_than_a_third_each_and_nothing_whole():
     (one, _), (each, gathered) = eight(
         "print(json.dumps([here.layer_of_8192_positions(n) for n in (1, 8)]))"
