@@ -3,13 +3,12 @@
 import concurrent.futures
 import socket
 
-import jax
 import numpy as np
-import orbax.checkpoint as ocp
 import pytest
 
 from attention_lab.training.hooks import read
 from tests.experiments.commands import command
+from tests.experiments.survival_test import arrays
 from tests.experiments.translation_test import corpus, words
 
 pytestmark = [pytest.mark.slow, pytest.mark.promise, pytest.mark.xdist_group("processes")]
@@ -85,29 +84,6 @@ def test_one_is_told_to_stop_both_save_and_the_run_goes_on_bitwise(folder, undis
     assert whole.keys() == stopped.keys() and len(whole) > 10
     for place, array in whole.items():
         np.testing.assert_array_equal(stopped[place], array, err_msg=place)
-
-
-def arrays(workdir):
-    """The arrays of the latest checkpoint, by place."""
-    latest = workdir / "checkpoints" / "latest"
-    step = max(int(path.name) for path in latest.iterdir() if path.name.isdecimal())
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    with ocp.StandardCheckpointer() as checkpointer:
-        path = latest / str(step) / "default"
-        shapes = checkpointer.metadata(path).item_metadata
-        like = jax.tree.map(
-            lambda found: jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=here), shapes
-        )
-        found = checkpointer.restore(path, like)
-    leaves = jax.tree_util.tree_flatten_with_path(found)[0]
-    return {
-        jax.tree_util.keystr(place): np.asarray(
-            jax.random.key_data(leaf)
-            if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-            else leaf
-        )
-        for place, leaf in leaves
-    }
 
 
 def test_what_one_of_them_refuses_both_do(folder, undisturbed):
