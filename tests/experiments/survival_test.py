@@ -179,10 +179,12 @@ def test_killed_at_25_random_moments_it_is_the_same_run(folder, family, workers)
         moments.append((round(moment, 1), int(saved.name) if saved else 0))
     finish(folder, name, family, workers=workers)
     same(folder / name, expected)
-    assert len({update for _, update in moments}) > 4  # most of them have cost it something
     print(
         f"\n{family}: killed after s, saved until update: {moments}; {time.monotonic() - started:.0f} s"
     )
+    assert (
+        sum(update > 0 for _, update in moments) > KILLS // 3
+    )  # where there was something to lose
 
 
 @pytest.mark.parametrize("devices", [False, True], ids=["one device", "devices change"])
