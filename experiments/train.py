@@ -3,6 +3,7 @@
     python -m experiments.train --config=configs/quickstart.py
     python -m experiments.train --config=configs/quickstart.py --config.model.attention.score=general
     python -m experiments.train --config=configs/multi30k.py:gru --workdir=runs/multi30k_gru
+    python -m experiments.train --coordinator=HOST:PORT --processes=2 --process=0    # and --process=1, elsewhere
     python -m experiments.train --print_config
 
 The same command goes on with a run that was stopped. --workdir, by default runs/NAME of the config, gets
@@ -41,6 +42,7 @@ MAX_MINUTES = flags.DEFINE_float(
     "max_minutes", None, "Stop then, in order; the same command goes on.", lower_bound=0
 )
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and train nothing.")
+flags.adopt_module_key_flags(hosts)  # so that --help tells of them
 
 
 def main(words: list[str]) -> None:
