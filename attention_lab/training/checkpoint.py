@@ -16,7 +16,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from attention_lab.training.cost import tree_bytes
-from attention_lab.training.processes import is_first, meet
+from attention_lab.training.processes import anyone, is_first, meet
 
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
@@ -140,7 +140,7 @@ class Checkpoints:
         """Asked beforehand, since tensorstore's threads go on for a while when a disk is full, and say so."""
         there = next(place for place in (self.folder, *self.folder.parents) if place.exists())
         free = shutil.disk_usage(there).free
-        if free < needed:
+        if anyone(free < needed):  # of several processes all give up, or none
             raise OSError(
                 f"No space left on device (it takes {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free)"
             )
