@@ -76,8 +76,11 @@ class Corpus(NamedTuple):
 
 
 def split_of(config: Any, split: str) -> list[dict[str, Any]]:
-    """A split of the config's dataset."""
+    """A split of the config's dataset. Raises ValueError where it is empty."""
     source = sources.load(config["data"]["name"], split, **config["data"]["options"])
+    if not len(source):
+        given = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
+        raise ValueError(f"the split {split} of {config['data']['name']} has no example ({given})")
     return [source[i] for i in range(len(source))]
 
 

@@ -285,6 +285,15 @@ def test_unequal_files_are_refused(trained, tmp_path):
     assert "2" in told.stderr and "1" in told.stderr and "train.en" in told.stderr
 
 
+def test_an_empty_file_is_refused_by_name(tmp_path):
+    corpus(tmp_path)
+    (tmp_path / "validation.jsonl").write_text("")
+    told = command("train", *words(tmp_path, tmp_path / "run"))
+    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
+    assert "the split validation of files has no example" in told.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_replicas_are_measured_in_every_layout(trained, tmp_path):
     folder, _, _ = trained
