@@ -9,7 +9,7 @@ from experiments import sizes
 from experiments.budgets import balanced
 from experiments.study import study_of
 from tests.experiments import tiny_study
-from tests.experiments.translation_test import corpus
+from tests.experiments.sentences import corpus
 
 
 def config_of(folder, **fields):

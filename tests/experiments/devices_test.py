@@ -1,7 +1,7 @@
 """Devices that a command cannot have are told before it has written anything."""
 
 from tests.experiments.commands import command
-from tests.experiments.translation_test import corpus, words
+from tests.experiments.sentences import corpus, words
 
 
 def test_devices_that_are_not_there_are_told_before_anything_is_written(tmp_path):

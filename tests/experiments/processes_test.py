@@ -8,8 +8,8 @@ import pytest
 
 from attention_lab.training.hooks import read
 from tests.experiments.commands import command
+from tests.experiments.sentences import corpus, words
 from tests.experiments.survival_test import arrays
-from tests.experiments.translation_test import corpus, words
 
 pytestmark = [pytest.mark.slow, pytest.mark.promise, pytest.mark.xdist_group("processes")]
 

@@ -16,7 +16,7 @@ from experiments import leases, translation
 from experiments.study import changed, study_of
 from tests.experiments import tiny_study
 from tests.experiments.commands import ROOT, command
-from tests.experiments.translation_test import corpus
+from tests.experiments.sentences import corpus
 
 STUDY = "--config=tests/experiments/tiny_study.py"
 

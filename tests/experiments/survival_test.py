@@ -18,7 +18,7 @@ import pytest
 
 from attention_lab.training.hooks import read
 from tests.experiments.commands import command
-from tests.experiments.translation_test import corpus, words
+from tests.experiments.sentences import corpus, words
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("survival")]
 MINUTES = float(os.environ.get("SURVIVAL_MINUTES", 2))
