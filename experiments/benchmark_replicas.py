@@ -2,16 +2,18 @@
 
     python -m experiments.benchmark_replicas --config=configs/quickstart.py
     python -m experiments.benchmark_replicas --config=configs/quickstart.py --seeds=4 --config.model.hidden=64
+    python -m experiments.benchmark_replicas --whole_runs --config=configs/quickstart_small.py
 
-All layouts and the single run take turns, on the same batches, compilation excluded; the table has the
-medians. --workdir gets results.jsonl. Exit status: 0; 2 where the command is wrong.
+Updates, or with --whole_runs the commands experiments.train and experiments.ablate from start to end. All take
+turns, compilation excluded (of whole runs: their programs lie on the disk); the table has the medians. --workdir
+gets results.jsonl. Exit status: 0; 2 where the command is wrong.
 """
 
 import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,11 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
-from attention_lab import runs
 from attention_lab.training import replicas
-from attention_lab.training.optimizer import SCHEDULES, adam
-from attention_lab.training.replicas import Layout, Together
-from attention_lab.training.step import init_state, make_train_step
+from attention_lab.training.replicas import Layout
 from experiments import checks, command, reporting, translation
+from experiments.benchmarking import updates, whole
+from experiments.benchmarking.updates import Program
 
 DEFAULT = "configs/quickstart.py"
 CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
@@ -34,7 +35,9 @@ WORKDIR = flags.DEFINE_string(
 SEEDS = flags.DEFINE_integer("seeds", 8, "How many replicas.", lower_bound=2)
 UPDATES = flags.DEFINE_integer("updates", 4, "How many updates a turn has.", lower_bound=1)
 TURNS = flags.DEFINE_integer("turns", 5, "How many turns; the median counts.", lower_bound=1)
+WHOLE_RUNS = flags.DEFINE_bool("whole_runs", False, "Time whole runs, not updates alone.")
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and measure nothing.")
+SINGLE = "a single run"
 
 
 def main(words: list[str]) -> None:
@@ -43,52 +46,49 @@ def main(words: list[str]) -> None:
     if config is None:
         return
     checks.run(config)
-    cores = os.cpu_count() or 1
-    replicas.cores_as_devices(cores)
-    translation.prepare()
-    corpus = translation.corpus_of(config)
-    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
-    hyper = translation.hyper_of(config)
-    optimizer = adam(config["training"]["clip"])
-    step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
-    seeds = range(SEEDS.value)
-    batches = [translation.batches_of({**config, "seed": seed}, corpus.pairs) for seed in seeds]
-    # Updates of one length alone, the most frequent one: each further length is one more program.
-    shapes = [batches[0][t]["target"].shape for t in range(batches[0].per_epoch)]
-    usual = [t for t, shape in enumerate(shapes) if shape == statistics.mode(shapes)]
-    usual = usual[: UPDATES.value]
+    folder = Path(WORKDIR.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as kept:
+        if WHOLE_RUNS.value:
+            chosen, programs = "", whole.programs(SINGLE, config, SEEDS.value, folder)
+        else:
+            chosen, programs = every_program(config, kept)
+        seconds = take_turns(programs)
+    print(table({name: statistics.median(found) for name, found in seconds.items()}, chosen))
+    row = {"seeds": SEEDS.value, "whole": WHOLE_RUNS.value, "seconds": seconds, "chosen": chosen}
+    with (folder / "results.jsonl").open("a") as lines:
+        lines.write(json.dumps({**row, "updates": UPDATES.value, "config": config}) + "\n")
+    print(f"\nrows     {folder / 'results.jsonl'}")
 
-    single = jax.jit(step)
-    state = init_state(model, optimizer, jax.random.key(0), hyper)
 
-    def one():
-        found = state
-        for t in usual:
-            found, _ = single(found, batches[0][t])
-        jax.block_until_ready(found.params)
-
-    programs: dict[str, Callable[[], Any]] = {"a single run": one}
-    layouts = {str(layout): layout for layout in every_layout(cores, SEEDS.value)}
-    for name, layout in layouts.items():
-        programs[name] = together(layout, step, model, optimizer, hyper, batches, usual)
+def take_turns(programs: dict[str, Program]) -> dict[str, list[float]]:
+    """Seconds of every turn but the first, which compiles."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     with translation.bar((TURNS.value + 1) * len(programs), "measuring") as tell:
         for turn in range(TURNS.value + 1):
             for name, program in programs.items():
                 started = time.perf_counter()
                 program()
-                if turn:  # the first compiles
+                if turn:
                     seconds[name].append(time.perf_counter() - started)
                 tell(1)
-    medians = {name: statistics.median(found) for name, found in seconds.items()}
-    chosen = str(replicas.choose(SEEDS.value))
-    print(table(medians, chosen))
-    row = {"seeds": SEEDS.value, "updates": len(usual), "seconds": seconds, "chosen": chosen}
-    folder = Path(WORKDIR.value)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "results.jsonl").open("a") as lines:
-        lines.write(json.dumps({**row, "config": config}) + "\n")
-    print(f"\nrows     {folder / 'results.jsonl'}")
+    return seconds
+
+
+def every_program(config: dict[str, Any], kept: ExitStack) -> tuple[str, dict[str, Program]]:
+    """The layout that would be chosen; and updates of a single run, of every layout and of processes."""
+    cores = os.cpu_count() or 1
+    replicas.cores_as_devices(cores)
+    translation.prepare()
+    found = updates.updates_of(config, range(SEEDS.value), UPDATES.value)
+    programs: dict[str, Program] = {SINGLE: updates.alone(found)}
+    for layout in every_layout(cores, SEEDS.value):
+        programs[str(layout)] = updates.together(found, layout)
+    if jax.default_backend() == "cpu":
+        processes = min(cores, SEEDS.value)
+        apart = updates.Apart(config, SEEDS.value, UPDATES.value, processes)
+        programs[f"{processes} processes, of one thread each"] = kept.enter_context(closing(apart))
+    return str(replicas.choose(SEEDS.value)), programs
 
 
 def every_layout(cores: int, seeds: int) -> list[Layout]:
@@ -97,30 +97,12 @@ def every_layout(cores: int, seeds: int) -> list[Layout]:
     return [Layout(count, at_once) for count in devices for at_once in (None, 1)]
 
 
-def together(layout, step, model, optimizer, hyper, batches, usual):
-    """A program that takes all replicas through the same updates, in a layout."""
-    room = layout.room(len(batches))
-    places = [*batches, *batches[-1:] * (room - len(batches))]
-    states = replicas.init_states(model, optimizer, [b.seed for b in places], [hyper] * room)
-    states = replicas.place(states, layout)
-    spread = jax.jit(replicas.spread(step, layout))
-    each = Together(places)
-
-    def program():
-        found = states
-        for t in usual:
-            found, _ = spread(found, each[t])
-        jax.block_until_ready(found.params)
-
-    return program
-
-
 def table(medians: dict[str, float], chosen: str) -> str:
     """Seconds, and the part of as many single runs that they are."""
-    single = SEEDS.value * medians["a single run"]
+    single = SEEDS.value * medians[SINGLE]
     lines = []
     for name, found in medians.items():
-        alone = name == "a single run"
+        alone = name == SINGLE
         part = "1.00" if alone else f"{found / single:.2f}"
         told = f"{single if alone else found:.2f}"
         said = f"{SEEDS.value} single runs" if alone else name

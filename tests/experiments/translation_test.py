@@ -13,6 +13,8 @@ from attention_lab.evaluation import records
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.hooks import read
 from experiments import leases
+from experiments.benchmarking import whole
+from experiments.command import Refusal
 from tests.experiments.commands import command
 from tests.experiments.sentences import corpus, words
 
@@ -262,3 +264,23 @@ def test_replicas_are_measured_in_every_layout(trained, tmp_path):
     (line,) = (tmp_path / "results.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert found["chosen"] in found["seconds"] and all(found["seconds"].values())
+
+
+@pytest.mark.slow
+def test_replicas_are_measured_as_whole_runs(trained, tmp_path):
+    folder, _, _ = trained
+    told = command(
+        "benchmark_replicas", *words(folder, tmp_path), "--whole_runs", "--seeds=2", "--turns=1"
+    )
+    assert told.returncode == 0, told.stderr
+    assert "2 single runs" in told.stdout and "a study" in told.stdout
+    (line,) = (tmp_path / "results.jsonl").read_text().splitlines()
+    seconds = json.loads(line)["seconds"]
+    assert {len(found) for found in seconds.values()} == {1}
+    assert "BLEU" in (tmp_path / "running.log").read_text() and not (tmp_path / "running").exists()
+
+
+def test_a_run_that_fails_is_named_with_its_log(tmp_path):
+    with pytest.raises(Refusal, match=r"no_such ended with status 1; .*running.log says why"):
+        whole.run(["no_such"], tmp_path / "running")
+    assert "No module named" in (tmp_path / "running.log").read_text()

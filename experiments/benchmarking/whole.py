@@ -1,0 +1,63 @@
+"""Whole runs, for timing: commands, from the start of their process to the report on the disk."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from configs import defaults
+from experiments.command import Refusal
+
+# A config file that says what lies beside it as JSON, so that commands take it as they take any other.
+FILE = '''"""What experiments.benchmark_replicas runs."""
+
+import json
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+
+def get_config():
+    return ConfigDict(json.loads(Path(__file__).with_suffix(".json").read_text()))
+'''
+
+
+def programs(
+    single: str, config: dict[str, Any], seeds: int, folder: Path
+) -> dict[str, Callable[[], None]]:
+    """By name, one run of a config, and a study of so many seeds of it.
+
+    The same work for each seed: sentences that a run shows in the end are left out. Raises Refusal, when called,
+    where a command failed.
+    """
+    config = {**config, "showcase": []}
+    study = defaults.study().to_dict()
+    study |= {"name": "seeds", "base": config, "arms": {"all": {}}, "seeds": list(range(seeds))}
+    alone = ["experiments.train", write(folder / "single", config)]
+    together = ["experiments.ablate", write(folder / "study", study)]
+    workdir = folder / "running"
+    return {single: partial(run, alone, workdir), "a study": partial(run, together, workdir)}
+
+
+def write(path: Path, config: dict[str, Any]) -> str:
+    """Puts a config where a command finds it; the flag that says so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n")
+    path.with_suffix(".py").write_text(FILE)
+    return f"--config={path.with_suffix('.py')}"
+
+
+def run(words: list[str], workdir: Path) -> None:
+    """Runs a command in a folder of its own, which is removed afterwards; what it says goes to a log."""
+    shutil.rmtree(workdir, ignore_errors=True)
+    log = workdir.with_suffix(".log")
+    with log.open("w") as said:
+        command = [sys.executable, "-m", *words, f"--workdir={workdir}"]
+        ended = subprocess.run(command, stdout=said, stderr=said)
+    if ended.returncode:
+        raise Refusal(f"{words[0]} ended with status {ended.returncode}; {log} says why")
+    shutil.rmtree(workdir)
