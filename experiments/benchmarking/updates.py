@@ -105,11 +105,16 @@ class Apart:
                 os.environ["NPROC"] = before
 
     def __call__(self) -> None:
-        """One turn of all of them."""
-        for pipe in self.pipes:
-            pipe.send(None)
-        for pipe in self.pipes:
-            pipe.recv()
+        """One turn of all of them. Raises Refusal where one has died, of too little memory perhaps."""
+        try:
+            for pipe in self.pipes:
+                pipe.send(None)
+            for pipe in self.pipes:
+                pipe.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise command.Refusal(
+                "a process of one thread has ended too early, perhaps for want of memory"
+            ) from error
 
     def close(self) -> None:
         """Ends the processes."""
