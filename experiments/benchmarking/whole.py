@@ -1,9 +1,9 @@
 """Whole runs, for timing: commands, from the start of their process to the report on the disk."""
 
 import json
-import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -34,13 +34,13 @@ def programs(
     The same work for each seed: sentences that a run shows in the end are left out. Raises Refusal, when called,
     where a command failed.
     """
+    folder = folder / "whole_runs"
     config = {**config, "showcase": []}
     study = defaults.study().to_dict()
     study |= {"name": "seeds", "base": config, "arms": {"all": {}}, "seeds": list(range(seeds))}
     alone = ["experiments.train", write(folder / "single", config)]
     together = ["experiments.ablate", write(folder / "study", study)]
-    workdir = folder / "running"
-    return {single: partial(run, alone, workdir), "a study": partial(run, together, workdir)}
+    return {single: partial(run, alone, folder), "a study": partial(run, together, folder)}
 
 
 def write(path: Path, config: dict[str, Any]) -> str:
@@ -51,13 +51,11 @@ def write(path: Path, config: dict[str, Any]) -> str:
     return f"--config={path.with_suffix('.py')}"
 
 
-def run(words: list[str], workdir: Path) -> None:
-    """Runs a command in a folder of its own, which is removed afterwards; what it says goes to a log."""
-    shutil.rmtree(workdir, ignore_errors=True)
-    log = workdir.with_suffix(".log")
-    with log.open("w") as said:
+def run(words: list[str], folder: Path) -> None:
+    """Runs a command in a new folder, which is removed afterwards; what it says goes to running.log beside that."""
+    log = folder / "running.log"
+    with tempfile.TemporaryDirectory(prefix="run_", dir=folder) as workdir, log.open("w") as said:
         command = [sys.executable, "-m", *words, f"--workdir={workdir}"]
         ended = subprocess.run(command, stdout=said, stderr=said)
     if ended.returncode:
         raise Refusal(f"{words[0]} ended with status {ended.returncode}; {log} says why")
-    shutil.rmtree(workdir)

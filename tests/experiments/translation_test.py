@@ -253,34 +253,35 @@ def test_an_empty_file_is_refused_by_name(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def measured(folder, workdir, *options):
+    told = command("benchmark_replicas", *words(folder, workdir), "--turns=1", *options)
+    assert told.returncode == 0, told.stderr
+    (line,) = (workdir / "results.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert all(len(seconds) == 1 for seconds in found["seconds"].values())
+    return told.stdout, found
+
+
 @pytest.mark.slow
 def test_replicas_are_measured_in_every_layout(trained, tmp_path):
-    folder, _, _ = trained
-    told = command(
-        "benchmark_replicas", *words(folder, tmp_path), "--seeds=3", "--updates=1", "--turns=1"
-    )
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.count("chosen") == 1 and "3 single runs" in told.stdout
-    (line,) = (tmp_path / "results.jsonl").read_text().splitlines()
-    found = json.loads(line)
-    assert found["chosen"] in found["seconds"] and all(found["seconds"].values())
+    said, found = measured(trained[0], tmp_path, "--seeds=3", "--updates=1")
+    assert said.count("chosen") == 1 and "3 single runs" in said and "of one thread each" in said
+    assert found["chosen"] in found["seconds"]
 
 
 @pytest.mark.slow
 def test_replicas_are_measured_as_whole_runs(trained, tmp_path):
-    folder, _, _ = trained
-    told = command(
-        "benchmark_replicas", *words(folder, tmp_path), "--whole_runs", "--seeds=2", "--turns=1"
-    )
-    assert told.returncode == 0, told.stderr
-    assert "2 single runs" in told.stdout and "a study" in told.stdout
-    (line,) = (tmp_path / "results.jsonl").read_text().splitlines()
-    seconds = json.loads(line)["seconds"]
-    assert {len(found) for found in seconds.values()} == {1}
-    assert "BLEU" in (tmp_path / "running.log").read_text() and not (tmp_path / "running").exists()
+    kept = tmp_path / "study.json"
+    kept.write_text("of another study")
+    said, _ = measured(trained[0], tmp_path, "--whole_runs", "--seeds=2")
+    assert "2 single runs" in said and "a study" in said
+    left = {path.name for path in (tmp_path / "whole_runs").iterdir() if path.is_file()}
+    assert left == {"single.py", "single.json", "study.py", "study.json", "running.log"}
+    assert not list((tmp_path / "whole_runs").glob("run_*"))
+    assert kept.read_text() == "of another study"
 
 
 def test_a_run_that_fails_is_named_with_its_log(tmp_path):
     with pytest.raises(Refusal, match=r"no_such ended with status 1; .*running.log says why"):
-        whole.run(["no_such"], tmp_path / "running")
+        whole.run(["no_such"], tmp_path)
     assert "No module named" in (tmp_path / "running.log").read_text()
