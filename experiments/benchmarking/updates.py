@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import statistics
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 import jax
@@ -111,7 +111,7 @@ class Apart:
                 pipe.send(None)
             for pipe in self.pipes:
                 pipe.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+        except (EOFError, ConnectionError) as error:
             raise command.Refusal(
                 "a process of one thread has ended too early, perhaps for want of memory"
             ) from error
@@ -126,11 +126,9 @@ def obey(pipe: Any, config: dict[str, Any], seed: int, times: int, count: int) -
     command.keep_memory()
     translation.prepare()
     program = alone(updates_of(config, [seed], count))
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # who asks has gone
+        while True:
             pipe.recv()
-        except EOFError:  # who asked has gone
-            return
-        for _ in range(times):
-            program()
-        pipe.send(None)
+            for _ in range(times):
+                program()
+            pipe.send(None)
