@@ -331,10 +331,11 @@ def global_():
 
 
 def local_m(half_width):
-    """Inside |j - p| <= D with p = i, gain 1: Luong et al. 2015, section 3.2 (local-m)."""
+    """Inside |j - p| <= D, p = i or the last key where there is none at i, gain 1: section 3.2 (local-m)."""
 
     def around(params, query, i, length):
-        return (lambda j: abs(int(j) - int(i)) <= half_width), (lambda j: 1.0)
+        p = int(i) if int(i) < length else length - 1
+        return (lambda j: abs(int(j) - p) <= half_width), (lambda j: 1.0)
 
     return around
 
@@ -347,7 +348,7 @@ def local_p(half_width):
         sigma = half_width / 2.0
 
         def inside(j):
-            return abs(int(j) - p) <= half_width
+            return abs(int(j) - math.floor(p)) <= half_width
 
         def gain(j):
             return math.exp(-((int(j) - p) ** 2) / (2.0 * sigma**2))

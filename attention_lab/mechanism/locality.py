@@ -30,11 +30,15 @@ def _check(name: str, half_width: int) -> None:
 
 @functools.cache
 def local_m(half_width: int = 10) -> Locality:
-    """Monotonic: p = i, and the keys in [p − half_width, p + half_width] (Luong et al. 2015, §3.2)."""
+    """Monotonic: p = i, and the keys in [p − half_width, p + half_width] (Luong et al. 2015, §3.2).
+
+    A query beyond the last key looks where that one stands, p = length − 1, as the authors' own code does: a
+    target may be longer than its source.
+    """
     _check("local_m", half_width)
 
     def query_focus(params, query, i, length):
-        return i
+        return jnp.minimum(i, length - 1)
 
     def inside(params, focus, j):
         return jnp.abs(j - focus) <= half_width
@@ -44,10 +48,11 @@ def local_m(half_width: int = 10) -> Locality:
 
 @functools.cache
 def local_p(half_width: int = 10) -> Locality:
-    """Predictive: p = length · σ(vᵀ tanh(W q)), and the keys in [p − half_width, p + half_width].
+    """Predictive: p = length · σ(vᵀ tanh(W q)), and the keys in [⌊p⌋ − half_width, ⌊p⌋ + half_width].
 
-    The weights are then multiplied by exp(−(j − p)² / 2σ²), σ = half_width / 2, and not renormalized, as
-    the authors' own code does (Luong et al. 2015, eq. 9-10). p is differentiable through that gain.
+    The weights are then multiplied by exp(−(j − p)² / 2σ²), σ = half_width / 2, and not renormalized. The window
+    of 2 · half_width + 1 keys around ⌊p⌋ and the missing sum are the authors' own code's (Luong et al. 2015,
+    eq. 9-10). p is differentiable through the gain.
     """
     _check("local_p", half_width)
 
@@ -65,7 +70,7 @@ def local_p(half_width: int = 10) -> Locality:
         return jnp.asarray(length, wide) * jax.nn.sigmoid(params["v"].astype(wide) @ hidden)
 
     def inside(params, focus, j):
-        return jnp.abs(j - focus) <= half_width
+        return jnp.abs(j - jnp.floor(focus)) <= half_width
 
     def gain(params, focus, j):
         return jnp.exp(-((j - focus) ** 2) / (2 * (half_width / 2) ** 2))
