@@ -137,7 +137,9 @@ def remember(
             return attention.score.key(params["score"], key, j)
 
     shares = jax.vmap(share)(blank(keys, exists), places)
-    return Memory(blank(shares, exists), blank(values, exists), places, exists)
+    return Memory(
+        saturated(blank(shares, exists)), saturated(blank(values, exists)), places, exists
+    )
 
 
 def ask(
@@ -145,7 +147,7 @@ def ask(
 ) -> Question:
     """What query [D] at position i brings to every key."""
     with fitting("query", attention, query):
-        share = attention.score.query(params["score"], query, i)
+        share = saturated(attention.score.query(params["score"], query, i))
     visible = memory.valid & jax.vmap(attention.mask, (None, 0))(i, memory.positions)
     length = 1 + jnp.max(memory.positions, initial=-1, where=visible)
     return Question(
@@ -234,6 +236,15 @@ def blank(rows: Array, valid: Array | None) -> Array:
     return rows if valid is None else jnp.where(jnp.asarray(valid)[:, None], rows, 0)
 
 
+def saturated(x: Array) -> Array:
+    """x with the greatest finite number in place of an infinite one, as float16 soon makes them.
+
+    A mask takes a key away by a weight of 0, forward and backward, and 0 · ∞ would be NaN.
+    """
+    limits = jnp.finfo(x.dtype)
+    return jnp.clip(x, limits.min, limits.max)
+
+
 def sequence_length(what: str, rows: Array) -> int:
     """The length of one sequence [length, features]. Raises ValueError where it is none."""
     if rows.ndim != 2:
@@ -271,5 +282,7 @@ def fitting(side: str, attention: Attention, vector: Array) -> Iterator[None]:
 def weighted_sum(weights: Array, values: Array) -> Array:
     """Σ_j w_j v_j, summed in float32 at least: weights [.., K], values [K, D]. Returns [.., D]."""
     wide = accumulator(values.dtype)
-    total = jnp.dot(weights.astype(values.dtype), values, preferred_element_type=wide)
+    # The gradient of a weight, Σ_d ∂_d v_jd, comes in the product's own type, and float16 has no room for it.
+    own = wide if jnp.finfo(values.dtype).nexp < jnp.finfo(wide).nexp else values.dtype
+    total = jnp.dot(weights.astype(own), values.astype(own), preferred_element_type=wide)
     return total.astype(values.dtype)

@@ -48,11 +48,8 @@ def _softmax_weigh(log_normalizer, scores, where):
 
 
 def _hide(scores, where):
-    """−∞ for a score that may not be seen; the shift is always finite, so that no row is NaN.
-
-    Added, not selected: XLA then keeps the whole softmax of a tile in the kernel that makes its scores.
-    """
-    return scores + jnp.where(where, 0, -jnp.inf).astype(scores.dtype)
+    """−∞ for a score that may not be seen, infinite or NaN as it may be; the shift is always finite, so that no row is NaN."""
+    return jnp.where(where, scores, -jnp.inf)
 
 
 def _softmax_pull(weights, cotangents, inner):

@@ -230,9 +230,8 @@ cosine = Score("cosine", _cosine_init, _cosine_query, _cosine_key, inner_product
 def _distance_pair(params, query, key):
     if query.shape != key.shape:
         raise ValueError(f"distance compares equal widths, not {query.size} and {key.size}")
-    return -jnp.sum((query - key) ** 2, dtype=accumulator(query.dtype)) / (
-        2 * math.sqrt(query.size)
-    )
+    wide = accumulator(query.dtype)
+    return -jnp.sum((query.astype(wide) - key.astype(wide)) ** 2) / (2 * math.sqrt(query.size))
 
 
 # distance: −‖q − k‖² / (2√d), the Gaussian kernel's exponent (Tsai et al. 2019).
