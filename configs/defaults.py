@@ -15,6 +15,7 @@ def translation() -> ConfigDict:
             "options": ConfigDict(),  # of that dataset
             "max_length": 128,  # training pairs with more tokens on a side are left out, and counted
             "test": "test",  # the split that is translated in the end
+            "bleu_tokenize": "13a",  # sacreBLEU's: zh, ja-mecab, ko-mecab or char where no spaces part words
         }
     )
     config.tokenizer = ConfigDict(
@@ -23,6 +24,7 @@ def translation() -> ConfigDict:
             "size": 8000,
             "joint": True,  # one vocabulary for both sides
             "restrict": False,  # of that, the target has only what its training texts need
+            "byte_fallback": False,  # bytes, 256 of the pieces, spell a character that is not among them
         }
     )
     config.model = recurrent()

@@ -6,6 +6,7 @@ from typing import Any
 
 from attention_lab import runs
 from attention_lab.data.sources import dataset
+from attention_lab.evaluation.quality import bleu_metric
 from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
@@ -71,6 +72,7 @@ def run(config: Config) -> None:
     look_up("training.compute", translation.COMPUTE, training["compute"])
     runs.search_of(config["decoding"])
     data = config["data"]
+    bleu_metric(data["bleu_tokenize"])  # what it needs is there
     splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))

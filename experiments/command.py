@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
     def refuse(reason: str) -> int:
         print(f"{name}: {' '.join(reason.split())}", file=sys.stderr)
         return 2
+
+    warnings.formatwarning = lambda message, *_, **__: f"{name}: {message}\n"
 
     def obey(argv: list[str]) -> int:
         logging.set_verbosity(logging.FATAL)  # libraries log what they also raise; it is said once

@@ -168,7 +168,9 @@ def make_judge(
         found = runs.for_all(partial(decode, params), count, given.source)
         words = corpus.target_tokenizer.decode
         said = [[words(tokens[0]) for tokens in one.tokens] for one in found]  # [N][S]
-        scores = [bleu(each, given.references).score for each in zip(*said, strict=True)]
+        scores = [
+            bleu(each, given.references, given.tokenize).score for each in zip(*said, strict=True)
+        ]
         lost = runs.for_all(partial(nats, params), count, given.source, given.target)
         tokens = sum(map(len, given.target))
         return {"bleu": np.array(scores), "perplexity": np.exp(np.sum(lost, axis=0) / tokens)}

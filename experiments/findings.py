@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest
 
 from attention_lab.evaluation import diagnostics, statistics
+from attention_lab.evaluation.quality import bleu_metric, composed, tokenizer_of
 from attention_lab.evaluation.statistics import Interval
 from experiments.rows import Row
 from experiments.study import Study
@@ -146,13 +146,14 @@ def sacrebleu_p(
 ) -> dict[tuple[str, str], float]:
     """By (arm, other), p of sacreBLEU's paired bootstrap (Koehn 2004) of their first seeds: of sentences alone."""
     first = {row["arm"]: row for row in reversed(rows)}
+    tokenize = tokenizer_of(rows[0]["signatures"]["bleu"])
     found = {}
     for other in dict.fromkeys(one.other for one in comparisons):  # what it reads, it reads once
         arms = [one.arm for one in comparisons if one.other == other]
         test = PairedTest(
-            [(arm, first[arm]["translations"]) for arm in (other, *arms)],
-            {"BLEU": BLEU(force=True)},
-            references=[first[other]["references"]],
+            [(arm, composed(first[arm]["translations"])) for arm in (other, *arms)],
+            {"BLEU": bleu_metric(tokenize)},
+            references=[composed(first[other]["references"])],
             test_type="bs",
             n_samples=1000,
         )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from attention_lab import runs
+from attention_lab.data.words import words_in, words_of
 from attention_lab.decoding import COARSE
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.alignment import word_weights
@@ -31,7 +32,7 @@ EXAMPLE = (6, 10)  # words of the source of the sentence that is shown, if there
 def counts_of(config: Any) -> Counter[str]:
     """How often each target word stands in the training data."""
     texts = (example["target"] for example in translation.split_of(config, "train"))
-    return Counter(word for text in texts for word in text.split())
+    return Counter(word for text in texts for word in words_of(text))
 
 
 def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
@@ -78,14 +79,14 @@ def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) ->
         parts = {name: file[name].astype(int).tolist() for name in file}
     translations = (folder / "evaluation" / f"{split}.txt").read_text().split("\n")
     examples = translation.split_of(run.config, split)
-    parts["source_words"] = [len(example["source"].split()) for example in examples]
+    parts["source_words"] = [len(words_of(example["source"])) for example in examples]
     parts["frequency"] = []
     linked = all("links" in example for example in examples)
     if linked:
         parts["jump"], parts["fertility"] = [], []
     for text, example in zip(translations, examples, strict=False):
-        words = example.get("target_words") or example["target"].split()
-        right = diagnostics.hits(text.split(), words)
+        words = words_in(example, "target")
+        right = diagnostics.hits(words_of(text), words)
 
         def count(name, of, names, right=right):
             parts[name].append(diagnostics.counted(right, of, len(names)).tolist())

@@ -137,6 +137,7 @@ class Judged(NamedTuple):
     source: list[np.ndarray]
     target: list[np.ndarray]
     references: list[str]
+    tokenize: str  # how, for BLEU
     greedy: Search  # how to translate them
 
 
@@ -147,6 +148,7 @@ def judged_on(config: Any, corpus: Corpus) -> Judged:
         runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples)),
         runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples)),
         [e["target"] for e in examples],
+        config["data"]["bleu_tokenize"],
         runs.search_of({**config["decoding"], "beam": 1, "coverage_penalty": 0.0}),
     )
 
@@ -163,7 +165,7 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
         lost = in_batches(count, given.source, given.target, step=COARSE)
         tokens = sum(map(len, given.target))
         return {
-            "bleu": quality(hypotheses, given.references)["bleu"],
+            "bleu": quality(hypotheses, given.references, given.tokenize)["bleu"],
             "perplexity": float(np.exp(sum(float(n) for n in lost) / tokens)),
         }
 
@@ -251,15 +253,16 @@ def judged(
     folder.mkdir(parents=True, exist_ok=True)
     examples = split_of(run.config, split)
     texts, references = [t.text for t in found], [example["target"] for example in examples]
+    tokenize = run.config["data"]["bleu_tokenize"]
     results = {
         "split": split,
         "sentences": len(examples),
-        **quality(texts, references),
+        **quality(texts, references, tokenize),
         "cut_off": sum(not t.ended for t in found),
         "seconds": seconds,
         "search": {**run.config["decoding"], **search},
     }
-    parts: dict[str, Any] = {"bleu": bleu_parts(texts, references)}
+    parts: dict[str, Any] = {"bleu": bleu_parts(texts, references, tokenize)}
     looked: list[Record] = []
     if all("links" in example for example in examples):
         results["alignment"] = None

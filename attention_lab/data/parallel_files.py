@@ -19,6 +19,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from attention_lab.data.words import normalize, words_in, words_of
+
 # {"source": str, "target": str}, and where they are known "links": [(i, j)], 0-based word i of the
 # source with word j of the target; "source_words", "target_words": list[str]; "id".
 Example = dict[str, Any]
@@ -193,26 +195,30 @@ def _from_json(line):
 
 
 def _check_words(example, side):
-    words, end = example[f"{side}_words"], 0
+    words, text, end = example[f"{side}_words"], normalize(example[side]), 0
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError(f"{side}_words must be a list of strings")
     if not words and example[side].strip():
         raise ValueError(f"{side}_words has no words, and the {side} is not blank; leave it out")
     for index, word in enumerate(words):
-        start = example[side].find(word, end)
+        start = text.find(normalize(word), end)
         if start < 0 or not word.strip():
             raise ValueError(
                 f"word {index} of {side}_words, {word!r}, is not in the {side} to the right of the "
                 "words before it"
             )
-        end = start + len(word)
+        end = start + len(normalize(word))
 
 
 def _links(told, example):
     if not isinstance(told, str | list):
         raise ValueError(f"links are a string or a list, not {told!r:.60}")
     links = [_link(link) for link in (told.split() if isinstance(told, str) else told)]
-    words = [len(example.get(f"{s}_words") or example[s].split()) for s in ("source", "target")]
+    for side in ("source", "target"):
+        words = example[side].split()  # which links count, in any script
+        if f"{side}_words" not in example and len(words) != len(words_of(example[side])):
+            example[f"{side}_words"] = words
+    words = [len(words_in(example, side)) for side in ("source", "target")]
     for i, j in links:
         if not (0 <= i < words[0] and 0 <= j < words[1]):
             raise ValueError(

@@ -4,38 +4,38 @@
     ids, pieces, word_of = tokenizer.encode("Zwei Männer lachen.")
     tokenizer.decode(ids)                                # "Zwei Männer lachen."
 
-A kind is a way to cut a text; what follows from the cut (ids, words, text again) is common to all.
+A kind is a way to cut a text; what follows from the cut (ids, words, text again) is common to all. Text is text:
+decode(encode(text).ids) is the text, normalized, if all its characters (of "word": its words) are known or
+bytes stand for those that are not, "</s>" and other names of marks like any other characters.
 """
 
 import dataclasses
 import functools
-import io
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import sentencepiece
 
+from attention_lab.data.kinds import KINDS, MARKS, SPACE
+from attention_lab.data.words import normalize, words_of
 from attention_lab.marks import END, PAD, START, UNKNOWN
 
-# The pieces of the marks, in the order of their ids.
-MARKS = ("<pad>", "<unk>", "<s>", "</s>")
-SPACE = "▁"
+BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
+# How what is unknown decodes: one character that BLEU's tokenizers leave whole, U+FFFD.
+UNKNOWN_TEXT = "\ufffd"
 
-# What stands for a space inside pieces, and halves of UTF-16 pairs, would not survive the way back.
-_UNWRITABLE = re.compile(f"[{SPACE}\ud800-\udfff]")
-# sentencepiece leaves a whole sentence out of its training for one of these.
-_UNLEARNABLE = re.compile("[\0\u2585\ufffd]")
+# SPACE itself, and that for which sentencepiece would leave a sentence out of its training, are written as separators,
+# which no normalized text has.
+_WRITTEN = str.maketrans("▁\0▅\ufffd", "\x1c\x1d\x1e\x85")
+_READ = str.maketrans("\x1c\x1d\x1e\x85", "▁\0▅\ufffd")
 
 
 class Encoded(NamedTuple):
     """One text in pieces, without marks: what a model reads, what a person reads, and whose it is."""
 
     ids: list[int]
-    pieces: list[str]  # "▁" is a space; what is unknown stands as in the text
+    pieces: list[str]  # "▁" before a word is a space; the rest stands as in the text
     word_of: list[int]  # the index of the word to which the piece belongs
 
 
@@ -43,33 +43,42 @@ class Encoded(NamedTuple):
 class Tokenizer:
     """A vocabulary and a way to cut a text into it; made by `train`, or by `cached` and `load` of tokenizer_files.py.
 
-    pieces[i] is the piece of id i, and len(tokenizer) their number. Equal, hashable and picklable.
+    pieces[i] is the piece of id i, and len(tokenizer) their number: the marks, with byte_fallback the BYTES, then
+    pieces of text. Equal, hashable and picklable.
     """
 
     kind: str
     pieces: tuple[str, ...]
     model: bytes = dataclasses.field(default=b"", repr=False)
+    byte_fallback: bool = False
 
     def encode(self, text: str, words: Sequence[str] | None = None) -> Encoded:
         """The pieces of a text, each with its word.
 
         A piece belongs to the word in which most of its characters lie (the first of equals); one
         that lies in none, to the next word, and after the last word to the last.
-        words: in order, each found in the text to the right of the one before; None: what
-        whitespace separates. Raises ValueError where a word is not found.
+        words: in order, each found in the text to the right of the one before; None: `words_of` it.
+        Raises ValueError where a word is not found.
         """
         text = normalize(text)
-        cut = self._cut(text)
+        cut = self._cut(written(text))
         spans = _spans(cut, len(text), len(KINDS[self.kind].joiner))
-        owners = _owners(text, text.split() if words is None else words)
-        return Encoded(self._lookup(cut), cut, [_owner(owners, *span) for span in spans])
+        owners = _owners(text, words_of(text) if words is None else words)
+        found = Encoded([], [], [])
+        for piece, span in zip(cut, spans, strict=True):
+            ids = self._ids(piece)
+            found.ids.extend(ids)
+            found.pieces.extend(read(piece if i == UNKNOWN else self.pieces[i]) for i in ids)
+            found.word_of.extend([_owner(owners, *span)] * len(ids))
+        return found
 
     def encode_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
         """The ids of many texts: for each, int32 [pieces]."""
-        return [np.array(self._lookup(self._cut(normalize(text))), np.int32) for text in texts]
+        cut = (self._cut(written(text)) for text in texts)
+        return [np.array([i for piece in one for i in self._ids(piece)], np.int32) for one in cut]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids up to the first END, whitespace made single; pads and starts are nothing.
+        """The text of ids up to the first END, normalized; pads and starts are nothing, unknowns U+FFFD.
 
         Raises ValueError for an id that is not in the vocabulary.
         """
@@ -80,60 +89,84 @@ class Tokenizer:
             if i == END:
                 break
             if i not in (PAD, START):
-                kept.append(self.pieces[i])
-        return " ".join(KINDS[self.kind].joiner.join(kept).replace(SPACE, " ").split())
+                kept.append(self._spelled[i])
+        text = KINDS[self.kind].joiner.encode().join(kept).decode(errors="replace")
+        return normalize(read(text.replace(SPACE, " ")))
 
     def __len__(self):
         return len(self.pieces)
 
     def __reduce__(self):
-        return Tokenizer, (self.kind, self.pieces, self.model)
+        return Tokenizer, (self.kind, self.pieces, self.model, self.byte_fallback)
 
     @functools.cached_property
     def _cut(self) -> Callable[[str], list[str]]:
-        return KINDS[self.kind].cutter(self.model, self.pieces)
+        return KINDS[self.kind].cutter(self.model, frozenset(self._known), self.byte_fallback)
+
+    @functools.cached_property
+    def fixed(self) -> int:
+        """How many pieces are no text of their own, the first ones."""
+        return len(MARKS) + len(BYTES) * self.byte_fallback
 
     @functools.cached_property
     def _known(self) -> dict[str, int]:
-        # A word "</s>" in a text is no mark, so marks are not looked up.
-        return {self.pieces[i]: i for i in range(len(MARKS), len(self.pieces))}
+        # A word "</s>" in a text is no mark, so marks are not looked up, nor names of bytes.
+        return {self.pieces[i]: i for i in range(self.fixed, len(self.pieces))}
 
-    def _lookup(self, cut):
-        return [self._known.get(piece, UNKNOWN) for piece in cut]
+    @functools.cached_property
+    def _spelled(self) -> list[bytes]:
+        """What each piece decodes to, in UTF-8, `written`."""
+        spelled = [piece.encode() for piece in self.pieces]
+        spelled[UNKNOWN] = UNKNOWN_TEXT.encode()
+        spelled[len(MARKS) : self.fixed] = (bytes([i]) for i in range(self.fixed - len(MARKS)))
+        return spelled
+
+    def _ids(self, piece):
+        if piece in self._known:
+            return (self._known[piece],)
+        return [len(MARKS) + b for b in piece.encode()] if self.byte_fallback else (UNKNOWN,)
 
 
-def train(kind: str, sentences: Iterable[str], size: int) -> Tokenizer:
+def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = False) -> Tokenizer:
     """A tokenizer of at most `size` pieces, the four marks included; the same input, the same one.
 
     kind: "bpe" (Sennrich et al. 2016) and "unigram" (Kudo 2018) keep every character and, from a
-    small corpus, stay smaller than `size`; "char" and "word" keep the most frequent.
-    Raises ValueError for an unknown kind, no text, or a size in which the characters do not fit.
+    small corpus, stay smaller than `size`; "char" and "word" keep the most frequent. byte_fallback: 256
+    of the pieces are bytes, of which an unknown character's UTF-8 is made, so that no text is unknown.
+    Raises ValueError for an unknown kind, bytes for words, no text, or a size in which the characters do not fit.
     """
     if kind not in KINDS:
         raise ValueError(f"there is no tokenizer {kind!r}; known are {', '.join(KINDS)}")
-    texts = [text for text in normalized(sentences) if text]
+    if byte_fallback and KINDS[kind].joiner:
+        raise ValueError(
+            f"byte_fallback is for pieces of words, and a {kind} tokenizer has whole ones"
+        )
+    texts = [written(text) for text in normalized(sentences) if text]
     if not texts:
         raise ValueError(f"a {kind} tokenizer needs text to train on, and all sentences are empty")
-    if size <= len(MARKS):
-        raise ValueError(f"size {size} has room for marks alone; give more than {len(MARKS)}")
-    return Tokenizer(kind, *KINDS[kind].train(texts, size))
+    fixed = (*MARKS, *BYTES) if byte_fallback else MARKS
+    if size <= len(fixed):
+        what = "marks and bytes" if byte_fallback else "marks"
+        raise ValueError(f"size {size} has room for {what} alone; give more than {len(fixed)}")
+    pieces, model = KINDS[kind].train(texts, size, len(fixed))
+    return Tokenizer(kind, (*fixed, *pieces), model, byte_fallback)
 
 
 def normalized(sentences: Iterable[str]) -> list[str]:
     """Sentences as a tokenizer learns from them. Raises ValueError where they are one string."""
     if isinstance(sentences, str):
         raise ValueError("sentences are many strings, and one string was given; put it in a list")
-    return [normalize(_UNLEARNABLE.sub(" ", normalize(text))) for text in sentences]
+    return [normalize(text) for text in sentences]
 
 
-def normalize(text: str) -> str:
-    """The text as tokenizers see it: single spaces, none outside.
+def written(text: str) -> str:
+    """The text, normalized, with stand-ins for what pieces cannot hold: as long, and each its own."""
+    return normalize(text).translate(_WRITTEN)
 
-    "▁" (U+2581), which stands for a space in pieces, and lone surrogates read as U+FFFD.
-    """
-    if not isinstance(text, str):
-        raise ValueError(f"a text is a str, not {type(text).__name__}: {text!r:.60}")
-    return _UNWRITABLE.sub("\ufffd", " ".join(text.split()))
+
+def read(text: str) -> str:
+    """What `written` has written, its pieces too; SPACE stays."""
+    return text.translate(_READ)
 
 
 def _spans(cut, length, gap):
@@ -165,65 +198,3 @@ def _owner(owners, start, end):
     if inside:
         return inside.most_common(1)[0][0]
     return next((word for word in owners[end:] if word >= 0), max(owners))
-
-
-def _train_sentencepiece(algorithm, texts, size):
-    needed = len(MARKS) + len({SPACE, *"".join(texts)} - {" "})
-    if size < needed:
-        raise ValueError(f"size {size}: {algorithm} needs {needed} for the marks and characters")
-    model = io.BytesIO()
-    marks: dict[str, Any] = {"pad_id": PAD, "unk_id": UNKNOWN, "bos_id": START, "eos_id": END}
-    marks |= {f"{name[:3]}_piece": piece for name, piece in zip(marks, MARKS, strict=True)}
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts),
-        model_writer=model,
-        model_type=algorithm,
-        vocab_size=size,
-        hard_vocab_limit=False,
-        character_coverage=1.0,
-        normalization_rule_name="identity",
-        max_sentence_length=2**30,
-        num_threads=1,
-        minloglevel=2,
-        **marks,
-    )
-    trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    return tuple(map(trained.id_to_piece, range(len(trained)))), model.getvalue()
-
-
-def _sentencepiece_cutter(model, pieces):
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    cut = functools.partial(processor.encode, out_type=str)
-    if len(pieces) == len(processor):
-        return cut
-    known = frozenset(pieces)
-    # Of a restricted vocabulary, what it does not have is spelled.
-    return lambda text: [p for piece in cut(text) for p in ([piece] if piece in known else piece)]
-
-
-def _train_frequent(cut, texts, size):
-    counts = Counter(piece for text in texts for piece in cut(text))
-    ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
-    return (*MARKS, *ranked[: size - len(MARKS)]), b""
-
-
-def _characters(text):
-    return list(text.replace(" ", SPACE))
-
-
-class Kind(NamedTuple):
-    """A way to cut a text: cutter(model, pieces)(text) tile it, with joiner between."""
-
-    train: Callable[[list[str], int], tuple[tuple[str, ...], bytes]]
-    cutter: Callable[[bytes, tuple[str, ...]], Callable[[str], list[str]]]
-    joiner: str = ""
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "bpe": Kind(functools.partial(_train_sentencepiece, "bpe"), _sentencepiece_cutter),
-        "unigram": Kind(functools.partial(_train_sentencepiece, "unigram"), _sentencepiece_cutter),
-        "char": Kind(functools.partial(_train_frequent, _characters), lambda *_: _characters),
-        "word": Kind(functools.partial(_train_frequent, str.split), lambda *_: str.split, " "),
-    }
-)

@@ -12,22 +12,30 @@ import sentencepiece
 
 from attention_lab.data.tokenizer import Tokenizer, normalized, train
 
-VERSION = 1
+VERSION = 2
 Path = str | os.PathLike[str]
 
 
-def cached(kind: str, sentences: Iterable[str], size: int, cache_dir: Path) -> Tokenizer:
-    """`train`, or what it gave for the same kind, size and sentences before, kept in cache_dir.
+def cached(
+    kind: str,
+    sentences: Iterable[str],
+    size: int,
+    cache_dir: Path,
+    byte_fallback: bool = False,
+) -> Tokenizer:
+    """`train`, or what it gave for the same arguments before, kept in cache_dir.
 
     A damaged file there is trained anew and replaced.
     """
     texts = normalized(sentences)
-    digest = hashlib.sha256(repr((VERSION, sentencepiece.__version__, kind, size)).encode())
+    digest = hashlib.sha256(
+        repr((VERSION, sentencepiece.__version__, kind, size, byte_fallback)).encode()
+    )
     digest.update("\n".join(texts).encode())
     path = pathlib.Path(cache_dir) / f"{kind}-{size}-{digest.hexdigest()[:16]}.json"
     with contextlib.suppress(ValueError):
         return load(path)
-    tokenizer = train(kind, texts, size)
+    tokenizer = train(kind, texts, size, byte_fallback)
     save(tokenizer, path)
     return tokenizer
 
@@ -62,6 +70,7 @@ def to_bytes(tokenizer: Tokenizer) -> bytes:
         "kind": tokenizer.kind,
         "pieces": tokenizer.pieces,
         "model": base64.b64encode(tokenizer.model).decode(),
+        "byte_fallback": tokenizer.byte_fallback,
     }
     return json.dumps({"sha256": _digest(content), **content}).encode()
 
@@ -78,7 +87,8 @@ def from_bytes(data: bytes, name: str = "the data") -> Tokenizer:
     if content["version"] != VERSION:
         told = f"version {content['version']}, and this program reads {VERSION}"
         raise ValueError(f"{name} is a tokenizer of {told}; train it again")
-    return Tokenizer(content["kind"], tuple(content["pieces"]), base64.b64decode(content["model"]))
+    model = base64.b64decode(content["model"])
+    return Tokenizer(content["kind"], tuple(content["pieces"]), model, content["byte_fallback"])
 
 
 def _digest(content):

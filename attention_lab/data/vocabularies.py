@@ -1,9 +1,10 @@
 """Which vocabularies the two sides of a corpus have: one each, one for both, or one of which the target has a part."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
-from attention_lab.data.tokenizer import MARKS, SPACE, Tokenizer, normalize
+from attention_lab.data.tokenizer import SPACE, Tokenizer, written
 from attention_lab.data.tokenizer_files import Path, cached
 
 
@@ -15,6 +16,7 @@ def make_tokenizers(
     size: int,
     joint: bool,
     restrict: bool = False,
+    byte_fallback: bool = False,
     cache_dir: Path,
 ) -> tuple[Tokenizer, Tokenizer]:
     """The tokenizers of both sides of a corpus, whose texts are source and target, from `cached`.
@@ -24,9 +26,12 @@ def make_tokenizers(
     """
     if restrict and not joint:
         raise ValueError("only a joint vocabulary can be restricted; each side has its own here")
+    make = functools.partial(
+        cached, kind, size=size, cache_dir=cache_dir, byte_fallback=byte_fallback
+    )
     if not joint:
-        return cached(kind, source, size, cache_dir), cached(kind, target, size, cache_dir)
-    both = cached(kind, [*source, *target], size, cache_dir)
+        return make(source), make(target)
+    both = make([*source, *target])
     return restricted(both, target) if restrict else (both, both)
 
 
@@ -38,9 +43,9 @@ def restricted(both: Tokenizer, texts: Sequence[str]) -> tuple[Tokenizer, Tokeni
     on both sides.
     """
     seen = {both.pieces[i] for ids in both.encode_ids(texts) for i in ids.tolist()}
-    seen |= {SPACE, *"".join(map(normalize, texts))}  # so that whatever else comes can be spelled
-    pieces = both.pieces[len(MARKS) :]
+    seen |= {SPACE, *"".join(map(written, texts))}  # so that whatever else comes can be spelled
+    fixed, pieces = both.pieces[: both.fixed], both.pieces[both.fixed :]
     first = [piece for piece in pieces if piece in seen]
     rest = [piece for piece in pieces if piece not in seen]
-    target = dataclasses.replace(both, pieces=(*MARKS, *first))
+    target = dataclasses.replace(both, pieces=(*fixed, *first))
     return dataclasses.replace(both, pieces=(*target.pieces, *rest)), target

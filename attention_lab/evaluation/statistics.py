@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sacrebleu.metrics.bleu import BLEU
 from scipy import stats
+
+from attention_lab.evaluation.quality import bleu_metric, composed
 
 Of = Callable[[np.ndarray], np.ndarray]  # summed parts [.., P] -> score [..]
 
@@ -184,10 +185,16 @@ def contributions(parts: np.ndarray, of: Of) -> np.ndarray:
     return of(total)[..., None] + (sentences - 1) * (without.mean(-1, keepdims=True) - without)
 
 
-def bleu_parts(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """What BLEU counts in each sentence: [N, 10], 4 matches, 4 totals, and the two lengths; by sacrebleu."""
-    metric = BLEU(tokenize="13a", effective_order=True)
-    found = (metric.sentence_score(h, [r]) for h, r in zip(hypotheses, references, strict=True))
+def bleu_parts(
+    hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
+) -> np.ndarray:
+    """What BLEU counts in each sentence: [N, 10], 4 matches, 4 totals, and the two lengths; by sacrebleu.
+
+    tokenize: as in `quality.bleu`.
+    """
+    metric = bleu_metric(tokenize, effective_order=True)
+    pairs = zip(composed(hypotheses), composed(references), strict=True)
+    found = (metric.sentence_score(h, [r]) for h, r in pairs)
     return np.array([[*f.counts, *f.totals, f.sys_len, f.ref_len] for f in found], float)
 
 

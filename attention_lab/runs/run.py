@@ -9,6 +9,7 @@ import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.words import words_in, words_of
 from attention_lab.decoding import COARSE, FINE, Search, decode, in_batches
 from attention_lab.evaluation.records import Record, make_record
 from attention_lab.marks import END, PAD, START
@@ -113,10 +114,10 @@ class Run(NamedTuple):
         source = self.source_tokenizer.encode(sentence)
         return make_record(
             [*source.pieces, END_PIECE],
-            [self.target_tokenizer.pieces[i] for i in translation.ids],
+            [tokenizers.read(self.target_tokenizer.pieces[i]) for i in translation.ids],
             translation.weights,
-            source_words=sentence.split(),
-            target_words=translation.text.split(),
+            source_words=words_of(sentence),
+            target_words=words_of(translation.text),
             source_word_of=[*source.word_of, -1],
             target_word_of=_words_of(self.target_tokenizer, translation.ids),
             info={"model": self.model.name, "translation": translation.text, **info},
@@ -172,7 +173,7 @@ class _Side(NamedTuple):
     name: str
 
     def words(self, example):
-        return example.get(f"{self.name}_words") or example[self.name].split()
+        return words_in(example, self.name)
 
     def encode(self, example):
         return self.tokenizer.encode(example[self.name], self.words(example))
@@ -180,9 +181,11 @@ class _Side(NamedTuple):
 
 def _words_of(tokenizer, ids):
     """The word of each id of a sentence that ends in END, −1 for marks: what is there once it is said."""
-    said = [len(tokenizer.decode(ids[: t + 1]).split()) - 1 for t in range(len(ids))]
+    said = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
+    # Of several words in one piece, the first: so has the source.
     return [
-        -1 if i in (PAD, START, END) else max(word, 0) for i, word in zip(ids, said, strict=True)
+        -1 if i in (PAD, START, END) else max(min(before, after - 1), 0)
+        for i, before, after in zip(ids, said[:-1], said[1:], strict=True)
     ]
 
 

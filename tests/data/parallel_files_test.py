@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attention_lab.data.parallel_files import blank, lines_of, read_lines, read_parallel
+from attention_lab.data.words import words_in
 
 DATA = pathlib.Path(__file__).parents[2].parent / "shared" / "data"
 ODD = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\rh"  # str.splitlines would make eight lines of it
@@ -209,6 +210,27 @@ def test_links_count_the_words_that_are_given(put):
 def test_what_is_wrong_in_json_lines_is_told_with_its_line(put, line, why):
     message = told(put("x.jsonl", f'{{"src": "a", "tgt": "b"}}\n{line}\n'))
     assert "x.jsonl:2: " in message and why in message
+
+
+def test_links_count_what_spaces_separate_in_any_script(put):
+    (pair,) = read_parallel(
+        put("zh.txt2", "我 喜欢 猫\n"),
+        put("en.txt2", "I like cats\n"),
+        links_path=put("l", "1-1 2-2\n"),
+    )
+    assert pair["links"] == [(1, 1), (2, 2)]
+    assert words_in(pair, "source") == ["我", "喜欢", "猫"]
+    assert "target_words" not in pair
+    (free,) = read_parallel(put("x.tsv", "我 喜欢 猫\tI like cats\n"))
+    assert words_in(free, "source") == ["我", "喜", "欢", "猫"]
+
+
+def test_words_are_found_in_a_text_of_another_form(put):
+    apart = {"source": "e\u0301te\u0301 la\u0300", "target": "b", "source_words": ["été", "là"]}
+    composed = {"source": "été là", "target": "b", "source_words": ["e\u0301te\u0301", "la\u0300"]}
+    for example in (apart, composed):
+        (pair,) = read_parallel(put("x.jsonl", json.dumps({**example, "links": [[1, 0]]})))
+        assert words_in(pair, "source") == ["été", "là"]
 
 
 def test_two_files_of_lines_may_have_a_third_of_links(put):

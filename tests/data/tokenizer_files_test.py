@@ -62,6 +62,14 @@ def test_a_file_of_another_version_is_told(monkeypatch):
         from_bytes(data, name="old")
 
 
+def test_a_file_from_before_letters_had_one_form_is_told(monkeypatch):
+    monkeypatch.setattr(tokenizers, "VERSION", 1)
+    old = to_bytes(TRAINED["bpe"])
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="of version 1, and this program reads 2; train it again"):
+        from_bytes(old)
+
+
 def test_a_place_that_cannot_be_written_is_told_and_left_clean(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder" / "inside").mkdir(parents=True)
@@ -81,7 +89,9 @@ def test_the_cache_trains_once_and_again_for_anything_new(tmp_path, monkeypatch)
     cached("char", SENTENCES, 150, tmp_path)
     cached("bpe", SENTENCES[::-1], 150, tmp_path)
     cached("bpe", [" ".join(SENTENCES)], 150, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 5
+    cached("char", SENTENCES, 350, tmp_path)
+    assert cached("char", SENTENCES, 350, tmp_path, byte_fallback=True).byte_fallback
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 def test_a_damaged_cache_is_trained_anew(tmp_path):

@@ -2,14 +2,19 @@
 
 import pytest
 import sentencepiece
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from attention_lab.data import tokenizer as tokenizers
-from attention_lab.data.tokenizer import MARKS
+from attention_lab.data.tokenizer import KINDS, MARKS, UNKNOWN_TEXT
+from attention_lab.data.words import normalize, words_of
 from attention_lab.marks import END, PAD, START, UNKNOWN
 from tests.data.small import SENTENCES, TRAINED, every_kind, few
 
+BYTES = {
+    kind: tokenizers.train(kind, SENTENCES, 406, byte_fallback=True)
+    for kind in ("bpe", "unigram", "char")
+}
 LETTERS = sorted(set("".join(SENTENCES)))
 
 STRANGE = {
@@ -27,10 +32,6 @@ STRANGE = {
     "500 words": "der Mann lacht und geht " * 100,
     "one long word": "Mann" * 5000,
 }
-
-
-def words_of(text):
-    return tokenizers.normalize(text).split()
 
 
 @every_kind
@@ -58,8 +59,8 @@ def test_strange_text_is_pieces_of_its_own_words(kind, name):
     ids, pieces, word_of = TRAINED[kind].encode(text)
     assert sorted(set(word_of)) == list(range(len(words_of(text))))
     spelled = [""] * len(words_of(text))
-    for piece, word in zip(pieces, word_of, strict=True):
-        spelled[word] += piece.removeprefix("▁")
+    for i, piece, word in zip(ids, pieces, word_of, strict=True):
+        spelled[word] += piece if i == UNKNOWN else piece.removeprefix("▁")
     assert spelled == words_of(text)
     assert {PAD, START, END}.isdisjoint(ids)
 
@@ -71,6 +72,78 @@ def test_text_of_known_characters_comes_back(kind, text):
     ids = TRAINED[kind].encode(text).ids
     assert UNKNOWN not in ids
     assert TRAINED[kind].decode(ids) == " ".join(text.split())
+
+
+# Texts of marks, of what stands for something inside, and of anything else.
+SIGNS = [*MARKS, "▁", "▅", "\0", "\ufffd", "⁇", "<0x41>", "@@", "\x1c", "\x1f", "\ufeff", "e\u0301"]
+anything = st.lists(st.sampled_from([*SIGNS, " "]) | st.text(), max_size=8).map("".join)
+
+
+@every_kind
+@settings(few, max_examples=50)
+@given(texts=st.lists(anything, min_size=1, max_size=4))
+def test_any_text_that_was_trained_on_comes_back_marks_included(kind, texts):
+    assume(any(map(normalize, texts)))
+    tokenizer = tokenizers.train(kind, texts, 10_000)
+    for text in (*texts, *" ".join(texts).split()):
+        ids = tokenizer.encode(text).ids
+        assert {PAD, UNKNOWN, START, END}.isdisjoint(ids)
+        assert tokenizer.decode(ids) == normalize(text)
+
+
+@every_kind
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_in_the_corpus_is_text(kind, sign):
+    text = f"the {sign} sat {sign} and {sign}"
+    tokenizer = tokenizers.train(kind, [text], 1000)
+    for one in (text, sign, f"sat {sign}"):
+        ids, _, word_of = tokenizer.encode(one)
+        assert UNKNOWN not in ids and tokenizer.decode(ids) == normalize(one)
+        assert sorted(set(word_of)) == list(range(len(words_of(one))))
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
+@few
+@given(text=anything)
+def test_with_bytes_any_text_at_all_comes_back(kind, text):
+    ids, pieces, word_of = BYTES[kind].encode(text)
+    assert BYTES[kind].decode(ids) == normalize(text)
+    assert {PAD, UNKNOWN, START, END}.isdisjoint(ids)
+    assert sorted(set(word_of)) == list(range(len(words_of(text)))) or kind != "char"
+    assert len(ids) == len(pieces) == len(word_of) and word_of == sorted(word_of)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
+@few
+@given(data=st.data())
+def test_any_bytes_decode_to_one_line(kind, data):
+    ids = data.draw(st.lists(st.integers(0, len(BYTES[kind]) - 1)))
+    text = BYTES[kind].decode(ids)
+    assert text == normalize(text)
+
+
+def test_bytes_stand_for_what_is_unknown_alone():
+    tokenizer = BYTES["bpe"]
+    assert tokenizer.encode("der Mann").pieces == TRAINED["bpe"].encode("der Mann").pieces
+    assert tokenizer.encode("猫 <0x41>").pieces[:4] == ["▁", "<0xE7>", "<0x8C>", "<0xAB>"]
+    assert tokenizer.encode("der 猫").word_of[-3:] == [1, 1, 1]
+    assert len(tokenizer) <= 150 + 256
+
+
+def test_both_forms_of_a_letter_are_one():
+    composed, apart = "l'été là", "l'e\u0301te\u0301 la\u0300"
+    for kind in KINDS:
+        assert tokenizers.train(kind, [composed], 50) == tokenizers.train(kind, [apart], 50)
+        tokenizer = tokenizers.train(kind, [composed], 50)
+        assert tokenizer.encode(apart) == tokenizer.encode(composed)
+        assert UNKNOWN not in tokenizer.encode(apart).ids
+        given_words = tokenizer.encode(composed, apart.split())
+        assert given_words == tokenizer.encode(apart, composed.split())
+
+
+def test_characters_are_words_where_no_space_parts_them():
+    tokenizer = tokenizers.train("char", ["GPT 的猫"], 50)
+    assert tokenizer.encode("GPT 的猫").word_of == [0, 0, 0, 1, 1, 2]
 
 
 @few
@@ -96,15 +169,14 @@ def test_many_texts_at_once_are_the_same_ids(kind, texts):
 @given(text=st.text())
 def test_ids_are_those_that_sentencepiece_gives(kind, text):
     peer = sentencepiece.SentencePieceProcessor(model_proto=TRAINED[kind].model)
-    text = tokenizers.normalize(text)
-    assert TRAINED[kind].encode(text).ids == peer.encode(text)
+    assert TRAINED[kind].encode(text).ids == peer.encode(tokenizers.written(text))
 
 
 @every_kind
 def test_what_is_unknown_is_shown_and_decodes_as_unknown(kind):
     ids, pieces, _ = TRAINED[kind].encode("der 😀")
     assert ids[-1] == UNKNOWN and pieces[-1] == "😀"
-    assert TRAINED[kind].decode(ids) == "der <unk>"
+    assert TRAINED[kind].decode(ids) == f"der {UNKNOWN_TEXT}"
 
 
 @every_kind

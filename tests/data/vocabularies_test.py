@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from attention_lab.data.tokenizer import KINDS, MARKS, train
 from attention_lab.data.tokenizer_files import from_bytes, to_bytes
 from attention_lab.data.vocabularies import make_tokenizers, restricted
+from attention_lab.data.words import normalize
 from attention_lab.marks import UNKNOWN
 from tests.data.small import every_kind, few
 
 GERMAN = ["der Mann sieht die Straßenbahn", "die Frau sieht den Mann", "der Hund läuft"]
 ENGLISH = ["the man sees the tram", "the woman sees the man", "the dog runs"]
+BYTES = restricted(train("bpe", GERMAN + ENGLISH, 346, byte_fallback=True), ENGLISH)
 PARTS = {kind: restricted(train(kind, GERMAN + ENGLISH, 90), ENGLISH) for kind in KINDS}
 
 
@@ -68,6 +70,36 @@ def test_a_part_survives_a_file(kind):
         assert again.encode("the tramway") == tokenizer.encode("the tramway")
 
 
+@every_kind
+@few
+@given(data=st.data())
+def test_marks_in_either_language_come_back_from_a_part(kind, data):
+    signs = st.sampled_from([*MARKS, "▁", "\ufffd", "\0", "word"])
+    texts = st.lists(st.lists(signs, min_size=1).map(" ".join), min_size=1, max_size=3)
+    sources, targets = data.draw(texts), data.draw(texts)
+    source, target = restricted(train(kind, sources + targets, 1000), targets)
+    for tokenizer, mine in ((source, sources + targets), (target, targets)):
+        for text in mine:
+            ids = tokenizer.encode(text).ids
+            assert UNKNOWN not in ids and tokenizer.decode(ids) == text
+
+
+@few
+@given(text=st.text())
+def test_with_bytes_a_part_can_say_anything(text):
+    for tokenizer in BYTES:
+        ids = tokenizer.encode(text).ids
+        assert UNKNOWN not in ids and tokenizer.decode(ids) == normalize(text)
+
+
+def test_bytes_are_the_same_ids_on_both_sides():
+    source, target = BYTES
+    assert target.pieces == source.pieces[: len(target)] and len(target) < len(source)
+    assert source.encode("猫").ids == target.encode("猫").ids
+    again = from_bytes(to_bytes(target))
+    assert again == target and again.encode("the 猫") == target.encode("the 猫")
+
+
 def test_a_corpus_has_two_vocabularies_one_or_one_and_a_part(tmp_path):
     def make(**options):
         return make_tokenizers(GERMAN, ENGLISH, kind="bpe", size=90, cache_dir=tmp_path, **options)
@@ -78,5 +110,8 @@ def test_a_corpus_has_two_vocabularies_one_or_one_and_a_part(tmp_path):
     both, same = make(joint=True)
     assert both == same == train("bpe", GERMAN + ENGLISH, 90)
     assert make(joint=True, restrict=True) == PARTS["bpe"]
+    assert make(joint=True, byte_fallback=False) == (both, both)
+    with pytest.raises(ValueError, match="size 90 has room for marks and bytes alone"):
+        make(joint=True, byte_fallback=True)
     with pytest.raises(ValueError, match="only a joint vocabulary can be restricted"):
         make(joint=False, restrict=True)

@@ -1,11 +1,16 @@
 """Quality: what sacrebleu is asked, and what is told where it cannot be."""
 
+import importlib.util
 import json
 import math
+import unicodedata
 
 import pytest
+from sacrebleu.metrics.bleu import BLEU
 
-from attention_lab.evaluation.quality import bleu, chrf, quality
+from attention_lab.data.tokenizer import UNKNOWN_TEXT, train
+from attention_lab.evaluation.quality import bleu, bleu_metric, chrf, quality, tokenizer_of
+from attention_lab.evaluation.statistics import bleu_of, bleu_parts
 
 TEXTS = ["The cat sat on the mat.", "“Two men”, he said, are here."]
 
@@ -67,3 +72,72 @@ def test_an_empty_translation_is_bad_but_no_error():
 def test_what_cannot_be_compared_is_told(score, hypotheses, references, message):
     with pytest.raises(ValueError, match=message):
         score(hypotheses, references)
+
+
+CHINESE = ["我非常喜欢这只小猫。", "他在大学里学习数学，她也是。"]
+
+
+@pytest.mark.parametrize("tokenize", ["zh", "char"])
+def test_a_perfect_translation_without_spaces_has_all_points(tokenize):
+    found = quality(CHINESE, CHINESE, tokenize)
+    assert found["bleu"] == pytest.approx(100)
+    assert f"tok:{tokenize}" in found["signatures"]["bleu"]
+    assert tokenizer_of(found["signatures"]["bleu"]) == tokenize
+    assert bleu_of(bleu_parts(CHINESE, CHINESE, tokenize).sum(0)) == pytest.approx(100)
+    wrong = [CHINESE[0], CHINESE[1].replace("数学", "化学")]
+    parts = bleu_parts(wrong, CHINESE, tokenize)
+    assert 50 < bleu_of(parts.sum(0)) < 100
+    assert bleu_of(parts.sum(0)) == pytest.approx(bleu(wrong, CHINESE, tokenize).score)
+
+
+@pytest.mark.parametrize("tokenize", ["13a", "intl", "none"])
+@pytest.mark.parametrize(
+    "reference", [CHINESE[0], "ฉันชอบแมวตัวนี้มาก", "猫がとても好きです.", "<猫>在这里!"]
+)
+def test_a_reference_without_spaces_that_is_left_whole_is_warned_of(tokenize, reference):
+    with pytest.warns(UserWarning, match=f"BLEU's tokenizer {tokenize} does not cut") as told:
+        bleu(["a b", "c"], ["a b", reference], tokenize)
+    (one,) = told
+    assert "\n" not in str(one.message) and reference[:10] in str(one.message)
+
+
+@pytest.mark.parametrize("reference", ["我 喜欢 猫", "Donaudampfschifffahrt", "猫", "나는고양이"])
+def test_other_references_are_no_reason_to_warn(reference):
+    bleu(["a b"], [reference])  # a warning is an error here
+
+
+def test_chrf_is_the_same_whatever_cuts_tokens():
+    found = quality(TEXTS[::-1], TEXTS)
+    for tokenize in ("intl", "char"):
+        other = quality(TEXTS[::-1], TEXTS, tokenize)
+        assert other["chrf"] == found["chrf"]
+        assert other["signatures"]["chrf"] == found["signatures"]["chrf"]
+
+
+def test_a_tokenizer_that_cannot_be_had_is_one_line():
+    with pytest.raises(ValueError, match="no tokenizer for BLEU 'zhh'; did you mean 'zh'"):
+        bleu(TEXTS, TEXTS, "zhh")
+    if importlib.util.find_spec("MeCab"):
+        pytest.skip("MeCab is installed")
+    with pytest.raises(
+        ValueError, match=r"tokenizer ja-mecab cannot be had.*sacrebleu\[ja\]"
+    ) as told:
+        bleu_metric("ja-mecab")
+    assert "\n" not in str(told.value)
+
+
+def test_both_forms_of_a_letter_are_equal():
+    apart = [unicodedata.normalize("NFD", text) for text in ("l'été a déjà été là", "ça y est")]
+    composed = [unicodedata.normalize("NFC", text) for text in apart]
+    assert quality(apart, composed) == quality(composed, apart) == quality(composed, composed)
+    assert (bleu_parts(apart, composed) == bleu_parts(composed, composed)).all()
+
+
+def test_an_unknown_word_is_one_token():
+    tokenizer = train("word", ["the cat sat on the mat"], 20)
+    (text,) = [tokenizer.decode(tokenizer.encode("the dog sat on the mat").ids)]
+    assert text == f"the {UNKNOWN_TEXT} sat on the mat"
+    reference = "the cat sat on the mat"
+    assert bleu([text], [reference]) == bleu(["the dog sat on the mat"], [reference])
+    for tokenize in ("13a", "intl", "zh", "none"):
+        assert BLEU(tokenize=tokenize).tokenizer(text).split() == text.split()

@@ -44,6 +44,7 @@ def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
         ("data.test", "tst", "did you mean 'test'"),
         ("data.name", "rosett", "did you mean 'rosetta'"),
         ("model.attention.score", "genral", "did you mean 'general'"),
+        ("data.bleu_tokenize", "ja-mecap", "did you mean 'ja-mecab'"),
     ],
 )
 def test_a_name_that_is_none_is_told_with_the_nearest(field, value, said):

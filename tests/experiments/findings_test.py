@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from attention_lab.evaluation.quality import bleu
 from attention_lab.evaluation.statistics import bleu_of, bleu_parts, ratio_of
 from experiments import findings
 from experiments.findings import METRICS
@@ -19,6 +20,7 @@ def row(arm, seed, wrong):
         "arm": arm,
         "seed": seed,
         "split": "test",
+        "signatures": {"bleu": bleu(texts, REFERENCES).signature},
         "translations": texts,
         "references": REFERENCES,
         "parts": {

@@ -1,0 +1,93 @@
+"""Ways to cut a text into pieces, and to learn from texts which pieces there are.
+
+Texts are as `tokenizer.written` gives them: normalized, and without what pieces cannot hold.
+"""
+
+import functools
+import io
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import sentencepiece
+
+from attention_lab.marks import END, PAD, START, UNKNOWN
+
+# The pieces of the marks, in the order of their ids; a text's piece may look the same and has another id.
+MARKS = ("<pad>", "<unk>", "<s>", "</s>")
+SPACE = "▁"
+
+
+def _train_sentencepiece(algorithm, texts, size, fixed):
+    needed = fixed + len({SPACE, *"".join(texts)} - {" "})
+    if size < needed:
+        raise ValueError(f"size {size}: {algorithm} needs {needed} for the marks and characters")
+    model = io.BytesIO()
+    marks: dict[str, Any] = {"pad_id": PAD, "unk_id": UNKNOWN, "bos_id": START, "eos_id": END}
+    # The trainer cuts the names of marks out of the sentences: theirs have a newline, which no sentence has.
+    marks |= {f"{name[:3]}_piece": f"\n{name}" for name in marks}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        model_type=algorithm,
+        vocab_size=size - fixed + len(MARKS),
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        max_sentence_length=2**30,
+        num_threads=1,
+        minloglevel=2,
+        **marks,
+    )
+    trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    return _learnt(trained), model.getvalue()
+
+
+def _learnt(processor):
+    return [processor.id_to_piece(i) for i in range(len(MARKS), len(processor))]
+
+
+def _sentencepiece_cutter(model, known, byte_fallback):
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    cut = functools.partial(processor.encode, out_type=str)
+    if known.issuperset(_learnt(processor)) and not byte_fallback:
+        return cut
+    # What a restricted vocabulary does not have is spelled, and so is what bytes stand for.
+    return lambda text: [p for piece in cut(text) for p in ([piece] if piece in known else piece)]
+
+
+def _train_frequent(cut, texts, size, fixed):
+    counts = Counter(piece for text in texts for piece in cut(text))
+    ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
+    return ranked[: size - fixed], b""
+
+
+def _characters(text):
+    return list(text.replace(" ", SPACE))
+
+
+def _words(text):
+    return text.split(" ") if text else []  # other separators are stand-ins
+
+
+class Kind(NamedTuple):
+    """A way to cut a text, whose pieces tile it with joiner between.
+
+    train(texts, size, how many pieces are fixed) gives the other pieces, and a model; cutter(model, known pieces,
+    whether bytes stand for what is unknown)(text) the pieces of a text.
+    """
+
+    train: Callable[[list[str], int, int], tuple[Sequence[str], bytes]]
+    cutter: Callable[[bytes, frozenset[str], bool], Callable[[str], list[str]]]
+    joiner: str = ""
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "bpe": Kind(functools.partial(_train_sentencepiece, "bpe"), _sentencepiece_cutter),
+        "unigram": Kind(functools.partial(_train_sentencepiece, "unigram"), _sentencepiece_cutter),
+        "char": Kind(functools.partial(_train_frequent, _characters), lambda *_: _characters),
+        "word": Kind(functools.partial(_train_frequent, _words), lambda *_: _words, " "),
+    }
+)

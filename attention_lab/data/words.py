@@ -1,0 +1,66 @@
+"""Text as everything here sees it: normalized, and in words.
+
+words_of("GPT  的猫")     # ["GPT", "的", "猫"]
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# Blocks of the scripts that put no space between words: Thai, Lao, Myanmar, Khmer, Tai Le to Tai Tham, Han with its
+# radicals and punctuation, kana, Tai Viet, halfwidth kana, and the planes of rarer kana and Han.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u2e80-\u312f\u3190-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff61-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+
+
+def normalize(text: str) -> str:
+    """The text as everything here sees it: in Unicode's NFC, single spaces, none outside.
+
+    What stands for no character, half of a UTF-16 pair, reads as U+FFFD.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"a text is a str, not {type(text).__name__}: {text!r:.60}")
+    return _SURROGATE.sub("\ufffd", unicodedata.normalize("NFC", " ".join(text.split())))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, normalized: what spaces separate, and each character of a script without spaces.
+
+    Marks that combine and signs of format stay with the character before them.
+    """
+    separated = normalize(text).split()
+    return [
+        part for word in separated for part in (_parts(word) if _UNSPACED.search(word) else [word])
+    ]
+
+
+def unspaced(text: str) -> str:
+    """The letters of a text that are of scripts without spaces, marks included."""
+    found = _UNSPACED.findall(normalize(text))
+    return "".join(c for c in found if unicodedata.category(c)[0] in "LM")
+
+
+def words_in(example: Mapping[str, Any], side: str) -> list[str]:
+    """The words of an example's "source" or "target", normalized: those given, else those of the text."""
+    return [normalize(word) for word in example.get(f"{side}_words") or ()] or words_of(
+        example[side]
+    )
+
+
+def _parts(word):
+    parts: list[str] = []
+    apart = True  # whether the next character begins a part
+    for character in word:
+        alone = _UNSPACED.match(character) is not None
+        dependent = unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
+        if parts and (dependent or not (apart or alone)):
+            parts[-1] += character
+        else:
+            parts.append(character)
+        if not dependent:
+            apart = alone
+    return parts
