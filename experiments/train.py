@@ -63,15 +63,19 @@ def main(words: list[str]) -> None:
 
 def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     """Trains, judges and shows, in a folder that no other run writes to."""
-    corpus = translation.corpus_of(config)
+    corpus = translation.corpus_of(config, workdir)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     # Devices that cannot be had, or cannot share the heads, are told before anything is written.
     shardings(
         jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
     )
+    test = config["data"]["test"]
     with processes.or_none():
         if processes.is_first():
-            runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
+            if (workdir / "evaluation" / f"{test}.json").is_file():
+                translation.earlier(workdir, test, translation.split_of(config, test))
+            tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
+            runs.write(workdir, config, *tokenizers, corpus.data)
     fit(config, workdir, corpus, model, interrupt)
     interrupt.check()
     hosts.part()
@@ -79,7 +83,6 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
         return
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
-    test = config["data"]["test"]
     results, _ = translation.evaluate(run, test, workdir, translation.bar, step=COARSE)
     print(showing.scores(results))
     for number, sentence in enumerate(config["showcase"]):
@@ -106,6 +109,8 @@ def fit(
     checkpoints = Checkpoints(workdir / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         state = checkpoints.restore(LATEST, state)
+    if processes.is_first():
+        runs.sit(workdir)
     count = sum(x.size for x in jax.tree.leaves(state.params))
     if processes.is_first():
         print(
