@@ -7,7 +7,7 @@
     python -m experiments.train --print_config
 
 The same command goes on with a run that was stopped. --workdir, by default runs/NAME of the config, gets
-config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit status: 0, also where SIGTERM, Ctrl-C
+config.json, origin.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit status: 0, also where SIGTERM, Ctrl-C
 or --max_minutes stopped it in order, with everything saved; 2 where the command cannot be obeyed.
 """
 

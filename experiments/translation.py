@@ -200,11 +200,11 @@ def evaluate(
     """Translates a split and judges it; see `judged` for what stands in `workdir`, and for the result."""
     examples = examples_of(run, split)
     earlier(workdir, split, examples)
+    told = looked_at(run, examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
         found = run.translate(sources_of(examples), step=step, progress=tell, **search)
     seconds = time.perf_counter() - started
-    told = looked_at(run, examples)
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [run.forced_records(part, tell) for part in told]
     return judged(run, split, examples, workdir, found, records, seconds=seconds, search=search)
@@ -215,11 +215,11 @@ def evaluate_together(
 ) -> list[tuple[dict[str, Any], list[Record]]]:
     """`evaluate` of each run, side by side; all share the seconds equally."""
     examples = examples_of(all_.each[0], split)
+    told = looked_at(all_.each[0], examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
         found = all_.translate(sources_of(examples), step=step, progress=tell)
     seconds = (time.perf_counter() - started) / len(workdirs)
-    told = looked_at(all_.each[0], examples)
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [all_.forced_records(part, tell) for part in told]
     return [
