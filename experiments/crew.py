@@ -1,8 +1,8 @@
 """A crew trained and judged: the loop of experiments.train, with a leading axis of replicas.
 
 Everything stands in the crew's folder: origin.json and the tokenizers, metrics.jsonl (a number per replica),
-checkpoints/latest, from which a crew that was stopped goes on, then a folder per replica, which is a run like any other, and in the end
-results.jsonl. That file is the last to be written: where it is, nothing is left to do.
+checkpoints/latest, from which a crew that was stopped goes on, then a folder per replica, which is a run like any
+other, and in the end results.jsonl. That file is the last to be written: where it is, nothing is left to do.
 """
 
 import json

@@ -1,6 +1,7 @@
 """A replica's row of results: its scores, and all from which a report is made, as plain JSON.
 
-{"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters", "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
+{"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters",
+ "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
  "parts": {split: {"source_words": [N], "bleu": [N, 10], "aer": [N, 4], "frequency": [N, 5, 2], ..}},
  "translations", "references": [N], "curve": [{"tokens", "bleu", "perplexity"}], "flops", "memory",
  "entropy", "agreement": {"seeds", "heads"}, "example": {"source", "target", "weights", "links"}}
