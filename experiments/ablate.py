@@ -71,8 +71,7 @@ def main(words: list[str]) -> None:
         machine = fleet.Machine(DEVICES.value, AT_ONCE.value, interrupt)
         study = study_of(tuning.tuned(study.config, folder, machine), folder)
         wanted = chosen(study)
-        fleet.remember(study)
-        fleet.run(wanted, machine)
+        fleet.run(study, wanted, machine)
     left = [one.name for one in fleet.unfinished(study)]
     if left:
         print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")

@@ -58,11 +58,10 @@ def main(words: list[str]) -> None:
     study = study_of(budgets.balanced(config), folder)
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
-    fleet.remember(study)
     needed = {arm for claim in claims for arm in claim.arms}
     with Interrupt(MAX_MINUTES.value) as interrupt:
         wanted = [one for one in study.crews if needed & {arm.name for arm in one.arms}]
-        fleet.run(wanted, fleet.Machine(interrupt=interrupt))
+        fleet.run(study, wanted, fleet.Machine(interrupt=interrupt))
     rows = findings.rows_of(study)
     found = []
     with translation.bar(len(claims), "deciding") as tell:

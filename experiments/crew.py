@@ -1,8 +1,8 @@
 """A crew trained and judged: the loop of experiments.train, with a leading axis of replicas.
 
-Everything stands in the crew's folder: metrics.jsonl (a number per replica), checkpoints/latest, from which
-a crew that was stopped goes on, then a folder per replica, which is a run like any other, and in the end
-results.jsonl. That file is the last to be written: where it is, nothing is left to do.
+Everything stands in the crew's folder: origin.json and the tokenizers, metrics.jsonl (a number per replica),
+checkpoints/latest, from which a crew that was stopped goes on, then a folder per replica, which is a run like any
+other, and in the end results.jsonl. That file is the last to be written: where it is, nothing is left to do.
 """
 
 import json
@@ -46,15 +46,20 @@ WORST = -np.inf
 def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     """Trains and judges all replicas, going on where an earlier sitting stopped; the rows of its results."""
     config = dict(crew.arms[0].config)
-    corpus = translation.corpus_of(config)
-    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
-    crew.folder.mkdir(parents=True, exist_ok=True)
+    corpus = translation.corpus_of(config, crew.folder)
+    tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
+    model = runs.model_of(config, *tokenizers)
+    data = translation.data_of(config, crew.also) | corpus.data
+    runs.begin(crew.folder, *tokenizers, data)
     best = fit(crew, layout, corpus, model, interrupt)
     interrupt.check()
+    now = translation.data_of(config, crew.also)  # hours later
+    runs.compare(data, now, "those on which the training started")
     for number, replica in enumerate(crew.replicas):
         folder = crew.replica_folder(replica)
         shutil.rmtree(folder, ignore_errors=True)  # what a stopped sitting left half done
-        runs.write(folder, replica.config, corpus.source_tokenizer, corpus.target_tokenizer)
+        runs.write(folder, replica.config, *tokenizers, data)
+        runs.sit(folder)
         Checkpoints(folder / "checkpoints").save(BEST, 1, take(best, number))
     size = size_of(crew, layout)
     cost = {

@@ -1,7 +1,6 @@
 """All crews of a study, run by one process or by many that share its folder, each crew by one of them."""
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from attention_lab import runs
 from attention_lab.training import replicas
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.replicas import Layout
-from experiments import command, crew, leases, sizes
+from experiments import command, crew, findings, leases, sizes, translation
 from experiments.study import Crew, Study
 
 WAIT = 10.0  # seconds between looks at what others do
@@ -24,12 +23,14 @@ class Machine(NamedTuple):
     interrupt: Interrupt = Interrupt()
 
 
-def run(wanted: Sequence[Crew], machine: Machine = Machine()) -> None:
-    """Runs every crew that has not finished, and waits for those that other processes run.
+def run(study: Study, wanted: Sequence[Crew], machine: Machine = Machine()) -> None:
+    """Runs each crew of the study that is wanted and has not finished, and waits for those that other processes run.
 
+    Raises ValueError, and writes nothing, where the folder holds another study or was begun on other data.
     Raises Stopped where the interrupt asks for that; the same call then goes on. Where a crew cannot be
     trained the others are all the same, and then ValueError says why it could not.
     """
+    remember(study)
     failed: dict[str, ValueError] = {}
     while left := [one for one in wanted if not (one.results.is_file() or one.name in failed)]:
         idle = True
@@ -40,6 +41,7 @@ def run(wanted: Sequence[Crew], machine: Machine = Machine()) -> None:
                     told = ", ".join(arm.name for arm in one.arms)
                     print(f"\n== {told}: {len(one.replicas)} replicas, {how}")
                     try:
+                        unchanged(study)
                         crew.run(one, how, machine.interrupt)
                     except ValueError as error:
                         failed[one.name] = error
@@ -58,7 +60,8 @@ def unfinished(study: Study) -> list[Crew]:
 
 def layout(one: Crew, machine: Machine = Machine()) -> Layout:
     """How the crew's replicas share the machine; what is given overrides what is chosen."""
-    found = replicas.choose(len(one.replicas), sizes.working_of(one.arms[0].config))
+    working = sizes.working_of(one.arms[0].config, one.folder)
+    found = replicas.choose(len(one.replicas), working)
     return found._replace(
         devices=machine.devices or found.devices, at_once=machine.at_once or found.at_once
     )
@@ -73,17 +76,39 @@ def shard(crews: Sequence[Crew], words: str) -> Sequence[Crew]:
 
 
 def remember(study: Study) -> None:
-    """Writes study.json. Raises ValueError where the folder holds another study."""
+    """Writes study.json. Raises ValueError where the folder holds another study, other data or unreadable rows."""
     path = study.folder / "study.json"
     config = json.loads(json.dumps(study.config))
-    if path.exists():
-        differing = runs.differences(json.loads(path.read_text()), config)
-        if differing:
-            raise ValueError(
-                f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
-                "choose another folder: --workdir"
-            )
+    differing = runs.differences(runs.read_json(path), config) if path.exists() else []
+    # Budgets follow the data, and would be named in their place.
+    if not any("data." in told for told in differing):
+        unchanged(study)
+    if differing:
+        raise ValueError(
+            f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
+            "choose another folder: --workdir"
+        )
+    findings.rows_of(study)
     study.folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    temporary.replace(path)
+    runs.write_json(path, config)
+
+
+def unchanged(study: Study) -> None:
+    """Raises ValueError where a crew started on other data than there are now, or arms have different test sets."""
+    names = [json.dumps(one.arms[0].config["data"]) for one in study.crews]
+    now: dict[str, dict[str, str]] = {}  # what was read, by the config of the data
+    tests: dict[str, str] = {}  # by digest, an arm that has that test set
+    for one, name in zip(study.crews, names, strict=True):
+        origin, config = runs.origin_of(one.folder), one.arms[0].config
+        if origin is None and len(set(names)) == 1:
+            continue  # nothing to compare
+        now[name] = now.get(name) or translation.data_of(config, one.also)
+        if origin:
+            whose = f"those on which the study in {study.folder} started"
+            runs.compare(origin.data, now[name], whose)
+        tests.setdefault(now[name][config["data"]["test"]], one.name)
+    if len(tests) > 1:
+        raise ValueError(
+            f"the arms {' and '.join(tests.values())} have different test sets, so that their scores cannot be "
+            "compared; give them the same, or make a study of each"
+        )

@@ -1,6 +1,7 @@
 """A replica's row of results: its scores, and all from which a report is made, as plain JSON.
 
-{"arm", "seed", "parameters", "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
+{"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters",
+ "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
  "parts": {split: {"source_words": [N], "bleu": [N, 10], "aer": [N, 4], "frequency": [N, 5, 2], ..}},
  "translations", "references": [N], "curve": [{"tokens", "bleu", "perplexity"}], "flops", "memory",
  "entropy", "agreement": {"seeds", "heads"}, "example": {"source", "target", "weights", "links"}}
@@ -25,6 +26,7 @@ from experiments import translation
 from experiments.study import Crew
 
 Row = dict[str, Any]
+VERSION = 1  # to be raised where a field means something else
 SEEN = 200  # test sentences whose attention is looked at
 EXAMPLE = (6, 10)  # words of the source of the sentence that is shown, if there is such a one
 
@@ -49,7 +51,7 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
         split: translation.evaluate_together(all_, split, folders, translation.bar, step=COARSE)
         for split in dict.fromkeys((test, *crew.also))
     }
-    examples = translation.split_of(replicas[0].config, test)
+    examples = translation.examples_of(all_.each[0], test)
     records = [looked[:SEEN] for _, looked in found[test]]
     if not all(records):
         records = all_.forced_records(examples[:SEEN])
@@ -57,9 +59,11 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
         results, _ = found[test][number]
         row = {
+            "version": VERSION,
             "arm": replica.arm.name,
             "seed": replica.seed,
             **results,
+            "data": dict(all_.each[number].data),
             "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
             "translations": (folder / "evaluation" / f"{test}.txt").read_text().split("\n")[:-1],
             "references": [example["target"] for example in examples],
@@ -78,7 +82,7 @@ def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) ->
     with np.load(folder / "evaluation" / f"{split}_parts.npz") as file:
         parts = {name: file[name].astype(int).tolist() for name in file}
     translations = (folder / "evaluation" / f"{split}.txt").read_text().split("\n")
-    examples = translation.split_of(run.config, split)
+    examples = translation.examples_of(run, split)
     parts["source_words"] = [len(words_of(example["source"])) for example in examples]
     parts["frequency"] = []
     linked = all("links" in example for example in examples)

@@ -1,6 +1,10 @@
-"""What training takes, read from shapes before anything is compiled: parameters, operations, memory."""
+"""What training takes, read from shapes before anything is compiled: parameters, operations, memory.
+
+folder: where it may have started already, with tokenizers of its own.
+"""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -29,36 +33,36 @@ class Size(NamedTuple):
 
 def size_of(crew: Crew, layout: Layout) -> Size:
     """What the crew will take."""
-    config = crew.arms[0].config
-    model, _ = _parts(config)
+    config, folder = crew.arms[0].config, crew.folder
+    model, _ = _parts(config, folder)
     params = jax.eval_shape(model.init, jax.random.key(0))
     replicas = len(crew.replicas)
     at_once = layout.width(replicas)
     # Parameters, two moments, the best, and gradients of those in work.
     kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
     return Size(
-        parameters_of(config),
-        updates_of(config),
-        flops_of(config) * replicas,
-        kept + at_once * working_of(config),
+        parameters_of(config, folder),
+        updates_of(config, folder),
+        flops_of(config, folder) * replicas,
+        kept + at_once * working_of(config, folder),
     )
 
 
-def parameters_of(config: Mapping[str, Any]) -> int:
+def parameters_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     """How many numbers a model of this config learns."""
-    model, _ = _parts(config)
+    model, _ = _parts(config, folder)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
-def updates_of(config: Mapping[str, Any]) -> int:
+def updates_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     """How many updates a run of this config makes."""
-    return translation.updates_of(config, _parts(config)[1])
+    return translation.updates_of(config, _parts(config, folder)[1])
 
 
-def flops_of(config: Mapping[str, Any]) -> int:
+def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     """The floating-point operations of matrix products in a run of this config."""
-    model, batches = _parts(config)
+    model, batches = _parts(config, folder)
     step = make_train_step(model, adam(1.0), SCHEDULES["constant"](1, 1))
     hyper = translation.hyper_of(config)
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
@@ -68,9 +72,9 @@ def flops_of(config: Mapping[str, Any]) -> int:
     return epoch * translation.updates_of(config, batches) // batches.per_epoch
 
 
-def working_of(config: Mapping[str, Any]) -> int:
+def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     """The bytes that a step of a run needs at most beside its state, as a compiler that saves nothing would."""
-    model, batches = _parts(config)
+    model, batches = _parts(config, folder)
     largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
 
     def logits(params):
@@ -80,8 +84,8 @@ def working_of(config: Mapping[str, Any]) -> int:
     return cost.residual_bytes(logits, jax.eval_shape(model.init, jax.random.key(0)))
 
 
-def _parts(config: Mapping[str, Any]) -> tuple[Model, Batches]:
-    corpus = translation.corpus_of(config)
+def _parts(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batches]:
+    corpus = translation.corpus_of(config, folder)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     return model, translation.batches_of(config, corpus.pairs)
 

@@ -7,8 +7,9 @@
     python -m experiments.train --print_config
 
 The same command goes on with a run that was stopped. --workdir, by default runs/NAME of the config, gets
-config.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. Exit status: 0, also where SIGTERM, Ctrl-C
-or --max_minutes stopped it in order, with everything saved; 2 where the command cannot be obeyed.
+config.json, origin.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. A folder that was begun with
+another config, or on other data, is refused. Exit status: 0, also where SIGTERM, Ctrl-C or --max_minutes stopped it in
+order, with everything saved; 2 where the command cannot be obeyed.
 """
 
 from contextlib import ExitStack
@@ -63,15 +64,19 @@ def main(words: list[str]) -> None:
 
 def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     """Trains, judges and shows, in a folder that no other run writes to."""
-    corpus = translation.corpus_of(config)
-    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
-    # Devices that cannot be had, or cannot share the heads, are told before anything is written.
-    shardings(
-        jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
-    )
+    test = config["data"]["test"]
     with processes.or_none():
+        corpus = translation.corpus_of(config, workdir)
+        tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
+        model = runs.model_of(config, *tokenizers)
+        # Devices that cannot be had, or cannot share the heads, are told before anything is written.
+        shardings(
+            jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
+        )
         if processes.is_first():
-            runs.write(workdir, config, corpus.source_tokenizer, corpus.target_tokenizer)
+            if (workdir / "evaluation" / f"{test}.json").is_file():
+                translation.earlier(workdir, test, translation.split_of(config, test))
+            runs.write(workdir, config, *tokenizers, corpus.data)
     fit(config, workdir, corpus, model, interrupt)
     interrupt.check()
     hosts.part()
@@ -79,7 +84,6 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
         return
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
-    test = config["data"]["test"]
     results, _ = translation.evaluate(run, test, workdir, translation.bar, step=COARSE)
     print(showing.scores(results))
     for number, sentence in enumerate(config["showcase"]):
@@ -106,6 +110,8 @@ def fit(
     checkpoints = Checkpoints(workdir / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         state = checkpoints.restore(LATEST, state)
+    if processes.is_first():
+        runs.sit(workdir)
     count = sum(x.size for x in jax.tree.leaves(state.params))
     if processes.is_first():
         print(

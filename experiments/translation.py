@@ -73,6 +73,7 @@ class Corpus(NamedTuple):
     validation: list[dict[str, Any]]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
+    data: dict[str, str]  # the digest of each split
 
 
 def split_of(config: Any, split: str) -> list[dict[str, Any]]:
@@ -84,21 +85,33 @@ def split_of(config: Any, split: str) -> list[dict[str, Any]]:
     return [source[i] for i in range(len(source))]
 
 
-def corpus_of(config: Any) -> Corpus:
-    """The config's corpus, encoded. Raises ValueError where it cannot be read."""
-    # The last one is kept: all arms of a study ask for it, again and again.
-    return _corpus(json.dumps({name: config[name] for name in ("data", "tokenizer")}))
+def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
+    """The digest of each split on which a run of the config is trained and judged, as it is now."""
+    splits = dict.fromkeys(("train", "validation", config["data"]["test"], *also))
+    return {split: sources.digest_of(split_of(config, split)) for split in splits}
 
 
-@functools.lru_cache(maxsize=1)
-def _corpus(told: str) -> Corpus:
+def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
+    """The config's corpus, encoded: with the tokenizers of the training in a folder, where one has started there.
+
+    Raises ValueError where it cannot be read.
+    """
+    own = None if folder is None else runs.tokenizers_of(folder)
+    # The last ones are kept: all arms of a study ask for them, again and again.
+    return _corpus(json.dumps({name: config[name] for name in ("data", "tokenizer")}), own)
+
+
+@functools.lru_cache(maxsize=2)
+def _corpus(told: str, own: tuple[Tokenizer, Tokenizer] | None) -> Corpus:
     config = json.loads(told)
-    examples = split_of(config, "train")
+    examples, validation = (split_of(config, split) for split in ("train", "validation"))
     texts = [[example[side] for example in examples] for side in ("source", "target")]
-    source, target = make_tokenizers(*texts, **config["tokenizer"], cache_dir=CACHE)
+    source, target = own or make_tokenizers(*texts, **config["tokenizer"], cache_dir=CACHE)
     limit = config["data"]["max_length"]
     pairs = cached_encode(examples, source, target, limit, cache_dir=CACHE)
-    return Corpus(pairs, split_of(config, "validation"), source, target)
+    digests = {"train": examples, "validation": validation}
+    data = {split: sources.digest_of(those) for split, those in digests.items()}
+    return Corpus(pairs, validation, source, target, data)
 
 
 def batches_of(config: Any, pairs: Pairs) -> Batches:
@@ -187,33 +200,63 @@ def evaluate(
     run: runs.Run, split: str, workdir: Path, progress: Progress, step: int = FINE, **search: Any
 ) -> tuple[dict[str, Any], list[Record]]:
     """Translates a split and judges it; see `judged` for what stands in `workdir`, and for the result."""
-    examples = split_of(run.config, split)
+    examples = examples_of(run, split)
+    earlier(workdir, split, examples)
+    told = looked_at(run, examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
         found = run.translate(sources_of(examples), step=step, progress=tell, **search)
     seconds = time.perf_counter() - started
-    told = looked_at(run, examples)
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [run.forced_records(part, tell) for part in told]
-    return judged(run, split, workdir, found, records, seconds=seconds, search=search)
+    return judged(run, split, examples, workdir, found, records, seconds=seconds, search=search)
 
 
 def evaluate_together(
     all_: runs.Runs, split: str, workdirs: Sequence[Path], progress: Progress, step: int = FINE
 ) -> list[tuple[dict[str, Any], list[Record]]]:
     """`evaluate` of each run, side by side; all share the seconds equally."""
-    examples = split_of(all_.each[0].config, split)
+    examples = examples_of(all_.each[0], split)
+    told = looked_at(all_.each[0], examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
         found = all_.translate(sources_of(examples), step=step, progress=tell)
     seconds = (time.perf_counter() - started) / len(workdirs)
-    told = looked_at(all_.each[0], examples)
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [all_.forced_records(part, tell) for part in told]
     return [
-        judged(run, split, workdir, found[number], [r[number] for r in records], seconds=seconds)
+        judged(
+            run,
+            split,
+            examples,
+            workdir,
+            found[number],
+            [r[number] for r in records],
+            seconds=seconds,
+        )
         for number, (run, workdir) in enumerate(zip(all_.each, workdirs, strict=True))
     ]
+
+
+def examples_of(run: runs.Run, split: str) -> list[dict[str, Any]]:
+    """A split on which a run is judged. Raises ValueError where the run was trained on other examples under its name."""
+    examples = split_of(run.config, split)
+    now = {split: sources.digest_of(examples)}
+    runs.compare(run.data, now, "those with which the run was trained")
+    return examples
+
+
+def earlier(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
+    """Raises ValueError where a folder has scores of other examples than these under the name of their split."""
+    path = workdir / "evaluation" / f"{split}.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError):  # none, or whoever wrote it was killed
+        return
+    except (KeyError, TypeError):
+        known = {split: "unknown"}
+    way_out = f"move {path} away, which has the scores of those"
+    runs.compare(known, {split: sources.digest_of(examples)}, "those judged before", way_out)
 
 
 def sources_of(examples: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -229,12 +272,13 @@ def looked_at(run: runs.Run, examples: list[dict[str, Any]]) -> list[list[dict[s
     linked = all("links" in example for example in examples)
     if not linked or not any(place.startswith("cross/") for place in run.places()):
         return []
-    return [split_of(run.config, "validation")[:ALIGNED], examples]
+    return [examples_of(run, "validation")[:ALIGNED], examples]
 
 
 def judged(
     run: runs.Run,
     split: str,
+    examples: Sequence[dict[str, Any]],
     workdir: Path,
     found: Sequence[runs.Translation],
     records: Sequence[list[Record]],
@@ -244,18 +288,18 @@ def judged(
 ) -> tuple[dict[str, Any], list[Record]]:
     """Judges translations of a split; what was found stands in the folder `workdir`/evaluation.
 
-    SPLIT.json: scores with their signatures; SPLIT.txt: the translations; SPLIT_parts.npz: what each
+    SPLIT.json: scores with their signatures, and the digest of the split; SPLIT.txt: the translations; SPLIT_parts.npz: what each
     sentence contributes to BLEU and alignment, for statistics; SPLIT_records.*: where the model looked,
     told the references. records: of what is `looked_at`; which layer and head align, and by what rule, is
     chosen on the first. Returns the scores, and the split's records where there are any.
     """
     folder = workdir / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
-    examples = split_of(run.config, split)
     texts, references = [t.text for t in found], [example["target"] for example in examples]
     tokenize = run.config["data"]["bleu_tokenize"]
     results = {
         "split": split,
+        "data": {split: sources.digest_of(examples)},
         "sentences": len(examples),
         **quality(texts, references, tokenize),
         "cut_off": sum(not t.ended for t in found),

@@ -27,8 +27,7 @@ def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()
     if not tuning["candidates"]:
         return config
     study = study_of(trials(config), folder / "tuning")
-    fleet.remember(study)
-    fleet.run(study.crews, machine)
+    fleet.run(study, study.crews, machine)
     rows = findings.rows_of(study)
     arms = {}
     for arm in study_of(config, folder).arms:

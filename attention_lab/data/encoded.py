@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pathlib
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,7 +19,7 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes
 
-VERSION = 1  # to be raised where `encode` gives something else, or the files look different
+VERSION = 2  # to be raised where `encode` gives something else, or the files look different
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -38,12 +39,12 @@ def cached_encode(
     digest = digest_of(examples, source_tokenizer, target_tokenizer, max_length)
     path = pathlib.Path(cache_dir) / f"pairs-{digest[:32]}.bin"
     with contextlib.suppress(OSError, ValueError):
-        return from_bytes(path.read_bytes())
+        return from_bytes(path.read_bytes(), digest)
     pairs = encode(examples, source_tokenizer, target_tokenizer, max_length)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(pairs))
+        draft.write_bytes(to_bytes(pairs, digest))
         draft.replace(path)  # of two processes that write at once the last one's stays, the same
     except OSError:  # it is only slower without
         with contextlib.suppress(OSError):
@@ -58,7 +59,7 @@ def digest_of(
     max_length: int | None,
 ) -> str:
     """The sha256, in hexadecimal, of all on which `encode` depends."""
-    made_with = VERSION, sentencepiece.__version__, max_length
+    made_with = VERSION, sentencepiece.__version__, unicodedata.unidata_version, max_length
     digest = hashlib.sha256(repr(made_with).encode())
     for tokenizer in (source_tokenizer, target_tokenizer):
         digest.update(hashlib.sha256(tokenizer_to_bytes(tokenizer)).digest())
@@ -71,11 +72,12 @@ def digest_of(
     return digest.hexdigest()
 
 
-def to_bytes(pairs: Pairs) -> bytes:
-    """The pairs as arrays, all rows of a side in one, behind the digest of what they say."""
+def to_bytes(pairs: Pairs, made_from: str = "") -> bytes:
+    """The pairs and what they were made from as arrays, all rows of a side in one, behind the digest of these."""
     arrays: dict[str, Any] = {
         "places": pairs.places,
         "left_out": np.array(json.dumps(pairs.left_out)),
+        "made_from": np.array(made_from),
     }
     for side in ("source", "target"):
         rows = getattr(pairs, side)
@@ -87,12 +89,14 @@ def to_bytes(pairs: Pairs) -> bytes:
     return hashlib.sha256(content.getbuffer()).digest() + content.getbuffer()
 
 
-def from_bytes(data: bytes) -> Pairs:
-    """What `to_bytes` wrote. Raises ValueError where it is damaged."""
+def from_bytes(data: bytes, made_from: str | None = None) -> Pairs:
+    """What `to_bytes` wrote. Raises ValueError where it is damaged, or made from something else than is given."""
     content = memoryview(data)[_DIGEST:]
     if hashlib.sha256(content).digest() != data[:_DIGEST]:
         raise ValueError("the pairs are damaged")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        if made_from not in (None, str(arrays["made_from"])):
+            raise ValueError("the pairs were made from something else")
         source, target = (_rows(arrays, side) for side in ("source", "target"))
         return Pairs(source, target, arrays["places"], json.loads(str(arrays["left_out"])))
 

@@ -5,10 +5,12 @@ parallel_files.py describes them. Splits are train, validation and test, whateve
 """
 
 import functools
+import hashlib
 import inspect
+import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -45,6 +47,16 @@ def load(name: str, split: str, **options: Any) -> Source:
     if splits and split not in splits:
         raise ValueError(unknown(f"split of {name}", split, splits))
     return _call(name, read, split, options)
+
+
+def digest_of(examples: Iterable[Example]) -> str:
+    """The sha256, in hexadecimal, of what models are trained and judged on: texts, words and links, in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        told = [example.get(name) for name in ("source", "target", "source_words", "target_words")]
+        links = sorted(map(list, example["links"])) if "links" in example else None
+        digest.update(json.dumps([*told, links]).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def dataset(name: str) -> Dataset:

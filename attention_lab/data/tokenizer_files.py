@@ -32,21 +32,25 @@ def cached(
         repr((VERSION, sentencepiece.__version__, kind, size, byte_fallback)).encode()
     )
     digest.update("\n".join(texts).encode())
-    path = pathlib.Path(cache_dir) / f"{kind}-{size}-{digest.hexdigest()[:16]}.json"
+    made_from = digest.hexdigest()
+    path = pathlib.Path(cache_dir) / f"{kind}-{size}-{made_from[:16]}.json"
     with contextlib.suppress(ValueError):
-        return load(path)
+        return load(path, made_from)
     tokenizer = train(kind, texts, size, byte_fallback)
-    save(tokenizer, path)
+    save(tokenizer, path, made_from)
     return tokenizer
 
 
-def save(tokenizer: Tokenizer, path: Path) -> None:
-    """One JSON file, complete or not there at all; folders are made. ValueError if it cannot be."""
+def save(tokenizer: Tokenizer, path: Path, made_from: str | None = None) -> None:
+    """One JSON file, complete or not there at all; folders are made. ValueError if it cannot be.
+
+    made_from: what it says beside the tokenizer, for `load` to compare.
+    """
     path = pathlib.Path(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(tokenizer))
+        draft.write_bytes(to_bytes(tokenizer, made_from))
         draft.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -54,16 +58,16 @@ def save(tokenizer: Tokenizer, path: Path) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def load(path: Path) -> Tokenizer:
-    """What `save` wrote. Raises ValueError if it is missing, damaged or of another version."""
+def load(path: Path, made_from: str | None = None) -> Tokenizer:
+    """What `save` wrote. Raises ValueError if it is missing, damaged, of another version or made from something else."""
     try:
         data = pathlib.Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"no tokenizer can be read from {path}: {error.strerror}") from None
-    return from_bytes(data, name=str(path))
+    return from_bytes(data, str(path), made_from)
 
 
-def to_bytes(tokenizer: Tokenizer) -> bytes:
+def to_bytes(tokenizer: Tokenizer, made_from: str | None = None) -> bytes:
     """The tokenizer as JSON, with the digest of what it says."""
     content = {
         "version": VERSION,
@@ -71,22 +75,30 @@ def to_bytes(tokenizer: Tokenizer) -> bytes:
         "pieces": tokenizer.pieces,
         "model": base64.b64encode(tokenizer.model).decode(),
         "byte_fallback": tokenizer.byte_fallback,
-    }
+    } | ({} if made_from is None else {"made_from": made_from})
     return json.dumps({"sha256": _digest(content), **content}).encode()
 
 
-def from_bytes(data: bytes, name: str = "the data") -> Tokenizer:
+def digest_of(tokenizer: Tokenizer) -> str:
+    """The sha256, in hexadecimal, of all that a tokenizer is."""
+    return hashlib.sha256(to_bytes(tokenizer)).hexdigest()
+
+
+def from_bytes(data: bytes, name: str = "the data", made_from: str | None = None) -> Tokenizer:
     """What `to_bytes` wrote; `name` says in an error where it came from."""
     try:
         content = json.loads(data)
-        intact = content.pop("sha256") == _digest(content)
+        other = content["version"] != VERSION  # whose digest may be of something else
+        intact = other or content.pop("sha256") == _digest(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         intact = False
     if not intact:
         raise ValueError(f"{name} is damaged or no tokenizer; train it again")
-    if content["version"] != VERSION:
+    if other:
         told = f"version {content['version']}, and this program reads {VERSION}"
         raise ValueError(f"{name} is a tokenizer of {told}; train it again")
+    if made_from not in (None, content.get("made_from")):
+        raise ValueError(f"{name} was made from something else; train it again")
     model = base64.b64decode(content["model"])
     return Tokenizer(content["kind"], tuple(content["pieces"]), model, content["byte_fallback"])
 

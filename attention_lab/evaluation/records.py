@@ -187,8 +187,8 @@ def load(path: Path) -> list[Record]:
     text, weights = _read(text_path), _read(weights_path)
     try:
         content = json.loads(text)
-        intact = content.pop("sha256") == _digest(_to_json(content))
         version = content["version"]
+        intact = version != VERSION or content.pop("sha256") == _digest(_to_json(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         intact = False
     if not intact:

@@ -1,6 +1,6 @@
 """A run's folder: what training leaves behind.
 
-config.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl  sittings.jsonl
+config.json  origin.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl  sittings.jsonl
 """
 
 import datetime
@@ -14,9 +14,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from attention_lab.data import tokenizer_files as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.models import Model, make_model
+from attention_lab.runs.origin import begin, origin_of, read_json, tokenizers_of, write_json
 from attention_lab.runs.run import Config, Run
 from attention_lab.training.checkpoint import BEST, Checkpoints
 
@@ -33,17 +33,21 @@ COMPUTED = ("devices.", "training.workers", "training.parts", "model.recompute")
 
 
 def write(
-    workdir: Path, config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
+    workdir: Path,
+    config: Config,
+    source_tokenizer: Tokenizer,
+    target_tokenizer: Tokenizer,
+    data: Mapping[str, str],
 ) -> None:
-    """All that `load` needs but the checkpoints.
+    """All that `load` needs but the checkpoints; data: the digest of each split.
 
-    Raises ValueError where the folder holds a run of another config, naming the fields that differ; those that say
-    how it is COMPUTED may.
+    Raises ValueError, and writes nothing, where the folder holds a run of another config, naming the fields that
+    differ (those that say how it is COMPUTED may), and where `origin.begin` does.
     """
     if (workdir / "config.json").exists():
         differing = [
             told
-            for told in differences(_read(workdir / "config.json"), config)
+            for told in differences(read_json(workdir / "config.json"), config)
             if not told.startswith(COMPUTED)
         ]
         if differing:
@@ -51,18 +55,17 @@ def write(
                 f"{workdir} holds a run with another config ({', '.join(differing[:5])}); go on with "
                 "that, or choose another folder: --workdir"
             )
-    workdir.mkdir(parents=True, exist_ok=True)
-    tokenizers.save(source_tokenizer, workdir / "source_tokenizer.json")
-    tokenizers.save(target_tokenizer, workdir / "target_tokenizer.json")
-    temporary = workdir / "config.tmp"
-    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    temporary.replace(workdir / "config.json")
+    begin(workdir, source_tokenizer, target_tokenizer, data)
+    write_json(workdir / "config.json", config)
+
+
+def sit(workdir: Path) -> None:
+    """Adds a line to sittings.jsonl: when, by which code and on what the run is begun or goes on."""
     with (workdir / "sittings.jsonl").open("a") as file:
         file.write(json.dumps(_sitting()) + "\n")
 
 
 def _sitting() -> dict[str, Any]:
-    """When, by which code and on what a run is begun or goes on."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
@@ -81,7 +84,7 @@ def _sitting() -> dict[str, Any]:
 def load(workdir: str | Path) -> Run:
     """The run of a folder, with its best parameters.
 
-    Raises ValueError where the folder holds none, or something damaged.
+    Raises ValueError where the folder holds none, something damaged, or a run of another version of this program.
     """
     workdir = Path(workdir)
     path = workdir / "config.json"
@@ -90,13 +93,14 @@ def load(workdir: str | Path) -> Run:
             f"{workdir} holds no run (there is no config.json in it); train one with "
             f"python -m experiments.train --workdir={workdir}"
         )
-    config = _read(path)
-    source = tokenizers.load(workdir / "source_tokenizer.json")
-    target = tokenizers.load(workdir / "target_tokenizer.json")
+    config = read_json(path)
+    origin, own = origin_of(workdir), tokenizers_of(workdir)
+    assert origin is not None and own is not None  # where config.json is, they raise instead
+    source, target = own
     model = model_of(config, source, target)
     like = jax.eval_shape(model.init, jax.random.key(0))
     params = Checkpoints(workdir / "checkpoints", alone=True).restore(BEST, like)
-    return Run(config, model, jax.tree.map(jnp.asarray, params), source, target)
+    return Run(config, model, jax.tree.map(jnp.asarray, params), source, target, origin.data)
 
 
 def differences(old: Config, new: Config, place: str = "") -> list[str]:
@@ -109,10 +113,3 @@ def differences(old: Config, new: Config, place: str = "") -> list[str]:
         elif a != b:
             found.append(f"{place}{name}: {a}, now {b}")
     return found
-
-
-def _read(path):
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -32,13 +33,14 @@ class Translation(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A trained model with all that belongs to it."""
+    """A trained model with all that belongs to it. data: the digest of each split on which it was trained."""
 
     config: Config
     model: Model
     params: Params
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
+    data: Mapping[str, str] = MappingProxyType({})
 
     def translate(
         self,

@@ -20,6 +20,7 @@ from attention_lab.training.processes import anyone, is_first, meet
 
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
+VERSION = 1  # to be raised where what is saved means something else, in the same shapes too
 
 
 class Checkpoints:

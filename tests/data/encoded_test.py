@@ -1,6 +1,8 @@
 """Encoded pairs from the cache are the ones that would be made, whatever happened to the cache."""
 
 import dataclasses
+import hashlib
+import json
 import multiprocessing
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from attention_lab.data import encoded
 from attention_lab.data.encoded import cached_encode, digest_of, from_bytes, to_bytes
 from attention_lab.data.pipeline import Pairs, encode
+from attention_lab.data.tokenizer import MARKS, Tokenizer
 from tests.data.small import SENTENCES, TRAINED, every_kind
 
 EXAMPLES = [
@@ -125,3 +128,31 @@ def _write(folder):
         for path in folder.glob("pairs-*"):
             path.unlink(missing_ok=True)
     cached_encode(EXAMPLES, BPE, WORD, cache_dir=folder)
+
+
+def test_pairs_of_other_texts_that_lie_in_the_cache_under_the_name_of_these_are_not_taken(tmp_path):
+    cached_encode(EXAMPLES, BPE, WORD, cache_dir=tmp_path / "these")
+    cached_encode(EXAMPLES[::-1], BPE, WORD, cache_dir=tmp_path / "others")
+    (path,), (other,) = ((tmp_path / name).iterdir() for name in ("these", "others"))
+    other.replace(path)
+    fresh = encode(EXAMPLES, BPE, WORD)
+    assert same(cached_encode(EXAMPLES, BPE, WORD, cache_dir=tmp_path / "these"), fresh)
+
+
+def test_the_version_is_raised_where_a_text_is_encoded_otherwise():
+    """Whoever changes how texts are normalized or cut, raises VERSION, and writes down what is then given."""
+    texts = [
+        "a b",
+        " a\u00a0 b\u2028",
+        "e\u0301 é",
+        "▁a <unk></s>",
+        "\ud800a\ufffd",
+        "ﬁ ½ 😀",
+        "\x1ca",
+    ]
+    pieces = {"char": sorted(set("".join(texts))), "word": ["a", "b", "é", "e\u0301", "<unk></s>"]}
+    both = (Tokenizer(kind, (*MARKS, *known)) for kind, known in pieces.items())
+    pairs = encode([{"source": text, "target": text} for text in texts], *both)
+    found = json.dumps([[ids.tolist() for ids in side] for side in (pairs.source, pairs.target)])
+    known = {2: "ac13154076b7e265"}
+    assert known[encoded.VERSION] == hashlib.sha256(found.encode()).hexdigest()[:16]

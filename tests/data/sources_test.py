@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from attention_lab.data.sources import DATASETS, SPLITS, load, swapped
+from attention_lab.data.sources import DATASETS, SPLITS, digest_of, load, swapped
 
 ROOT = pathlib.Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -171,3 +171,24 @@ def test_the_real_corpora_are_whole(name, folder, counts):
     sources = [load(name, split, path=DATA / folder) for split in SPLITS]
     assert tuple(map(len, sources)) == counts
     assert all(isinstance(source[0]["source"], str) for source in sources)
+
+
+def test_all_that_models_are_trained_and_judged_on_changes_the_digest():
+    one = {"source": "a b", "target": "c d", "links": [(0, 1), (1, 0)]}
+    others = [
+        {**one, **fields}
+        for fields in (
+            {"source": "a  b"},
+            {"target": "c"},
+            {"links": [(0, 1)]},
+            {"links": []},
+            {"source_words": ["a b"]},
+            {"target_words": ["c d"]},
+            {"source": "a b\n", "target": "\ud800"},
+        )
+    ]
+    others.append({"source": "a b", "target": "c d"})
+    given = [[one], *([other] for other in others), [], [one, one], [one, others[0]]]
+    assert len({digest_of(examples) for examples in given}) == len(given)
+    alike = {**one, "id": 7, "links": [[1, 0], [0, 1]]}
+    assert digest_of([alike]) == digest_of(iter([one]))

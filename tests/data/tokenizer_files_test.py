@@ -108,3 +108,24 @@ def test_the_cache_refuses_what_training_refuses(tmp_path):
         with pytest.raises(ValueError):
             cached(kind, sentences, 150, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["bpe", "word"])
+def test_a_tokenizer_of_other_text_that_lies_in_the_cache_under_the_name_of_this_one_is_not_taken(
+    kind, tmp_path
+):
+    cached(kind, SENTENCES, 150, tmp_path)
+    (path,) = tmp_path.iterdir()
+    for foreign in (tokenizers.train(kind, SENTENCES[::2], 150), TRAINED["char"]):
+        save(foreign, path)
+        assert cached(kind, SENTENCES, 150, tmp_path) == TRAINED[kind]
+    cached(kind, SENTENCES[::2], 150, tmp_path / "other")
+    (other,) = (tmp_path / "other").iterdir()
+    other.replace(path)
+    assert cached(kind, SENTENCES, 150, tmp_path) == TRAINED[kind]
+
+
+def test_another_version_is_told_whatever_its_digest_is_of():
+    content = {"version": 7, "kind": "char", "words": [], "sha256": "of something else"}
+    with pytest.raises(ValueError, match="new is a tokenizer of version 7"):
+        from_bytes(json.dumps(content).encode(), name="new")

@@ -118,6 +118,13 @@ def test_another_version_is_told(tmp_path, monkeypatch):
         load(tmp_path / "r")
 
 
+def test_another_version_is_told_whatever_its_digest_is_of(tmp_path):
+    save([some_record()], tmp_path / "r")
+    (tmp_path / "r.json").write_text('{"version": 99, "sha256": "of something else"}')
+    with pytest.raises(ValueError, match="has version 99, and this program reads 1"):
+        load(tmp_path / "r")
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "null", "[" * 100_000, json.dumps({"sha256": 0})])
 def test_other_json_is_no_records(tmp_path, text):
     save([some_record()], tmp_path / "r")

@@ -8,6 +8,7 @@ import pytest
 
 from attention_lab.training.hooks import read
 from tests.experiments.commands import command
+from tests.experiments.identity_test import digest_of
 from tests.experiments.sentences import corpus, words
 from tests.experiments.survival_test import arrays
 
@@ -91,3 +92,15 @@ def test_what_one_of_them_refuses_both_do(folder, undisturbed):
     assert first.returncode == second.returncode == 2
     assert "holds a run with another config (seed: 0, now 9)" in first.stderr
     assert second.stderr.strip() == "train: another of the processes cannot go on, and says why"
+
+
+def test_other_data_are_refused_by_both(folder, undisturbed):
+    path = folder / "validation.jsonl"
+    whole, before = path.read_text(), digest_of(folder / "two")
+    path.write_text(whole + '{"source": "your cat barks", "target": "ton chat aboie"}\n')
+    first, second = together(arguments(folder, "two"))
+    path.write_text(whole)
+    assert first.returncode == second.returncode == 2
+    assert "the split validation are not those" in first.stderr
+    assert second.stderr.strip() == "train: another of the processes cannot go on, and says why"
+    assert digest_of(folder / "two") == before
