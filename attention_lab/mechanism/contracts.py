@@ -153,6 +153,15 @@ def accumulator(dtype: Any) -> Any:
     return jnp.promote_types(dtype, jnp.float32)
 
 
+def saturated(x: Array) -> Array:
+    """x, with the largest number of its type where it has overflowed; NaN stays NaN.
+
+    A share that is ∞ would be NaN in the gradient even of a query that may not see it, 0 · ∞.
+    """
+    kind = jnp.finfo(x.dtype)
+    return jnp.clip(x, kind.min, kind.max)
+
+
 def inner_product(params: Params, query: Array, key: Array) -> Array:
     """The pair of every score in the dot family: the inner product of the two shares."""
     del params

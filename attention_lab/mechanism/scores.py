@@ -23,12 +23,18 @@ from attention_lab.mechanism.contracts import (
     accumulator,
     inner_product,
     no_params,
+    saturated,
 )
 
 
 def matrix(rng: Array, rows: int, columns: int) -> Array:
     """W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
     return jax.random.normal(rng, (rows, columns)) / math.sqrt(columns)
+
+
+def product(weights: Array, vector: Array) -> Array:
+    """W x in the type of x; what overflows it is the largest number that it has."""
+    return saturated(weights.astype(vector.dtype) @ vector)
 
 
 def itself(params: Params, vector: Array, position: Position) -> Array:
@@ -64,7 +70,7 @@ def _general_init(rng, dims):
 
 
 def _general_key(params, key, j):
-    return params["W"].astype(key.dtype) @ key
+    return product(params["W"], key)
 
 
 # general: qᵀWk (Luong et al. 2015, §3.1; their W starts uniform in ±0.1).
@@ -81,11 +87,11 @@ def _additive_init(rng, dims):
 
 
 def _additive_query(params, query, i):
-    return params["W_q"].astype(query.dtype) @ query
+    return product(params["W_q"], query)
 
 
 def _additive_key(params, key, j):
-    return params["W_k"].astype(key.dtype) @ key
+    return product(params["W_k"], key)
 
 
 class Shortcut(NamedTuple):
@@ -139,7 +145,7 @@ def _exponentials(queries, keys):
     wide, largest, _ = _range(keys.dtype)
     queries, keys = queries.astype(wide), keys.astype(wide)
     ends = jnp.max(keys, axis=0, keepdims=True), jnp.min(keys, axis=0, keepdims=True)
-    middle = jax.lax.stop_gradient(sum(ends) / 2)
+    middle = jax.lax.stop_gradient(ends[0] / 2 + ends[1] / 2)
     clipped = jnp.clip(queries + middle, -largest, largest)
     return jnp.exp(2 * clipped), jnp.exp(2 * (keys - middle))
 
@@ -165,11 +171,11 @@ def _concat_init(rng, dims):
 
 
 def _concat_query(params, query, i):
-    return params["W"][:, : query.shape[-1]].astype(query.dtype) @ query
+    return product(params["W"][:, : query.shape[-1]], query)
 
 
 def _concat_key(params, key, j):
-    return params["W"][:, -key.shape[-1] :].astype(key.dtype) @ key
+    return product(params["W"][:, -key.shape[-1] :], key)
 
 
 # concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, §3.1). W [q; k] = W₁q + W₂k: additive in one matrix.
@@ -230,9 +236,8 @@ cosine = Score("cosine", _cosine_init, _cosine_query, _cosine_key, inner_product
 def _distance_pair(params, query, key):
     if query.shape != key.shape:
         raise ValueError(f"distance compares equal widths, not {query.size} and {key.size}")
-    return -jnp.sum((query - key) ** 2, dtype=accumulator(query.dtype)) / (
-        2 * math.sqrt(query.size)
-    )
+    wide = accumulator(query.dtype)
+    return -jnp.sum((query.astype(wide) - key.astype(wide)) ** 2) / (2 * math.sqrt(query.size))
 
 
 # distance: −‖q − k‖² / (2√d), the Gaussian kernel's exponent (Tsai et al. 2019).
