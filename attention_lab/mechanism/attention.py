@@ -31,6 +31,7 @@ from attention_lab.mechanism.contracts import (
 )
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.feedback import no_feedback
+from attention_lab.mechanism.inputs import one_each, sequence_length, truths
 from attention_lab.mechanism.locality import global_
 from attention_lab.mechanism.masks import everything
 from attention_lab.mechanism.normalizers import softmax
@@ -271,38 +272,6 @@ def attend(
 def blank(rows: Array, valid: Array | None) -> Array:
     """rows [K, D], zero where not valid: what stands in padding, even NaN, then reaches nothing."""
     return rows if valid is None else jnp.where(jnp.asarray(valid)[:, None], rows, 0)
-
-
-def sequence_length(what: str, rows: Array) -> int:
-    """The length of one sequence [length, features]. Raises ValueError where it is none."""
-    if rows.ndim != 2:
-        raise ValueError(
-            f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
-            "a batch is a jax.vmap outside"
-        )
-    if not jnp.issubdtype(rows.dtype, jnp.floating):
-        raise ValueError(f"{what} must be of a floating-point type, but are {rows.dtype}")
-    if rows.shape[0] == 0:
-        raise ValueError(f"there are no {what}; pad to one position, and let valid say it is none")
-    return rows.shape[0]
-
-
-def one_each(what: str, numbers: Any, length: int) -> Array:
-    """The numbers as an array [length]. Raises ValueError where there is not one for each position."""
-    numbers = jnp.asarray(numbers)
-    if numbers.shape != (length,):
-        raise ValueError(f"{what} must have shape ({length},), one each, but has {numbers.shape}")
-    return numbers
-
-
-def truths(what: str, matrix: Any, shape: tuple[int, ...]) -> Array:
-    """The matrix as an array of bool. Raises ValueError where its shape or type is another."""
-    matrix = jnp.asarray(matrix)
-    if matrix.shape != shape or matrix.dtype != bool:
-        raise ValueError(
-            f"{what} must be bool{list(shape)}, but is {matrix.dtype}{list(matrix.shape)}"
-        )
-    return matrix
 
 
 @contextmanager

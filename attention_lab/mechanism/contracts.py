@@ -127,6 +127,7 @@ class Stream(NamedTuple):
     factor that makes accumulated sums final, and what `weigh` needs to give any tile's weights again.
     pull is the vector-Jacobian product of a row's weights: given the tile's weights, their cotangents
     and inner = the sum of weights times cotangents over the whole row, the cotangents of the scores.
+    None of these functions may close over an array, whose gradient none of them could say.
     """
 
     start: Callable[[Any], Any]  # dtype -> total

@@ -108,8 +108,8 @@ def multi_head(
 
     x: [Q, D] asks `memory` (from `remember_heads`), or without one itself, where `valid` says what is
     padding. place: "self" or "cross", by default by whether there is a memory; a decoder that asks the
-    cache of its own past says "self". seen: bool[Q, K], for all heads. Options as in `cross_attention`. Returns Context([Q, D],
-    weights [H, Q, K] if asked for).
+    cache of its own past says "self". Options as in `cross_attention`; segments and seen are the same for
+    all heads. Returns Context([Q, D], weights [H, Q, K] if asked for).
     """
     if memory is None and place in (None, "self"):
         place = "self"

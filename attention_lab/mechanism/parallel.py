@@ -24,15 +24,13 @@ from attention_lab.mechanism.attention import (
     ask,
     compare_all,
     compare_but_score,
-    one_each,
     remember,
-    sequence_length,
-    truths,
     weigh,
     weighted_sum,
 )
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.mechanism.dropout import dropout
+from attention_lab.mechanism.inputs import one_each, sequence_length, truths
 from attention_lab.mechanism.pairs import pair_numbers, pairwise, pairwise_by_feature
 from attention_lab.mechanism.ring import Ring, around
 from attention_lab.mechanism.scores import FeatureSum

@@ -109,6 +109,8 @@ class Shortcut(NamedTuple):
 class FeatureSum:
     """A pair that is a sum over features, Σ_a term(p_a, q_a, k_a), p being the named parameter.
 
+    A term closes over no array; a pair that is a plain function may.
+
     To say so lets all pairs be made a feature at a time, by a shortcut where there is one:
     `pairs.pairwise_by_feature`.
     """
