@@ -31,6 +31,7 @@ from attention_lab.mechanism.contracts import (
 )
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.feedback import no_feedback
+from attention_lab.mechanism.inputs import one_each, sequence_length, truths
 from attention_lab.mechanism.locality import global_
 from attention_lab.mechanism.masks import everything
 from attention_lab.mechanism.normalizers import softmax
@@ -51,12 +52,14 @@ class Attention(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A source, ready to be asked. Positions are never mapped over a batch or heads."""
+    """A source, or one key of it, ready to be asked. Positions are never mapped over a batch or heads."""
 
     keys: Array  # [K, A] the keys' shares
     values: Array  # [K, D]
     positions: Array  # [K] integers
     valid: Array  # [K] bool: False is padding
+    segments: Array | None = None  # [K] integers: which document each key belongs to
+    rows: Array | None = None  # [K] integers: a key's place in a question's `seen`
 
 
 class Question(NamedTuple):
@@ -66,6 +69,8 @@ class Question(NamedTuple):
     bias: Share
     focus: Share
     position: Position
+    segment: Any = None  # an integer: the document it belongs to
+    seen: Array | None = None  # [K] bool, by the key's row
 
 
 class Comparison(NamedTuple):
@@ -109,10 +114,12 @@ def remember(
     values: Array,
     valid: Array | None = None,
     positions: Array | None = None,
+    segments: Array | None = None,
 ) -> Memory:
     """The memory of a source: each key's share, worked out once.
 
     keys: [K, D]; values: [K, D']; valid: bool[K], by default all; positions: int[K], by default 0 .. K−1.
+    segments: int[K], which of several documents each key belongs to; a query sees its own alone.
     What stands at padded positions, even NaN, has no effect on anything. Raises ValueError where the
     lengths differ or the score's table is too short for the source.
     """
@@ -131,45 +138,66 @@ def remember(
     exists = jnp.ones(length, bool) if valid is None else one_each("valid", valid, length)
     if exists.dtype != bool:
         raise ValueError(f"valid says which keys exist and must be bool, but is {exists.dtype}")
+    if segments is not None:
+        segments = one_each("segments", segments, length)
 
     def share(key, j):
         with fitting("key", attention, key):
             return attention.score.key(params["score"], key, j)
 
     shares = jax.vmap(share)(blank(keys, exists), places)
-    return Memory(
-        saturated(blank(shares, exists)), saturated(blank(values, exists)), places, exists
-    )
+    return Memory(blank(shares, exists), blank(values, exists), places, exists, segments)
 
 
 def ask(
-    attention: Attention, params: Params, query: Array, i: Position, memory: Memory
+    attention: Attention,
+    params: Params,
+    query: Array,
+    i: Position,
+    memory: Memory,
+    segment: Any = None,
+    seen: Array | None = None,
 ) -> Question:
-    """What query [D] at position i brings to every key."""
+    """What query [D] at position i brings to every key.
+
+    segment: the document that it belongs to, an integer; seen: bool[K], by default all, which keys it may
+    see. Raises ValueError where only one of query and memory has a segment.
+    """
+    if (segment is None) != (memory.segments is None):
+        have, lack = ("memory", "query") if segment is None else ("query", "memory")
+        raise ValueError(f"the {have} has segments but the {lack} has none; give them to both")
     with fitting("query", attention, query):
-        share = saturated(attention.score.query(params["score"], query, i))
-    visible = memory.valid & jax.vmap(attention.mask, (None, 0))(i, memory.positions)
+        share = attention.score.query(params["score"], query, i)
+    bias = attention.bias.query(params["bias"], query, i)
+    question = Question(share, bias, None, i, segment, seen)
+    visible = jax.vmap(partial(allowed, attention, question))(memory)
     length = 1 + jnp.max(memory.positions, initial=-1, where=visible)
-    return Question(
-        share=share,
-        bias=attention.bias.query(params["bias"], query, i),
-        focus=attention.locality.query(params["locality"], query, i, length),
-        position=i,
-    )
+    focus = attention.locality.query(params["locality"], query, i, length)
+    return question._replace(focus=focus)
 
 
-def compare(
-    attention: Attention, params: Params, question: Question, key: Array, j: Position, valid: Array
-) -> Comparison:
-    """What one question makes of one key's share [A] at position j: all the mathematics of a pair."""
+def allowed(attention: Attention, question: Question, key: Memory) -> Any:
+    """Whether a question may look at one key: padding, mask, segments and `seen` agree."""
+    may = key.valid & attention.mask(question.position, key.positions)
+    if question.segment is not None:
+        may &= question.segment == key.segments
+    return may if question.seen is None else may & question.seen[key.rows]
+
+
+def compare(attention: Attention, params: Params, question: Question, key: Memory) -> Comparison:
+    """What one question makes of one key, a memory without its axis: all the mathematics of a pair."""
     score, bias, locality = attention.score, attention.bias, attention.locality
+    j = key.positions
+    seen = allowed(attention, question, key) & locality.inside(
+        params["locality"], question.focus, j
+    )
+    gain = locality.gain(params["locality"], question.focus, j)
     return Comparison(
-        score=score.pair(params["score"], question.share, key)
+        score=score.pair(params["score"], question.share, key.keys)
         + bias.pair(params["bias"], question.bias, question.position, j),
-        seen=valid
-        & attention.mask(question.position, j)
-        & locality.inside(params["locality"], question.focus, j),
-        gain=locality.gain(params["locality"], question.focus, j),
+        seen=seen,
+        # A gain may be anything where it multiplies a weight of 0.
+        gain=jnp.where(seen, gain, 1),
     )
 
 
@@ -194,10 +222,15 @@ def compare_but_score(
 ) -> Comparison:
     """`compare_all` without the score's pair: its score is the bias alone."""
     silent = attention._replace(score=attention.score._replace(pair=lambda *_: 0.0))
-    one_query = jax.vmap(partial(compare, silent, params), (None, 0, 0, 0))
-    return jax.vmap(one_query, (0, None, None, None))(
-        questions, memory.keys, memory.positions, memory.valid
-    )
+    one_query = jax.vmap(partial(compare, silent, params), (None, 0))
+    return jax.vmap(one_query, (0, None))(questions, memory)
+
+
+def weigh(attention: Attention, comparison: Comparison) -> Array:
+    """The weights [K] of one query's comparison with every key."""
+    score, seen, gain = comparison
+    # Selected, so that not even ∞ in the gradient of a weight that is none comes back.
+    return jnp.where(seen, attention.normalize.weigh(score, seen) * gain, 0)
 
 
 def attend(
@@ -208,23 +241,28 @@ def attend(
     memory: Memory,
     feedback_state: Any = None,
     *,
+    segment: Any = None,
+    seen: Array | None = None,
     dropout_rate: Any = 0.0,
     rng: Array | None = None,
 ) -> Context:
     """What ONE query [D] at position i gets from a memory: weights [K] and their sum of values.
 
-    feedback_state: the one in the last step's context; None starts afresh. rng: weights are dropped at
-    `dropout_rate` where given, never otherwise.
+    feedback_state: the one in the last step's context; None starts afresh. segment: the document that the
+    query belongs to, where the memory has several. seen: bool[K], by default all, the keys that it may see.
+    rng: weights are dropped at `dropout_rate` where given, never otherwise.
     """
     feedback = attention.feedback
     if feedback_state is None:
         feedback_state = feedback.start(params["feedback"], memory)
     term = jnp.asarray(feedback.key(params["feedback"], feedback_state), memory.keys.dtype)
-    keys = memory.keys + term
-    question = ask(attention, params, query, i, memory)
+    if seen is not None:
+        # For one query it is what padding is.
+        may = memory.valid & truths("seen", seen, memory.valid.shape)
+        memory = memory._replace(valid=may)
+    question = ask(attention, params, query, i, memory, segment)
     look = jax.vmap(partial(compare, attention, params, question))
-    score, seen, gain = look(keys, memory.positions, memory.valid)
-    weights = attention.normalize.weigh(score, seen) * gain
+    weights = weigh(attention, look(memory._replace(keys=memory.keys + term)))
     feedback_state = feedback.update(params["feedback"], feedback_state, weights, query)
     if rng is not None:
         weights = dropout(rng, dropout_rate, weights)
@@ -234,37 +272,6 @@ def attend(
 def blank(rows: Array, valid: Array | None) -> Array:
     """rows [K, D], zero where not valid: what stands in padding, even NaN, then reaches nothing."""
     return rows if valid is None else jnp.where(jnp.asarray(valid)[:, None], rows, 0)
-
-
-def saturated(x: Array) -> Array:
-    """x with the greatest finite number in place of an infinite one, as float16 soon makes them.
-
-    A mask takes a key away by a weight of 0, forward and backward, and 0 · ∞ would be NaN.
-    """
-    limits = jnp.finfo(x.dtype)
-    return jnp.clip(x, limits.min, limits.max)
-
-
-def sequence_length(what: str, rows: Array) -> int:
-    """The length of one sequence [length, features]. Raises ValueError where it is none."""
-    if rows.ndim != 2:
-        raise ValueError(
-            f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
-            "a batch is a jax.vmap outside"
-        )
-    if not jnp.issubdtype(rows.dtype, jnp.floating):
-        raise ValueError(f"{what} must be of a floating-point type, but are {rows.dtype}")
-    if rows.shape[0] == 0:
-        raise ValueError(f"there are no {what}; pad to one position, and let valid say it is none")
-    return rows.shape[0]
-
-
-def one_each(what: str, numbers: Any, length: int) -> Array:
-    """The numbers as an array [length]. Raises ValueError where there is not one for each position."""
-    numbers = jnp.asarray(numbers)
-    if numbers.shape != (length,):
-        raise ValueError(f"{what} must have shape ({length},), one each, but has {numbers.shape}")
-    return numbers
 
 
 @contextmanager
@@ -282,7 +289,5 @@ def fitting(side: str, attention: Attention, vector: Array) -> Iterator[None]:
 def weighted_sum(weights: Array, values: Array) -> Array:
     """Σ_j w_j v_j, summed in float32 at least: weights [.., K], values [K, D]. Returns [.., D]."""
     wide = accumulator(values.dtype)
-    # The gradient of a weight, Σ_d ∂_d v_jd, comes in the product's own type, and float16 has no room for it.
-    own = wide if jnp.finfo(values.dtype).nexp < jnp.finfo(wide).nexp else values.dtype
-    total = jnp.dot(weights.astype(own), values.astype(own), preferred_element_type=wide)
+    total = jnp.dot(weights.astype(values.dtype), values, preferred_element_type=wide)
     return total.astype(values.dtype)

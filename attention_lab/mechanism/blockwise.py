@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from attention_lab.mechanism.contracts import Array, Mask, Params, Stream, accumulator
+from attention_lab.mechanism.closures import explicit
+from attention_lab.mechanism.contracts import Array, Params, Stream, accumulator
 
 # Numbers in the largest array of one tile: 1 MiB of float32, which stays in a core's cache.
 TILE_NUMBERS = 2**18
@@ -38,10 +39,11 @@ class Problem(NamedTuple):
     """What is static: how a tile of pairs compares, what positions alone forbid, how a row is read.
 
     compare: (params, questions, memory), both with a leading axis, -> (score, seen, gain), each [Q, K].
+    allowed: of the same, whether positions allow any of the pairs.
     """
 
     compare: Callable[[Params, Any, Any], Any]
-    mask: Mask
+    allowed: Callable[[Params, Any, Any], Any]
     stream: Stream
     tile: Tile
 
@@ -71,9 +73,25 @@ def in_tiles(run: Callable[..., Array], problem: Problem, params, questions, mem
     count = questions.position.shape[0]
     rows = _forward_side(problem.tile.queries, STRIDE.queries, count)
     columns = _forward_side(problem.tile.keys, STRIDE.keys, memory.positions.shape[0])
-    smooth, fixed = partition((params, _cut(questions, rows), _cut(memory, columns)))
+    sides = Tile(rows, columns), problem.tile
+    problem, arrays = _explicit(problem, params, questions, memory, sides)
+    smooth, fixed = partition(((params, arrays), _cut(questions, rows), _cut(memory, columns)))
     vectors = run(problem, smooth, fixed)
     return vectors.reshape(-1, vectors.shape[-1])[:count].astype(memory.values.dtype)
+
+
+def _explicit(problem, params, questions, memory, sides):
+    """(problem, arrays): it with (params, arrays) for params, where arrays are what its functions close over."""
+
+    def rows(tree, side):
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct((side, *x.shape[1:]), x.dtype), tree)
+
+    tiles = [(params, rows(questions, tile.queries), rows(memory, tile.keys)) for tile in sides]
+    (compare, allowed), arrays = explicit((problem.compare, problem.allowed), tiles)
+    return problem._replace(
+        compare=lambda given, *tile: compare(given[1], given[0], *tile),
+        allowed=lambda given, *tile: allowed(given[1], given[0], *tile),
+    ), arrays
 
 
 def _forward_side(side, stride, count):
@@ -174,7 +192,8 @@ def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: An
                 # What `pull` has kept is made once, not anew inside each of the sums that read it.
                 pull = lax.optimization_barrier(pull)
                 weights = jax.vmap(problem.stream.weigh)(row_statistic, score, seen)
-                reach = _product(cotangent, key.values.T)
+                # Overflow in what no weight multiplies would still be NaN: 0 · ∞.
+                reach = jnp.where(seen, _product(cotangent, key.values.T), 0)
                 d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner)
                 d_gain = weights * reach
                 d_params, d_query, d_key = pull(
@@ -209,15 +228,12 @@ def _unless_hidden(problem, tile, absorb, so_far):
     Decided by positions first, which a vmap over heads or a batch leaves alone: a predicate that differs
     within a batch would have both branches computed. What else hides keys can only skip within that.
     """
-    _, query, key = tile
-    pairs = jax.vmap(jax.vmap(problem.mask, (None, 0)), (0, None))
-    allowed = jnp.any(pairs(query.position, key.positions))
 
     def unless_unseen(so_far):
         seen = problem.compare(*tile)[1]
         return lax.cond(jnp.any(seen), absorb, lambda x: x, so_far)
 
-    return lax.cond(allowed, unless_unseen, lambda x: x, so_far)
+    return lax.cond(problem.allowed(*tile), unless_unseen, lambda x: x, so_far)
 
 
 def _product(a, b):

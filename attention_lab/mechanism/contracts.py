@@ -127,6 +127,7 @@ class Stream(NamedTuple):
     factor that makes accumulated sums final, and what `weigh` needs to give any tile's weights again.
     pull is the vector-Jacobian product of a row's weights: given the tile's weights, their cotangents
     and inner = the sum of weights times cotangents over the whole row, the cotangents of the scores.
+    None of these functions may close over an array, whose gradient none of them could say.
     """
 
     start: Callable[[Any], Any]  # dtype -> total
@@ -151,6 +152,15 @@ class Normalizer(NamedTuple):
 def accumulator(dtype: Any) -> Any:
     """The type in which sums over features or keys are kept: float32 at least."""
     return jnp.promote_types(dtype, jnp.float32)
+
+
+def saturated(x: Array) -> Array:
+    """x, with the largest number of its type where it has overflowed; NaN stays NaN.
+
+    A share that is ∞ would be NaN in the gradient even of a query that may not see it, 0 · ∞.
+    """
+    kind = jnp.finfo(x.dtype)
+    return jnp.clip(x, kind.min, kind.max)
 
 
 def inner_product(params: Params, query: Array, key: Array) -> Array:

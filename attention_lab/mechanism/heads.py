@@ -17,12 +17,12 @@ from attention_lab.mechanism.attention import (
     init_attention,
     remember,
 )
-from attention_lab.mechanism.contracts import Array, Dims, Params
+from attention_lab.mechanism.contracts import Array, Dims, Params, saturated
 from attention_lab.mechanism.parallel import ask_all
 from attention_lab.mechanism.scores import matrix
 
 # How a memory of several heads is mapped over them: positions and padding are the same for all.
-BY_HEAD: Any = Memory._make((0, 0, None, None))
+BY_HEAD: Any = Memory._make((0, 0, None, None, None, None))
 
 
 def init_multi_head(
@@ -74,17 +74,18 @@ def remember_heads(
     x: Array,
     valid: Array | None = None,
     positions: Array | None = None,
+    segments: Array | None = None,
 ) -> Memory:
     """The memory of x [K, D'] in every key-value head: keys [G, K, A], values [G, K, F'].
 
-    valid, positions: as in `remember`; their axis has no head.
+    valid, positions, segments: as in `remember`; their axis has no head.
     """
 
     x = blank(jnp.asarray(x), valid)
 
     def one_group(w_k, w_v, inner):
-        keys, values = x @ w_k.astype(x.dtype).T, x @ w_v.astype(x.dtype).T
-        return remember(attention, inner, keys, values, valid, positions)
+        keys, values = (saturated(x @ w.astype(x.dtype).T) for w in (w_k, w_v))
+        return remember(attention, inner, keys, values, valid, positions, segments)
 
     return jax.vmap(one_group, out_axes=BY_HEAD)(params["W_K"], params["W_V"], params["attention"])
 
@@ -98,6 +99,8 @@ def multi_head(
     place: str | None = None,
     valid: Array | None = None,
     positions: Array | None = None,
+    segments: Array | None = None,
+    seen: Array | None = None,
     rng: Array | None = None,
     **options: Any,
 ) -> Context:
@@ -105,12 +108,12 @@ def multi_head(
 
     x: [Q, D] asks `memory` (from `remember_heads`), or without one itself, where `valid` says what is
     padding. place: "self" or "cross", by default by whether there is a memory; a decoder that asks the
-    cache of its own past says "self". Options as in `cross_attention`. Returns Context([Q, D],
-    weights [H, Q, K] if asked for).
+    cache of its own past says "self". Options as in `cross_attention`; segments and seen are the same for
+    all heads. Returns Context([Q, D], weights [H, Q, K] if asked for).
     """
     if memory is None and place in (None, "self"):
         place = "self"
-        memory = remember_heads(attention, params, x, valid, positions)
+        memory = remember_heads(attention, params, x, valid, positions, segments)
     elif memory is None:
         raise ValueError(f"multi_head: place={place!r} needs a memory, from remember_heads")
     elif valid is not None:
@@ -119,20 +122,21 @@ def multi_head(
         raise ValueError("multi_head: where in its memory does x stand? say positions=")
     place = "cross" if place is None else place
     positions = jnp.arange(x.shape[0]) if positions is None else positions
+    rows = {"positions": positions, "segments": segments, "seen": seen}
     groups = params["W_K"].shape[0]
     share = params["W_Q"].shape[0] // groups
 
     def one_group(w_q, inner, memory, rng):
         # The heads of one position follow one another, so that a slice of x stays one: ring.py.
-        queries = jnp.einsum("hfd,qd->qhf", w_q.astype(x.dtype), x)
+        queries = saturated(jnp.einsum("hfd,qd->qhf", w_q.astype(x.dtype), x))
         context = ask_all(
             place,
             attention,
             inner,
             queries.reshape(-1, queries.shape[-1]),
             memory,
-            positions=jnp.repeat(positions, share),
             rng=rng,
+            **{k: jnp.repeat(jnp.asarray(v), share, 0) for k, v in rows.items() if v is not None},
             **options,
         )
         return jax.tree.map(

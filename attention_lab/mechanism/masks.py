@@ -1,7 +1,12 @@
 """Masks: may query position i look at key position j?
 
 A mask is a predicate of two integers. Which keys exist at all (padding) is data, not a mask: it is
-`valid` in the memory.
+`valid` in the memory; so are the masks of data that `cross_attention` takes, `segments` and `seen`.
+
+Several documents packed into one sequence are kept apart by their `segments`, or by positions that say
+both: with `positions = document * 1000 + place` by the mask `lambda i, j: i // 1000 == j // 1000`, which
+skips the tiles between documents even within a batch. A mask may close over an array too, as in
+`lambda i, j: table[i, j]`; outside jit every new lambda is compiled anew.
 """
 
 import functools

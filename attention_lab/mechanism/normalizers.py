@@ -23,8 +23,11 @@ def in_one_tile(stream: Stream):
 
 
 def _softmax_start(dtype):
-    """(shift, sum): the greatest score so far and the sum of exp(score − shift)."""
-    return jnp.finfo(dtype).min.astype(dtype) / 2, jnp.zeros((), dtype)
+    """(shift, sum): the greatest score so far and the sum of exp(score − shift).
+
+    The shift starts at the least number rather than −∞, so that a row without keys is not NaN.
+    """
+    return jnp.finfo(dtype).min.astype(dtype), jnp.zeros((), dtype)
 
 
 def _softmax_absorb(total, scores, where):
@@ -48,7 +51,7 @@ def _softmax_weigh(log_normalizer, scores, where):
 
 
 def _hide(scores, where):
-    """−∞ for a score that may not be seen, infinite or NaN as it may be; the shift is always finite, so that no row is NaN."""
+    """−∞ for a score that may not be seen, selected rather than added: it may itself be ∞ or NaN."""
     return jnp.where(where, scores, -jnp.inf)
 
 
@@ -92,6 +95,8 @@ def _entmax(threshold, slope):
 
     @jax.custom_jvp
     def weigh(scores: Array, where: Array) -> Array:
+        # As in a softmax, −∞ is nothing to look at.
+        where = where & (scores != -jnp.inf)
         greatest = jnp.max(scores, initial=-jnp.inf, where=where)
         shifted = jnp.where(where, scores, 0) - jnp.where(jnp.isfinite(greatest), greatest, 0)
         # A key that trails the best by as much as 2 has weight 0 for both α.

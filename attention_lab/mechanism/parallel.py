@@ -24,13 +24,13 @@ from attention_lab.mechanism.attention import (
     ask,
     compare_all,
     compare_but_score,
-    one_each,
     remember,
-    sequence_length,
+    weigh,
     weighted_sum,
 )
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.mechanism.dropout import dropout
+from attention_lab.mechanism.inputs import one_each, sequence_length, truths
 from attention_lab.mechanism.pairs import pair_numbers, pairwise, pairwise_by_feature
 from attention_lab.mechanism.ring import Ring, around
 from attention_lab.mechanism.scores import FeatureSum
@@ -43,6 +43,8 @@ def cross_attention(
     memory: Memory,
     *,
     positions: Array | None = None,
+    segments: Array | None = None,
+    seen: Array | None = None,
     implementation: str | None = None,
     weights: bool = False,
     dropout_rate: Any = 0.0,
@@ -55,6 +57,9 @@ def cross_attention(
     `dropout_rate` where given. ring: the devices that share both sequences, by default none; what it
     computes is blockwise, so that the legal combinations are too. Raises ValueError on an illegal
     combination, saying why.
+
+    Masks of data, which only narrow what the mechanism's mask lets them see: segments: int[Q], the
+    document that each query belongs to, in a memory that has them; seen: bool[Q, K], any pairs.
     """
     return ask_all(
         "cross",
@@ -63,6 +68,8 @@ def cross_attention(
         queries,
         memory,
         positions=positions,
+        segments=segments,
+        seen=seen,
         implementation=implementation,
         weights=weights,
         dropout_rate=dropout_rate,
@@ -78,15 +85,18 @@ def self_attention(
     *,
     valid: Array | None = None,
     positions: Array | None = None,
+    segments: Array | None = None,
     **options: Any,
 ) -> Context:
     """Context of x [L, D] that asks itself: remember x, then every row of x is a query.
 
     valid: bool[L], by default all: which rows are keys; a padded row still asks, and what it gets is of
-    no meaning. positions: int[L], by default 0 .. L−1. Options as in `cross_attention`.
+    no meaning. positions: int[L], by default 0 .. L−1. segments: int[L]: of several documents packed into
+    x, the one that a row belongs to; it sees no other. Options as in `cross_attention`.
     """
-    memory = remember(attention, params, x, x, valid, positions)
-    return ask_all("self", attention, params, x, memory, positions=memory.positions, **options)
+    memory = remember(attention, params, x, x, valid, positions, segments)
+    own = {"positions": memory.positions, "segments": memory.segments}
+    return ask_all("self", attention, params, x, memory, **own, **options)
 
 
 def ask_all(
@@ -97,6 +107,8 @@ def ask_all(
     memory,
     *,
     positions=None,
+    segments=None,
+    seen=None,
     implementation=None,
     weights=False,
     dropout_rate=0.0,
@@ -122,25 +134,29 @@ def ask_all(
     positions = (
         jnp.arange(length) if positions is None else one_each("positions", positions, length)
     )
-    vectors, matrix = _run(
-        how, ring, attention, params, queries, positions, memory, dropout_rate, rng
-    )
+    if segments is not None:
+        segments = one_each("segments", segments, length)
+    if seen is not None:
+        seen = truths("seen", seen, (length, *memory.positions.shape))
+        memory = memory._replace(rows=jnp.arange(memory.positions.size))
+    asking = queries, positions, segments, seen
+    vectors, matrix = _run(how, ring, attention, params, asking, memory, dropout_rate, rng)
     return Context(vectors, matrix if weights else None)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _run(how, ring, attention, params, queries, positions, memory, dropout_rate, rng):
+def _run(how, ring, attention, params, asking, memory, dropout_rate, rng):
     # Compiled here so that a call outside any jit traces its loops once, not every time.
-    every = jax.vmap(lambda query, i: ask(attention, params, query, i, memory))
-    questions = every(queries, positions)
+    one = partial(ask, attention, params)
+    questions = jax.vmap(lambda query, i, *which: one(query, i, memory, *which))(*asking)
     implement = IMPLEMENTATIONS[how] if ring is None else partial(_blockwise, ring=ring)
     return implement(attention, params, questions, memory, dropout_rate, rng)
 
 
 def _dense(attention, params, questions, memory, dropout_rate, rng):
     """What `attend` does, for all questions: the only one with weights to show or to drop."""
-    score, seen, gain = compare_all(attention, params, questions, memory)
-    weights = jax.vmap(attention.normalize.weigh)(score, seen) * gain
+    comparison = compare_all(attention, params, questions, memory)
+    weights = jax.vmap(partial(weigh, attention))(comparison)
     if rng is not None:
         weights = dropout(rng, dropout_rate, weights)
     return weighted_sum(weights, memory.values), weights
@@ -155,8 +171,13 @@ def _blockwise(attention, params, questions, memory, dropout_rate, rng, ring=Non
         pairs = pairwise
         numbers = pair_numbers(score, params["score"], questions.share[0], memory.keys[0])
     tile = tiles.tile_for(numbers, questions.share.shape[0], memory.keys.shape[0])
+
+    def allowed(params, questions, memory):
+        mask = jax.vmap(jax.vmap(attention.mask, (None, 0)), (0, None))
+        return jnp.any(mask(questions.position, memory.positions))
+
     compare = partial(compare_all, attention, pairs=pairs)
-    problem = tiles.Problem(compare, attention.mask, attention.normalize.stream, tile)
+    problem = tiles.Problem(compare, allowed, attention.normalize.stream, tile)
     run = tiles.blockwise if ring is None else partial(around, ring)
     return run(problem, params, questions, memory), None
 

@@ -21,6 +21,7 @@ from attention_lab.mechanism.contracts import (
     Score,
     inner_product,
     no_params,
+    saturated,
 )
 from attention_lab.mechanism.scores import matrix, row
 
@@ -69,7 +70,7 @@ def rotate(share: Array, position: Position, base: float) -> Array:
     even, odd = share[0::2].astype(angles.dtype), share[1::2].astype(angles.dtype)
     cos, sin = jnp.cos(angles), jnp.sin(angles)
     turned = jnp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1)
-    return turned.reshape(-1).astype(share.dtype)
+    return saturated(turned.reshape(-1).astype(share.dtype))
 
 
 @functools.cache

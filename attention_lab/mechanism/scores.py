@@ -23,12 +23,18 @@ from attention_lab.mechanism.contracts import (
     accumulator,
     inner_product,
     no_params,
+    saturated,
 )
 
 
 def matrix(rng: Array, rows: int, columns: int) -> Array:
     """W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
     return jax.random.normal(rng, (rows, columns)) / math.sqrt(columns)
+
+
+def product(weights: Array, vector: Array) -> Array:
+    """W x in the type of x; what overflows it is the largest number that it has."""
+    return saturated(weights.astype(vector.dtype) @ vector)
 
 
 def itself(params: Params, vector: Array, position: Position) -> Array:
@@ -64,7 +70,7 @@ def _general_init(rng, dims):
 
 
 def _general_key(params, key, j):
-    return params["W"].astype(key.dtype) @ key
+    return product(params["W"], key)
 
 
 # general: qᵀWk (Luong et al. 2015, §3.1; their W starts uniform in ±0.1).
@@ -81,11 +87,11 @@ def _additive_init(rng, dims):
 
 
 def _additive_query(params, query, i):
-    return params["W_q"].astype(query.dtype) @ query
+    return product(params["W_q"], query)
 
 
 def _additive_key(params, key, j):
-    return params["W_k"].astype(key.dtype) @ key
+    return product(params["W_k"], key)
 
 
 class Shortcut(NamedTuple):
@@ -102,6 +108,8 @@ class Shortcut(NamedTuple):
 @dataclass(frozen=True)
 class FeatureSum:
     """A pair that is a sum over features, Σ_a term(p_a, q_a, k_a), p being the named parameter.
+
+    A term closes over no array; a pair that is a plain function may.
 
     To say so lets all pairs be made a feature at a time, by a shortcut where there is one:
     `pairs.pairwise_by_feature`.
@@ -139,7 +147,7 @@ def _exponentials(queries, keys):
     wide, largest, _ = _range(keys.dtype)
     queries, keys = queries.astype(wide), keys.astype(wide)
     ends = jnp.max(keys, axis=0, keepdims=True), jnp.min(keys, axis=0, keepdims=True)
-    middle = jax.lax.stop_gradient(sum(ends) / 2)
+    middle = jax.lax.stop_gradient(ends[0] / 2 + ends[1] / 2)
     clipped = jnp.clip(queries + middle, -largest, largest)
     return jnp.exp(2 * clipped), jnp.exp(2 * (keys - middle))
 
@@ -165,11 +173,11 @@ def _concat_init(rng, dims):
 
 
 def _concat_query(params, query, i):
-    return params["W"][:, : query.shape[-1]].astype(query.dtype) @ query
+    return product(params["W"][:, : query.shape[-1]], query)
 
 
 def _concat_key(params, key, j):
-    return params["W"][:, -key.shape[-1] :].astype(key.dtype) @ key
+    return product(params["W"][:, -key.shape[-1] :], key)
 
 
 # concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, §3.1). W [q; k] = W₁q + W₂k: additive in one matrix.

@@ -92,7 +92,7 @@ def test_lengths_need_not_divide_into_tiles(queries, keys):
 
 
 def test_tiles_that_the_mask_forbids_are_never_computed():
-    # NaN in a share is in every score of its tile: only a tile that is skipped can hide it.
+    # A weight of zero times NaN is NaN: only a tile that is skipped can hide it.
     attention = make_attention(score="dot", mask="causal")
     params = init_attention(attention, jax.random.key(0), Dims(8, 8))
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2048, 8)))

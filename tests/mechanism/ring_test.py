@@ -142,13 +142,13 @@ def test_no_device_ever_holds_all_keys_and_a_forbidden_tile_is_skipped():
     x = jax.device_put(normal(0, 64, 8), NamedSharding(ring.mesh, PartitionSpec("sequence")))
 
     @jax.jit
-    def ask(keys, x):
-        memory = remember(attention, PARAMS, x, x)._replace(keys=keys)
+    def ask(values, x):
+        memory = remember(attention, PARAMS, x, x)._replace(values=values)
         return ask_all("self", attention, PARAMS, x, memory, ring=ring).vector
 
     program = ask.lower(x, x).compile().as_text()
     assert "collective-permute" in program and "all-gather" not in program
-    # NaN in a share is in every score of its tile: only a tile that is skipped can hide it.
+    # A weight of zero times NaN is NaN: only a tile that is skipped can hide it.
     vectors = np.asarray(ask(x.at[32:].set(jnp.nan), x))
     assert np.isfinite(vectors[:32]).all() and np.isnan(vectors[32:]).all()
 

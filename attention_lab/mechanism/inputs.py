@@ -1,0 +1,39 @@
+"""Inputs: sequences and what is said of each of their positions, checked."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from attention_lab.mechanism.contracts import Array
+
+
+def sequence_length(what: str, rows: Array) -> int:
+    """The length of one sequence [length, features]. Raises ValueError where it is none."""
+    if rows.ndim != 2:
+        raise ValueError(
+            f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
+            "a batch is a jax.vmap outside"
+        )
+    if not jnp.issubdtype(rows.dtype, jnp.floating):
+        raise ValueError(f"{what} must be of a floating-point type, but are {rows.dtype}")
+    if rows.shape[0] == 0:
+        raise ValueError(f"there are no {what}; pad to one position, and let valid say it is none")
+    return rows.shape[0]
+
+
+def one_each(what: str, numbers: Any, length: int) -> Array:
+    """The numbers as an array [length]. Raises ValueError where there is not one for each position."""
+    numbers = jnp.asarray(numbers)
+    if numbers.shape != (length,):
+        raise ValueError(f"{what} must have shape ({length},), one each, but has {numbers.shape}")
+    return numbers
+
+
+def truths(what: str, matrix: Any, shape: tuple[int, ...]) -> Array:
+    """The matrix as an array of bool. Raises ValueError where its shape or type is another."""
+    matrix = jnp.asarray(matrix)
+    if matrix.shape != shape or matrix.dtype != bool:
+        raise ValueError(
+            f"{what} must be bool{list(shape)}, but is {matrix.dtype}{list(matrix.shape)}"
+        )
+    return matrix
