@@ -36,6 +36,11 @@ class Output(NamedTuple):
     weights: dict[str, Array] | None = None
 
 
+def matrices(params: Params) -> Any:
+    """For each parameter, whether it has two axes or more, where each is a parameter by itself."""
+    return jax.tree.map(lambda x: x.ndim >= 2, params)
+
+
 class Model(NamedTuple):
     """A model, chosen once; static under `jax.jit`.
 
@@ -44,6 +49,7 @@ class Model(NamedTuple):
     rng=None drops nothing.
     start: (params, source[K], length) -> source_state, state; length: the most tokens that will be stepped.
     step: (params, source_state, state, token[], *, weights=False) -> state, Output of one position.
+    matrices: (params) -> for each parameter, whether it is a matrix: only those decay (`optimizer.move`).
     """
 
     name: str
@@ -51,6 +57,7 @@ class Model(NamedTuple):
     apply: Callable[..., Output]
     start: Callable[..., tuple[Any, Any]]
     step: Callable[..., tuple[Any, Output]]
+    matrices: Callable[[Params], Any] = matrices
 
 
 class Noise:

@@ -21,10 +21,11 @@ from attention_lab.mechanism import (
     multi_head,
     remember_heads,
 )
-from attention_lab.mechanism.contracts import Array
+from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Noise
 
 NORMS = ("pre", "post")
+HEADS = "heads"  # the parameters of `init_multi_head`, each of which has one axis that counts heads
 ACTIVATIONS = MappingProxyType({"relu": nn.relu, "gelu": nn.gelu, "swiglu": nn.silu})
 
 
@@ -53,7 +54,7 @@ class Attend(nn.Module):
         """Makes the parameters."""
         shape = self.shape
         self.params = self.param(
-            "heads",
+            HEADS,
             partial(
                 init_multi_head,
                 self.attention,
@@ -188,6 +189,16 @@ class DecoderLayer(nn.Module):
         x, seen = self.around_source(x, noise, ask_source)
         x, _ = self.around_feed(x, noise, lambda x: (self.feed(x), None))
         return x, (own, seen), longer
+
+
+def matrices(params: Params) -> Any:
+    """For each parameter of layers, whether it is a matrix: its axis that counts heads is none of its own."""
+
+    def is_matrix(path, x):
+        by_head = any(getattr(key, "key", None) == HEADS for key in path)
+        return x.ndim - by_head >= 2
+
+    return jax.tree_util.tree_map_with_path(is_matrix, params)
 
 
 def insert(past: Memory, new: Memory, position: Any) -> Memory:

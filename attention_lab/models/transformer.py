@@ -17,7 +17,14 @@ from attention_lab.mechanism.contracts import Array, Dims, Encoding
 from attention_lab.mechanism.masks import both, causal, everything
 from attention_lab.models.base import Model, Noise, Output, from_module, look_up, shift_right
 from attention_lab.models.embeddings import Embeddings
-from attention_lab.models.layers import ACTIVATIONS, NORMS, DecoderLayer, EncoderLayer, Shape
+from attention_lab.models.layers import (
+    ACTIVATIONS,
+    NORMS,
+    DecoderLayer,
+    EncoderLayer,
+    Shape,
+    matrices,
+)
 
 
 class State(NamedTuple):
@@ -165,7 +172,7 @@ def transformer(
         raise ValueError(f"norm={norm!r} is not one of {', '.join(NORMS)}")
     look_up("activation", ACTIVATIONS, activation)
     mask = causal if decoder.mask is everything else both(causal, decoder.mask)
-    return from_module(
+    model = from_module(
         f"transformer({encoder.score.name}, {decoder.score.name}, {cross.score.name})",
         Transformer(
             source_vocabulary=source_vocabulary,
@@ -192,3 +199,4 @@ def transformer(
             recompute=recompute,
         ),
     )
+    return model._replace(matrices=matrices)
