@@ -17,7 +17,7 @@ from attention_lab.mechanism.attention import (
     init_attention,
     remember,
 )
-from attention_lab.mechanism.contracts import Array, Dims, Params
+from attention_lab.mechanism.contracts import Array, Dims, Params, product, summed_wide
 from attention_lab.mechanism.parallel import ask_all
 from attention_lab.mechanism.scores import matrix
 
@@ -83,7 +83,7 @@ def remember_heads(
     x = blank(jnp.asarray(x), valid)
 
     def one_group(w_k, w_v, inner):
-        keys, values = x @ w_k.astype(x.dtype).T, x @ w_v.astype(x.dtype).T
+        keys, values = (product(x, w.T, x.dtype) for w in (w_k, w_v))
         return remember(attention, inner, keys, values, valid, positions)
 
     return jax.vmap(one_group, out_axes=BY_HEAD)(params["W_K"], params["W_V"], params["attention"])
@@ -124,7 +124,7 @@ def multi_head(
 
     def one_group(w_q, inner, memory, rng):
         # The heads of one position follow one another, so that a slice of x stays one: ring.py.
-        queries = jnp.einsum("hfd,qd->qhf", w_q.astype(x.dtype), x)
+        queries = _einsum("hfd,qd->qhf", w_q, x)
         context = ask_all(
             place,
             attention,
@@ -145,5 +145,9 @@ def multi_head(
         w_q, params["attention"], memory, rngs
     )
     merged = jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), context)
-    w_o = params["W_O"].astype(merged.vector.dtype)
-    return merged._replace(vector=jnp.einsum("dhf,hqf->qd", w_o, merged.vector))
+    return merged._replace(vector=_einsum("dhf,hqf->qd", params["W_O"], merged.vector))
+
+
+def _einsum(formula, weights, x):
+    """In x's type, summed in float32 at least."""
+    return jnp.einsum(formula, weights.astype(x.dtype), x, **summed_wide(x.dtype)).astype(x.dtype)

@@ -23,6 +23,7 @@ from attention_lab.mechanism.contracts import (
     accumulator,
     inner_product,
     no_params,
+    product,
 )
 
 
@@ -64,7 +65,7 @@ def _general_init(rng, dims):
 
 
 def _general_key(params, key, j):
-    return params["W"].astype(key.dtype) @ key
+    return product(params["W"], key, key.dtype)
 
 
 # general: qᵀWk (Luong et al. 2015, §3.1; their W starts uniform in ±0.1).
@@ -81,11 +82,11 @@ def _additive_init(rng, dims):
 
 
 def _additive_query(params, query, i):
-    return params["W_q"].astype(query.dtype) @ query
+    return product(params["W_q"], query, query.dtype)
 
 
 def _additive_key(params, key, j):
-    return params["W_k"].astype(key.dtype) @ key
+    return product(params["W_k"], key, key.dtype)
 
 
 class Shortcut(NamedTuple):
@@ -113,12 +114,17 @@ class FeatureSum:
 
     def __call__(self, params: Params, query: Array, key: Array) -> Array:
         """One query's share [A] with one key's [A]. Returns a number."""
-        p = params[self.parameter].astype(query.dtype)
-        return jnp.sum(self.term(p, query, key), dtype=accumulator(query.dtype))
+        wide = accumulator(query.dtype)
+        return jnp.sum(self.term(params[self.parameter].astype(wide), query, key), dtype=wide)
+
+
+def _wide(*vectors):
+    """The vectors in float32 at least, in which the gradient of what many pairs share is then added up."""
+    return [x.astype(accumulator(x.dtype)) for x in vectors]
 
 
 def _additive_term(v, query, key):
-    return v * jnp.tanh(query + key)
+    return v * jnp.tanh(sum(_wide(query, key)).astype(query.dtype))
 
 
 def _range(dtype):
@@ -165,11 +171,11 @@ def _concat_init(rng, dims):
 
 
 def _concat_query(params, query, i):
-    return params["W"][:, : query.shape[-1]].astype(query.dtype) @ query
+    return product(params["W"][:, : query.shape[-1]], query, query.dtype)
 
 
 def _concat_key(params, key, j):
-    return params["W"][:, -key.shape[-1] :].astype(key.dtype) @ key
+    return product(params["W"][:, -key.shape[-1] :], key, key.dtype)
 
 
 # concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, §3.1). W [q; k] = W₁q + W₂k: additive in one matrix.
@@ -206,7 +212,7 @@ location = Score(
 
 def _cosine_init(rng, dims):
     # cos alone lies in [-1, 1], where a softmax over many keys is nearly uniform: β starts at 10.
-    return same_width(rng, dims) | {"beta": jnp.asarray(10.0)}
+    return same_width(rng, dims) | {"beta": jnp.full((), 10.0, jnp.result_type(float))}
 
 
 def _unit(vector):
@@ -216,7 +222,8 @@ def _unit(vector):
 
 
 def _cosine_query(params, query, i):
-    return params["beta"].astype(query.dtype) * _unit(query)
+    beta = params["beta"].astype(accumulator(query.dtype))
+    return (beta * _unit(query)).astype(query.dtype)
 
 
 def _cosine_key(params, key, j):
@@ -230,9 +237,9 @@ cosine = Score("cosine", _cosine_init, _cosine_query, _cosine_key, inner_product
 def _distance_pair(params, query, key):
     if query.shape != key.shape:
         raise ValueError(f"distance compares equal widths, not {query.size} and {key.size}")
-    return -jnp.sum((query - key) ** 2, dtype=accumulator(query.dtype)) / (
-        2 * math.sqrt(query.size)
-    )
+    wide_query, wide_key = _wide(query, key)
+    apart = (wide_query - wide_key).astype(query.dtype)
+    return -jnp.sum(apart**2, dtype=wide_query.dtype) / (2 * math.sqrt(query.size))
 
 
 # distance: −‖q − k‖² / (2√d), the Gaussian kernel's exponent (Tsai et al. 2019).
