@@ -156,7 +156,8 @@ def accumulator(dtype: Any) -> Any:
 def summed_wide(dtype: Any) -> dict[str, Any]:
     """Options of a product whose operands have this type: it is summed in float32 at least, and its result wide.
 
-    What a narrow type holds is exact in one pass of any machine, so that more passes would gain nothing.
+    What a narrow type holds is exact in one pass of any machine, and a gradient in one pass is as exact as what it
+    is multiplied with: more passes would gain nothing.
     """
     wide = accumulator(dtype)
     precision = None if dtype == wide else jax.lax.Precision.DEFAULT

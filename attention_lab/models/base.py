@@ -9,6 +9,7 @@ A batch is `jax.vmap` outside. Tokens are integers; id 0 is padding and may stan
 sentences carry their end mark; the decoder is fed the target one place to the right, after the start mark.
 """
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -126,6 +127,32 @@ def computed_in(model: Model, dtype: Any) -> Model:
     the states of recurrent cells, which are sums over time, and the logits.
     """
     return model._replace(apply=partial(model.apply, dtype=dtype))
+
+
+def at_precision(function: Callable[..., Any], precision: str) -> Callable[..., Any]:
+    """The function, with matrix products of that precision, of `jax.default_matmul_precision`, whatever is set around."""
+
+    @functools.wraps(function)
+    def inside(*args, **options):
+        with jax.default_matmul_precision(precision):
+            return function(*args, **options)
+
+    return inside
+
+
+@functools.cache
+def precise_in(model: Model, precision: str) -> Model:
+    """The model, whose four functions run `at_precision`; equal arguments give the same one.
+
+    Some gradients have rules of their own, which run when the gradient is taken: whoever takes it does that at the
+    precision too.
+    """
+    return model._replace(
+        init=at_precision(model.init, precision),
+        apply=at_precision(model.apply, precision),
+        start=at_precision(model.start, precision),
+        step=at_precision(model.step, precision),
+    )
 
 
 def affine(x: Array, W: Array, b: Array | None = None) -> Array:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from jax.extend import core
 
-from attention_lab.mechanism import SCORES
+from attention_lab.mechanism import (
+    SCORES,
+    Dims,
+    init_attention,
+    init_multi_head,
+    make_attention,
+    multi_head,
+    self_attention,
+)
 from attention_lab.models.base import computed_in
 from attention_lab.models.cells import CELLS, project
 from attention_lab.models.timings import TIMINGS
@@ -139,3 +147,29 @@ def test_logits_are_not_rounded(kind):
     logits = computed_in(kind(), jnp.bfloat16).apply(params, one).logits
     assert logits.dtype == jnp.float32
     assert np.any(logits != logits.astype(jnp.bfloat16))
+
+
+@pytest.mark.parametrize("implementation", ["dense", "blockwise", "many heads"])
+@pytest.mark.parametrize("score", SCORES)
+def test_no_sum_of_an_attention_in_bfloat16_is_narrow(score, implementation):
+    attention, rng = make_attention(score=score, mask="causal"), jax.random.key(0)
+    dims = Dims(8, 8, positions=300)
+
+    def context(params, x, valid):
+        if implementation == "many heads":
+            return multi_head(attention, params, x, valid=valid).vector
+        options = {"valid": valid, "implementation": implementation}
+        return self_attention(attention, params, x, **options).vector
+
+    def loss(params, x, valid):
+        return jnp.sum(jax.vmap(context, (None, 0, 0))(params, x, valid) ** 2, dtype=jnp.float32)
+
+    with jax.enable_x64(False):
+        init = init_multi_head if implementation == "many heads" else init_attention
+        sizes = {"heads": 2} if init is init_multi_head else {}
+        params = jax.eval_shape(lambda: init(attention, rng, dims, **sizes))
+        x = jax.ShapeDtypeStruct((2, 300, 8), jnp.bfloat16)
+        jaxpr = jax.make_jaxpr(jax.grad(loss, (0, 1)))(
+            params, x, jax.ShapeDtypeStruct((2, 300), bool)
+        )
+    assert narrow_sums(jaxpr.jaxpr) == []
