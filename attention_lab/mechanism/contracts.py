@@ -164,7 +164,7 @@ def summed_wide(dtype: Any) -> dict[str, Any]:
     return {"preferred_element_type": wide, "precision": precision}
 
 
-def product(a: Array, b: Array, dtype: Any) -> Array:
+def matmul(a: Array, b: Array, dtype: Any) -> Array:
     """a @ b in `dtype`, summed in float32 at least; of what is wider, so are the sums of its gradient."""
     return jnp.matmul(a.astype(dtype), b.astype(dtype), **summed_wide(dtype)).astype(dtype)
 

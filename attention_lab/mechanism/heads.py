@@ -17,7 +17,7 @@ from attention_lab.mechanism.attention import (
     init_attention,
     remember,
 )
-from attention_lab.mechanism.contracts import Array, Dims, Params, product, summed_wide
+from attention_lab.mechanism.contracts import Array, Dims, Params, matmul, summed_wide
 from attention_lab.mechanism.parallel import ask_all
 from attention_lab.mechanism.scores import matrix
 
@@ -83,7 +83,7 @@ def remember_heads(
     x = blank(jnp.asarray(x), valid)
 
     def one_group(w_k, w_v, inner):
-        keys, values = (product(x, w.T, x.dtype) for w in (w_k, w_v))
+        keys, values = (matmul(x, w.T, x.dtype) for w in (w_k, w_v))
         return remember(attention, inner, keys, values, valid, positions)
 
     return jax.vmap(one_group, out_axes=BY_HEAD)(params["W_K"], params["W_V"], params["attention"])

@@ -22,14 +22,19 @@ from attention_lab.mechanism.contracts import (
     Score,
     accumulator,
     inner_product,
+    matmul,
     no_params,
-    product,
 )
 
 
 def matrix(rng: Array, rows: int, columns: int) -> Array:
     """W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
     return jax.random.normal(rng, (rows, columns)) / math.sqrt(columns)
+
+
+def product(weights: Array, vector: Array) -> Array:
+    """W x in the type of x."""
+    return matmul(weights, vector, vector.dtype)
 
 
 def itself(params: Params, vector: Array, position: Position) -> Array:
@@ -65,7 +70,7 @@ def _general_init(rng, dims):
 
 
 def _general_key(params, key, j):
-    return product(params["W"], key, key.dtype)
+    return product(params["W"], key)
 
 
 # general: qᵀWk (Luong et al. 2015, §3.1; their W starts uniform in ±0.1).
@@ -82,11 +87,11 @@ def _additive_init(rng, dims):
 
 
 def _additive_query(params, query, i):
-    return product(params["W_q"], query, query.dtype)
+    return product(params["W_q"], query)
 
 
 def _additive_key(params, key, j):
-    return product(params["W_k"], key, key.dtype)
+    return product(params["W_k"], key)
 
 
 class Shortcut(NamedTuple):
@@ -171,11 +176,11 @@ def _concat_init(rng, dims):
 
 
 def _concat_query(params, query, i):
-    return product(params["W"][:, : query.shape[-1]], query, query.dtype)
+    return product(params["W"][:, : query.shape[-1]], query)
 
 
 def _concat_key(params, key, j):
-    return product(params["W"][:, -key.shape[-1] :], key, key.dtype)
+    return product(params["W"][:, -key.shape[-1] :], key)
 
 
 # concat: vᵀ tanh(W [q; k]) (Luong et al. 2015, §3.1). W [q; k] = W₁q + W₂k: additive in one matrix.

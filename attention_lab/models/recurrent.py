@@ -15,7 +15,7 @@ from flax import linen as nn
 
 from attention_lab.marks import PAD
 from attention_lab.mechanism import Attention, Dims, init_attention, remember
-from attention_lab.mechanism.contracts import Array, product
+from attention_lab.mechanism.contracts import Array, matmul
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
 from attention_lab.mechanism.scores import additive
@@ -97,7 +97,7 @@ class Recurrent(nn.Module):
             params = self.decoder.params["attention"]
             memory = remember(self.attention, params, x, x, valid)
             feedback = self.attention.feedback.start(params["feedback"], memory)
-        first = jnp.split(jnp.tanh(product(summary, self.bridge, x.dtype)), self.layers)
+        first = jnp.split(jnp.tanh(matmul(summary, self.bridge, x.dtype)), self.layers)
         state = State(
             layers=tuple(self.cell.start(h) for h in first),
             fed=jnp.zeros(self.timing.fed(self.sizes), x.dtype),

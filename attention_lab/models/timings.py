@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from attention_lab.mechanism import attend
-from attention_lab.mechanism.contracts import Array, Params, product
+from attention_lab.mechanism.contracts import Array, Params, matmul
 from attention_lab.models.base import affine
 from attention_lab.models.cells import Cell, project
 
@@ -68,7 +68,7 @@ class Decoder(NamedTuple):
         """The next state. extra: what the lowest cell reads beside y; keep: [layers − 1, N], dropout."""
         cells = self.params["cells"]
         beside = cells[0]["W"][cells[0]["W"].shape[0] - extra.size :]
-        projected = entered + product(extra, beside, extra.dtype)
+        projected = entered + matmul(extra, beside, extra.dtype)
         layers: list[Any] = []
         for number, (params, before) in enumerate(zip(cells, state.layers, strict=True)):
             if number:
@@ -113,7 +113,7 @@ def _deep_init(rng, sizes):
 
 def _deep_readout(params, features, embedded):
     """r_t = tanh(W [s_t; c_t; y_{t−1}]): Bahdanau's deep output, with tanh in place of maxout."""
-    return jnp.tanh(product(jnp.concatenate([features, embedded], -1), params["W"], features.dtype))
+    return jnp.tanh(matmul(jnp.concatenate([features, embedded], -1), params["W"], features.dtype))
 
 
 def _none_step(decoder, source, state, entered, keep):
@@ -151,7 +151,7 @@ def _luong_step(decoder, source, state, entered, keep):
     state = decoder.advance(state, entered, state.fed, keep)
     context, weights, state = decoder.ask(state._replace(position=now), source)
     both = jnp.concatenate([context, decoder.top(state)])
-    attentional = jnp.tanh(product(both, decoder.params["timing"]["W_c"], both.dtype))
+    attentional = jnp.tanh(matmul(both, decoder.params["timing"]["W_c"], both.dtype))
     return (
         state._replace(fed=attentional[: state.fed.size], position=now + 1),
         attentional,

@@ -1,10 +1,11 @@
-"""Weight decay is for matrices: every parameter of every piece is named here as one or as none."""
+"""Weight decay is for matrices: every parameter of every piece is named here as one or as none, and is trained."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attention_lab.mechanism import Dims, attend, init_attention, make_attention, remember
 from attention_lab.models.cells import CELLS
 from attention_lab.models.timings import TIMINGS
 from attention_lab.training.optimizer import SCHEDULES, adam
@@ -71,6 +72,53 @@ def test_matrices_decay_and_nothing_else(model):
     params = jax.eval_shape(made.init, jax.random.key(0))
     found = named(made.matrices(params))
     assert found == {name: expected(name) for name in found}
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        (field, name)
+        for field in ("score", "bias", "locality", "feedback")
+        for name in names(field)
+        if name != "alibi"
+    ],
+)
+def test_every_parameter_of_a_piece_is_trained(field, name):
+    attention = make_attention(**{field: name})
+    params = init_attention(attention, jax.random.key(0), Dims(6, 6, positions=24))
+    keys, values, queries = (
+        jax.random.normal(key, (8, 6)) for key in jax.random.split(jax.random.key(1), 3)
+    )
+
+    @jax.grad
+    def gradient(params):
+        memory, state, total = remember(attention, params, keys, values), None, 0.0
+        for i in range(3):
+            context = attend(attention, params, queries[i], i, memory, state)
+            state, total = context.feedback_state, total + jnp.sum(context.vector**2)
+        return total
+
+    assert {path for path, g in named(gradient(params)).items() if not np.any(g)} == set()
+
+
+@pytest.mark.parametrize("model", STRUCTURES)
+def test_every_parameter_of_a_model_is_trained(model):
+    made = STRUCTURES[model]()
+    example = {"source": jnp.array([5, 6, 7, 3]), "target": jnp.array([8, 9, 4, 3])}
+
+    @jax.jit
+    @jax.grad
+    def gradient(params):
+        return jnp.sum(made.apply(params, example).logits ** 2)
+
+    found = named(gradient(made.init(jax.random.key(0))))
+    assert {path for path, g in found.items() if not np.any(g)} == set()
+
+
+@pytest.mark.parametrize("name", names("score"))
+def test_the_first_update_of_a_score_has_the_types_of_all_others(name):
+    params = init_attention(make_attention(score=name), jax.random.key(0), Dims(4, 4, positions=9))
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(params))  # else it compiles again
 
 
 UPDATED = {
