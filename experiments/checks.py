@@ -70,6 +70,8 @@ def run(config: Config) -> None:
     training, model = config["training"], config["model"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
     look_up("training.compute", translation.COMPUTE, training["compute"])
+    precision = training["matmul_precision"]
+    look_up("training.matmul_precision", translation.PRECISIONS, precision)
     runs.search_of(config["decoding"])
     data = config["data"]
     bleu_metric(data["bleu_tokenize"])  # what it needs is there

@@ -35,7 +35,7 @@ from attention_lab.evaluation.statistics import bleu_parts
 from attention_lab.marks import PAD
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
-from attention_lab.models.base import computed_in
+from attention_lab.models.base import at_precision, computed_in
 from attention_lab.training.finite import skip_nonfinite
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES
@@ -45,6 +45,7 @@ CACHE = Path("runs/cache")  # tokenizers, encoded pairs and compiled programs
 # What is traced: runs that differ in these fields of `training` alone share their compiled programs.
 TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
 COMPUTE = ("float32", "bfloat16")
+PRECISIONS = ("highest", "high", "default")  # of `jax.default_matmul_precision`
 ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
 
 # progress(total, what): within, a function that is told how much more is done.
@@ -141,7 +142,8 @@ def step_of(
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    return skip_nonfinite(make_train_step(model, optimizer, schedule, training["parts"]))
+    step = make_train_step(model, optimizer, schedule, training["parts"])
+    return skip_nonfinite(at_precision(step, training["matmul_precision"]))
 
 
 class Judged(NamedTuple):
@@ -305,6 +307,8 @@ def judged(
         "cut_off": sum(not t.ended for t in found),
         "seconds": seconds,
         "search": {**run.config["decoding"], **search},
+        "device": jax.devices()[0].device_kind,
+        "matmul_precision": run.config["training"].get("matmul_precision"),
     }
     parts: dict[str, Any] = {"bleu": bleu_parts(texts, references, tokenize)}
     looked: list[Record] = []

@@ -271,7 +271,11 @@ def attend(
 
 def blank(rows: Array, valid: Array | None) -> Array:
     """rows [K, D], zero where not valid: what stands in padding, even NaN, then reaches nothing."""
-    return rows if valid is None else jnp.where(jnp.asarray(valid)[:, None], rows, 0)
+    if valid is None:
+        return rows
+    # Wide, so that the sum over a batch is, which the gradient of rows is that all of it shares.
+    wide = rows.astype(accumulator(rows.dtype))
+    return jnp.where(jnp.asarray(valid)[:, None], wide, 0).astype(rows.dtype)
 
 
 @contextmanager

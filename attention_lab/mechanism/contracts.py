@@ -163,6 +163,22 @@ def saturated(x: Array) -> Array:
     return jnp.clip(x, kind.min, kind.max)
 
 
+def summed_wide(dtype: Any) -> dict[str, Any]:
+    """Options of a product whose operands have this type: it is summed in float32 at least, and its result wide.
+
+    What a narrow type holds is exact in one pass of any machine, and a gradient in one pass is as exact as what it
+    is multiplied with: more passes would gain nothing.
+    """
+    wide = accumulator(dtype)
+    precision = None if dtype == wide else jax.lax.Precision.DEFAULT
+    return {"preferred_element_type": wide, "precision": precision}
+
+
+def matmul(a: Array, b: Array, dtype: Any) -> Array:
+    """a @ b in `dtype`, summed in float32 at least; of what is wider, so are the sums of its gradient."""
+    return jnp.matmul(a.astype(dtype), b.astype(dtype), **summed_wide(dtype)).astype(dtype)
+
+
 def inner_product(params: Params, query: Array, key: Array) -> Array:
     """The pair of every score in the dot family: the inner product of the two shares."""
     del params

@@ -17,7 +17,14 @@ from attention_lab.mechanism.attention import (
     init_attention,
     remember,
 )
-from attention_lab.mechanism.contracts import Array, Dims, Params, saturated
+from attention_lab.mechanism.contracts import (
+    Array,
+    Dims,
+    Params,
+    matmul,
+    saturated,
+    summed_wide,
+)
 from attention_lab.mechanism.parallel import ask_all
 from attention_lab.mechanism.scores import matrix
 
@@ -84,7 +91,7 @@ def remember_heads(
     x = blank(jnp.asarray(x), valid)
 
     def one_group(w_k, w_v, inner):
-        keys, values = (saturated(x @ w.astype(x.dtype).T) for w in (w_k, w_v))
+        keys, values = (saturated(matmul(x, w.T, x.dtype)) for w in (w_k, w_v))
         return remember(attention, inner, keys, values, valid, positions, segments)
 
     return jax.vmap(one_group, out_axes=BY_HEAD)(params["W_K"], params["W_V"], params["attention"])
@@ -128,7 +135,7 @@ def multi_head(
 
     def one_group(w_q, inner, memory, rng):
         # The heads of one position follow one another, so that a slice of x stays one: ring.py.
-        queries = saturated(jnp.einsum("hfd,qd->qhf", w_q.astype(x.dtype), x))
+        queries = saturated(_einsum("hfd,qd->qhf", w_q, x))
         context = ask_all(
             place,
             attention,
@@ -149,5 +156,9 @@ def multi_head(
         w_q, params["attention"], memory, rngs
     )
     merged = jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), context)
-    w_o = params["W_O"].astype(merged.vector.dtype)
-    return merged._replace(vector=jnp.einsum("dhf,hqf->qd", w_o, merged.vector))
+    return merged._replace(vector=_einsum("dhf,hqf->qd", params["W_O"], merged.vector))
+
+
+def _einsum(formula, weights, x):
+    """In x's type, summed in float32 at least."""
+    return jnp.einsum(formula, weights.astype(x.dtype), x, **summed_wide(x.dtype)).astype(x.dtype)

@@ -29,7 +29,9 @@ def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array
         )
 
     def beside_each_key(x):
-        return jnp.broadcast_to(x[..., None], (*x.shape, keys.shape[0]))
+        # Wide, so that the sum over keys is, which the gradient of this is.
+        wide = x.astype(accumulator(x.dtype))
+        return jnp.broadcast_to(wide[..., None], (*x.shape, keys.shape[0])).astype(x.dtype)
 
     def one_query(query):
         wide_params = jax.tree.map(beside_each_key, params)
@@ -45,7 +47,7 @@ def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Arra
     features XLA reaches half of that. An accelerator would wait for so many small programs.
     """
     pair = cast(FeatureSum, score.pair)
-    p = params[pair.parameter].astype(queries.dtype)
+    p = params[pair.parameter].astype(accumulator(queries.dtype))
     if pair.shortcut is None:
         return _add_up(pair.term, p, queries, keys)
     may, apart, join = pair.shortcut

@@ -54,7 +54,7 @@ def _learned_init(rng, dims):
 
 
 def _learned(params, embedding, i):
-    return embedding + row(params["table"], i).astype(embedding.dtype)
+    return (embedding + row(params["table"], i)).astype(embedding.dtype)
 
 
 # learned: row i of a learned table (Gehring et al. 2017, §3.1).

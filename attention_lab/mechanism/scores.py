@@ -22,6 +22,7 @@ from attention_lab.mechanism.contracts import (
     Score,
     accumulator,
     inner_product,
+    matmul,
     no_params,
     saturated,
 )
@@ -34,7 +35,7 @@ def matrix(rng: Array, rows: int, columns: int) -> Array:
 
 def product(weights: Array, vector: Array) -> Array:
     """W x in the type of x; what overflows it is the largest number that it has."""
-    return saturated(weights.astype(vector.dtype) @ vector)
+    return saturated(matmul(weights, vector, vector.dtype))
 
 
 def itself(params: Params, vector: Array, position: Position) -> Array:
@@ -121,12 +122,17 @@ class FeatureSum:
 
     def __call__(self, params: Params, query: Array, key: Array) -> Array:
         """One query's share [A] with one key's [A]. Returns a number."""
-        p = params[self.parameter].astype(query.dtype)
-        return jnp.sum(self.term(p, query, key), dtype=accumulator(query.dtype))
+        wide = accumulator(query.dtype)
+        return jnp.sum(self.term(params[self.parameter].astype(wide), query, key), dtype=wide)
+
+
+def _wide(*vectors):
+    """The vectors in float32 at least, in which the gradient of what many pairs share is then added up."""
+    return [x.astype(accumulator(x.dtype)) for x in vectors]
 
 
 def _additive_term(v, query, key):
-    return v * jnp.tanh(query + key)
+    return v * jnp.tanh(sum(_wide(query, key)).astype(query.dtype))
 
 
 def _range(dtype):
@@ -214,7 +220,7 @@ location = Score(
 
 def _cosine_init(rng, dims):
     # cos alone lies in [-1, 1], where a softmax over many keys is nearly uniform: β starts at 10.
-    return same_width(rng, dims) | {"beta": jnp.asarray(10.0)}
+    return same_width(rng, dims) | {"beta": jnp.full((), 10.0, jnp.result_type(float))}
 
 
 def _unit(vector):
@@ -224,7 +230,8 @@ def _unit(vector):
 
 
 def _cosine_query(params, query, i):
-    return params["beta"].astype(query.dtype) * _unit(query)
+    beta = params["beta"].astype(accumulator(query.dtype))
+    return (beta * _unit(query)).astype(query.dtype)
 
 
 def _cosine_key(params, key, j):

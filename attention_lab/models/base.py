@@ -9,7 +9,9 @@ A batch is `jax.vmap` outside. Tokens are integers; id 0 is padding and may stan
 sentences carry their end mark; the decoder is fed the target one place to the right, after the start mark.
 """
 
+import functools
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +20,7 @@ from flax import linen as nn
 
 from attention_lab.marks import START
 from attention_lab.mechanism import dropout
-from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.mechanism.contracts import Array, Params, accumulator, summed_wide
 from attention_lab.mechanism.registry import unknown
 
 # Traced numbers of a run, in which replicas may differ without compiling again: {"dropout": rate, ...}.
@@ -36,14 +38,20 @@ class Output(NamedTuple):
     weights: dict[str, Array] | None = None
 
 
+def matrices(params: Params) -> Any:
+    """For each parameter, whether it has two axes or more, where each is a parameter by itself."""
+    return jax.tree.map(lambda x: x.ndim >= 2, params)
+
+
 class Model(NamedTuple):
     """A model, chosen once; static under `jax.jit`.
 
     init: (rng) -> params.
-    apply: (params, example, *, rng=None, hyper=None, weights=False) -> Output of every target position;
-    rng=None drops nothing.
+    apply: (params, example, *, rng=None, hyper=None, weights=False, dtype=None) -> Output of every target
+    position; rng=None drops nothing; dtype: the type to compute in (`computed_in`), by default the parameters'.
     start: (params, source[K], length) -> source_state, state; length: the most tokens that will be stepped.
     step: (params, source_state, state, token[], *, weights=False) -> state, Output of one position.
+    matrices: (params) -> for each parameter, whether it is a matrix: only those decay (`optimizer.move`).
     """
 
     name: str
@@ -51,6 +59,7 @@ class Model(NamedTuple):
     apply: Callable[..., Output]
     start: Callable[..., tuple[Any, Any]]
     step: Callable[..., tuple[Any, Output]]
+    matrices: Callable[[Params], Any] = matrices
 
 
 class Noise:
@@ -86,7 +95,7 @@ def shift_right(target: Array) -> Array:
 
 
 def from_module(name: str, module: nn.Module) -> Model:
-    """The Model of a Linen module that has `__call__(source, target, noise, weights)`, `start(source,
+    """The Model of a Linen module that has `__call__(source, target, noise, weights, dtype)`, `start(source,
     length)` and `step(source_state, state, token, weights)`."""
 
     @jax.jit  # so that the pass through the model, which is not needed, is not made
@@ -94,10 +103,10 @@ def from_module(name: str, module: nn.Module) -> Model:
         one = jnp.zeros(1, int)
         return module.init(rng, one, one, Noise(None, None))["params"]
 
-    def apply(params, example, *, rng=None, hyper=None, weights=False):
+    def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
         noise = Noise(rng, hyper)
         return module.apply(
-            {"params": params}, example["source"], example["target"], noise, weights
+            {"params": params}, example["source"], example["target"], noise, weights, dtype
         )
 
     def start(params, source, length):
@@ -110,23 +119,54 @@ def from_module(name: str, module: nn.Module) -> Model:
 
 
 def computed_in(model: Model, dtype: Any) -> Model:
-    """The model, but `apply` computes in another type, bfloat16 say, from the parameters that it casts.
+    """The model, but `apply` computes in another type, bfloat16 say, from parameters that keep their own.
 
-    Gradients keep the parameters' own type, and so does the state; logits come back as float32 at least, because
-    a softmax over a vocabulary needs that.
+    Most of what is kept for the backward pass has that type. Sums are float32 at least, whichever they run over,
+    features, keys, positions, time or sentences, forward or backward: each product casts the parameters where it
+    reads them, so that their gradients are added up in their own type. So are softmaxes, the statistics of norms,
+    the states of recurrent cells, which are sums over time, and the logits.
     """
+    return model._replace(apply=partial(model.apply, dtype=dtype))
 
-    def cast(tree, dtype):
-        return jax.tree.map(
-            lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
-        )
 
-    def apply(params, example, **options):
-        output = model.apply(cast(params, dtype), example, **options)
-        wide = jnp.promote_types(output.logits.dtype, jnp.float32)
-        return output._replace(logits=output.logits.astype(wide))
+def at_precision(function: Callable[..., Any], precision: str) -> Callable[..., Any]:
+    """The function, with matrix products of that precision, of `jax.default_matmul_precision`, whatever is set around."""
 
-    return model._replace(apply=apply)
+    @functools.wraps(function)
+    def inside(*args, **options):
+        with jax.default_matmul_precision(precision):
+            return function(*args, **options)
+
+    return inside
+
+
+@functools.cache
+def precise_in(model: Model, precision: str) -> Model:
+    """The model, whose four functions run `at_precision`; equal arguments give the same one.
+
+    Some gradients have rules of their own, which run when the gradient is taken: whoever takes it does that at the
+    precision too.
+    """
+    return model._replace(
+        init=at_precision(model.init, precision),
+        apply=at_precision(model.apply, precision),
+        start=at_precision(model.start, precision),
+        step=at_precision(model.step, precision),
+    )
+
+
+def affine(x: Array, W: Array, b: Array | None = None) -> Array:
+    """x W + b of x [.., D], with operands of x's type, and the sum in float32 at least. Returns that, [.., F]."""
+    total = jnp.matmul(x, W.astype(x.dtype), **summed_wide(x.dtype))
+    return total if b is None else total + jnp.reshape(b, (1,) * (x.ndim - 1) + (-1,))
+
+
+def widened(tree: Any) -> Any:
+    """The tree, its floating-point leaves in float32 at least: what many steps read, for their gradients' sums."""
+    return jax.tree.map(
+        lambda x: x.astype(accumulator(x.dtype)) if jnp.issubdtype(x.dtype, jnp.floating) else x,
+        tree,
+    )
 
 
 def look_up(kind: str, names: Collection[str], name: str) -> Any:

@@ -2,7 +2,7 @@
 
 A cell is split as a score is: `project` is what can be done for all inputs in one matrix product before
 the recurrence starts, `step` what has to wait for the state before. That, and one product for all gates,
-is why they are not Flax's cells.
+is why they are not Flax's cells. A state is a sum over time, and is kept in float32 at least.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.models.base import affine, widened
 
 # Not orthogonal for U: its QR decomposition calls LAPACK, which under jit can wait for ever on CPU.
 _weights = jax.nn.initializers.glorot_uniform()
@@ -31,7 +32,7 @@ class Cell(NamedTuple):
 
 def project(params: Params, x: Array) -> Array:
     """W x + b for all gates at once: x [D] -> [gates · N]."""
-    return x @ params["W"] + params["b"]
+    return affine(x, params["W"], params["b"]).astype(x.dtype)
 
 
 def _init(gates):
@@ -58,13 +59,13 @@ def _gru_step(params, projected, h):
     Cho et al. 2014, with the reset gate after the product with U, so that there is only one product.
     """
     x_r, x_z, x_n = jnp.split(projected, 3)
-    h_r, h_z, h_n = jnp.split(h @ params["U"], 3)
+    h_r, h_z, h_n = jnp.split(affine(h.astype(projected.dtype), params["U"]), 3)
     r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
     n = jnp.tanh(x_n + r * (h_n + params["b_n"]))
-    return (1 - z) * n + z * h
+    return ((1 - z) * n + z * h).astype(h.dtype)
 
 
-gru = Cell("gru", _gru_init, _gru_step, start=lambda h: h, output=lambda h: h)
+gru = Cell("gru", _gru_init, _gru_step, start=widened, output=lambda h: h)
 
 
 def _lstm_init(rng, inputs, hidden):
@@ -76,7 +77,8 @@ def _lstm_init(rng, inputs, hidden):
 def _lstm_step(params, projected, state):
     """i, f, o = σ(..), c' = f ∘ c + i ∘ tanh(..), h' = o ∘ tanh(c') (Hochreiter & Schmidhuber 1997)."""
     h, c = state
-    i, f, g, o = jnp.split(projected + h @ params["U"], 4)
+    recurrent = affine(h.astype(projected.dtype), params["U"])
+    i, f, g, o = jnp.split(projected + recurrent, 4)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
@@ -85,7 +87,7 @@ lstm = Cell(
     "lstm",
     _lstm_init,
     _lstm_step,
-    start=lambda h: (h, jnp.zeros_like(h)),
+    start=lambda h: widened((h, jnp.zeros_like(h))),
     output=lambda state: state[0],
 )
 
@@ -101,10 +103,10 @@ def run(cell: Cell, params: Params, x: Array, valid: Array, *, reverse: bool = F
         projected, exists = inputs
         after = cell.step(params, projected, state)
         state = jax.tree.map(lambda new, old: jnp.where(exists, new, old), after, state)
-        return state, cell.output(state)
+        return state, cell.output(state).astype(x.dtype)
 
     last, outputs = jax.lax.scan(one, state, (projected, valid), reverse=reverse)
-    return outputs, cell.output(last)
+    return outputs, cell.output(last).astype(x.dtype)
 
 
 def init_bidirectional(cell: Cell, rng: Array, inputs: int, hidden: int) -> Params:

@@ -1,11 +1,13 @@
 """Words in and out: embeddings of source and target tokens, and the logits of the next one."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_lab.mechanism.contracts import Array
+from attention_lab.models.base import affine
 
 TIES = ("nothing", "output", "all")
 
@@ -49,18 +51,19 @@ class Embeddings(nn.Module):
             table("output", self.target_vocabulary) if self.tie == "nothing" else self.target
         )
 
-    def of_source(self, tokens: Array) -> Array:
-        """√D · E_x[token]: tokens [..] -> [.., D]."""
-        return self._look_up(self.source, tokens)
+    def of_source(self, tokens: Array, dtype: Any = None) -> Array:
+        """√D · E_x[token]: tokens [..] -> [.., D], in that type, by default the table's."""
+        return self._look_up(self.source, tokens, dtype)
 
-    def of_target(self, tokens: Array) -> Array:
-        """√D · E_y[token]: tokens [..] -> [.., D]."""
-        return self._look_up(self.target, tokens)
+    def of_target(self, tokens: Array, dtype: Any = None) -> Array:
+        """√D · E_y[token]: tokens [..] -> [.., D], in that type, by default the table's."""
+        return self._look_up(self.target, tokens, dtype)
 
     def logits(self, features: Array) -> Array:
-        """W r: [.., D] -> [.., V]."""
-        return features @ self.output.T
+        """W r: [.., D] -> [.., V], in float32 at least."""
+        return affine(features, self.output.T)
 
-    def _look_up(self, table, tokens):
+    def _look_up(self, table, tokens, dtype):
         # An id beyond the vocabulary gives NaN rather than another word.
-        return jnp.take(table, tokens, axis=0) * math.sqrt(self.features)
+        rows = jnp.take(table, tokens, axis=0) * math.sqrt(self.features)
+        return rows if dtype is None else rows.astype(dtype)

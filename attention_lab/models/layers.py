@@ -21,10 +21,11 @@ from attention_lab.mechanism import (
     multi_head,
     remember_heads,
 )
-from attention_lab.mechanism.contracts import Array
-from attention_lab.models.base import Noise
+from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.models.base import Noise, affine
 
 NORMS = ("pre", "post")
+HEADS = "heads"  # the parameters of `init_multi_head`, each of which has one axis that counts heads
 ACTIVATIONS = MappingProxyType({"relu": nn.relu, "gelu": nn.gelu, "swiglu": nn.silu})
 
 
@@ -53,7 +54,7 @@ class Attend(nn.Module):
         """Makes the parameters."""
         shape = self.shape
         self.params = self.param(
-            "heads",
+            HEADS,
             partial(
                 init_multi_head,
                 self.attention,
@@ -87,10 +88,24 @@ class FeedForward(nn.Module):
     def __call__(self, x: Array) -> Array:
         """x: [.., D] -> [.., D]."""
         shape = self.shape
-        hidden = ACTIVATIONS[shape.activation](nn.Dense(shape.feed_forward, name="W_1")(x))
+        hidden = ACTIVATIONS[shape.activation](Dense(shape.feed_forward, name="W_1")(x))
         if shape.activation == "swiglu":
-            hidden = hidden * nn.Dense(shape.feed_forward, name="W_3")(x)
-        return nn.Dense(shape.features, name="W_2")(hidden)
+            hidden = hidden * Dense(shape.feed_forward, name="W_3")(x)
+        return Dense(shape.features, name="W_2")(hidden)
+
+
+class Dense(nn.Module):
+    """x W + b in x's type, summed in float32 at least; its parameters are those of Flax's."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """x: [.., D] -> [.., F]."""
+        kernel_init = nn.initializers.lecun_normal()
+        kernel = self.param("kernel", kernel_init, (x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return affine(x, kernel, bias).astype(x.dtype)
 
 
 class Sublayer(nn.Module):
@@ -101,7 +116,11 @@ class Sublayer(nn.Module):
     @nn.compact
     def __call__(self, x: Array, noise: Noise, f: Callable[[Array], tuple[Array, Any]]):
         """f returns what is added to x, and something to hand on."""
-        norm = nn.LayerNorm(name="norm")
+        layer_norm = nn.LayerNorm(name="norm")
+
+        def norm(x):
+            return layer_norm(x).astype(x.dtype)
+
         change, told = f(norm(x) if self.norm == "pre" else x)
         x = x + noise(change)
         return x if self.norm == "pre" else norm(x), told
@@ -188,6 +207,16 @@ class DecoderLayer(nn.Module):
         x, seen = self.around_source(x, noise, ask_source)
         x, _ = self.around_feed(x, noise, lambda x: (self.feed(x), None))
         return x, (own, seen), longer
+
+
+def matrices(params: Params) -> Any:
+    """For each parameter of layers, whether it is a matrix: its axis that counts heads is none of its own."""
+
+    def is_matrix(path, x):
+        by_head = any(getattr(key, "key", None) == HEADS for key in path)
+        return x.ndim - by_head >= 2
+
+    return jax.tree_util.tree_map_with_path(is_matrix, params)
 
 
 def insert(past: Memory, new: Memory, position: Any) -> Memory:

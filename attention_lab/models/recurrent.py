@@ -7,6 +7,7 @@ p(y_t) = softmax(W r_t)             from its readout r_t
 
 import functools
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +15,19 @@ from flax import linen as nn
 
 from attention_lab.marks import PAD
 from attention_lab.mechanism import Attention, Dims, init_attention, remember
-from attention_lab.mechanism.contracts import Array
+from attention_lab.mechanism.contracts import Array, matmul
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
 from attention_lab.mechanism.scores import additive
-from attention_lab.models.base import Model, Noise, Output, from_module, look_up, shift_right
+from attention_lab.models.base import (
+    Model,
+    Noise,
+    Output,
+    from_module,
+    look_up,
+    shift_right,
+    widened,
+)
 from attention_lab.models.cells import CELLS, Cell, bidirectional, init_bidirectional
 from attention_lab.models.embeddings import Embeddings
 from attention_lab.models.timings import (
@@ -77,10 +86,10 @@ class Recurrent(nn.Module):
             )
         self.decoder = Decoder(cell, self.attention, params)
 
-    def encode(self, source: Array, noise: Noise) -> tuple[Source, State]:
+    def encode(self, source: Array, noise: Noise, dtype: Any = None) -> tuple[Source, State]:
         """The source [K], read; and the state before the first word, s_0 = tanh(W [h→_K; h←_1])."""
         valid = source != PAD
-        x = noise(self.embeddings.of_source(source))
+        x = noise(self.embeddings.of_source(source, dtype))
         for number, params in enumerate(self.encoder):
             x, summary = bidirectional(self.cell, params, noise(x) if number else x, valid)
         memory, feedback = None, ()
@@ -88,7 +97,7 @@ class Recurrent(nn.Module):
             params = self.decoder.params["attention"]
             memory = remember(self.attention, params, x, x, valid)
             feedback = self.attention.feedback.start(params["feedback"], memory)
-        first = jnp.split(jnp.tanh(summary @ self.bridge), self.layers)
+        first = jnp.split(jnp.tanh(matmul(summary, self.bridge, x.dtype)), self.layers)
         state = State(
             layers=tuple(self.cell.start(h) for h in first),
             fed=jnp.zeros(self.timing.fed(self.sizes), x.dtype),
@@ -97,14 +106,19 @@ class Recurrent(nn.Module):
         )
         return Source(memory, summary), state
 
-    def __call__(self, source: Array, target: Array, noise: Noise, weights: bool = False) -> Output:
+    def __call__(
+        self, source: Array, target: Array, noise: Noise, weights: bool = False, dtype: Any = None
+    ) -> Output:
         """Teacher forcing: the output at every position of target [T]."""
-        read, state = self.encode(source, noise)
-        embedded = noise(self.embeddings.of_target(shift_right(target)))
+        read, state = self.encode(source, noise, dtype)
+        embedded = noise(self.embeddings.of_target(shift_right(target), dtype))
         keep = noise(jnp.ones((target.size, self.layers - 1, self.sizes.state), embedded.dtype))
 
+        kept = widened(read)
+
         def one(state, inputs):
-            state, features, row = self.timing.step(self.decoder, read, state, *inputs)
+            source = jax.tree.map(lambda wide, narrow: wide.astype(narrow.dtype), kept, read)
+            state, features, row = self.timing.step(self.decoder, source, state, *inputs)
             return state, (features, row)
 
         entered = jax.vmap(self.decoder.enter)(embedded)

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 
 from attention_lab.mechanism import attend
-from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.mechanism.contracts import Array, Params, matmul
+from attention_lab.models.base import affine
 from attention_lab.models.cells import Cell, project
 
 weights_init = jax.nn.initializers.glorot_uniform()
@@ -55,22 +56,24 @@ class Decoder(NamedTuple):
     params: Params
 
     def top(self, state: State) -> Array:
-        """s_t [N] of the highest layer."""
-        return self.cell.output(state.layers[-1])
+        """s_t [N] of the highest layer, in the type that is computed in."""
+        return self.cell.output(state.layers[-1]).astype(state.fed.dtype)
 
     def enter(self, embedded: Array) -> Array:
         """W_y y + b of the lowest cell for an embedding [E]: needs no state, so all t at once."""
         lowest = self.params["cells"][0]
-        return embedded @ lowest["W"][: embedded.size] + lowest["b"]
+        return affine(embedded, lowest["W"][: embedded.size], lowest["b"]).astype(embedded.dtype)
 
     def advance(self, state: State, entered: Array, extra: Array, keep: Array) -> State:
         """The next state. extra: what the lowest cell reads beside y; keep: [layers − 1, N], dropout."""
         cells = self.params["cells"]
-        projected = entered + extra @ cells[0]["W"][cells[0]["W"].shape[0] - extra.size :]
+        beside = cells[0]["W"][cells[0]["W"].shape[0] - extra.size :]
+        projected = entered + matmul(extra, beside, extra.dtype)
         layers: list[Any] = []
         for number, (params, before) in enumerate(zip(cells, state.layers, strict=True)):
             if number:
-                projected = project(params, self.cell.output(layers[-1]) * keep[number - 1])
+                below = self.cell.output(layers[-1]).astype(keep.dtype)
+                projected = project(params, below * keep[number - 1])
             layers.append(self.cell.step(params, projected, before))
         return state._replace(layers=tuple(layers), position=state.position + 1)
 
@@ -110,7 +113,7 @@ def _deep_init(rng, sizes):
 
 def _deep_readout(params, features, embedded):
     """r_t = tanh(W [s_t; c_t; y_{t−1}]): Bahdanau's deep output, with tanh in place of maxout."""
-    return jnp.tanh(jnp.concatenate([features, embedded], -1) @ params["W"])
+    return jnp.tanh(matmul(jnp.concatenate([features, embedded], -1), params["W"], features.dtype))
 
 
 def _none_step(decoder, source, state, entered, keep):
@@ -148,7 +151,7 @@ def _luong_step(decoder, source, state, entered, keep):
     state = decoder.advance(state, entered, state.fed, keep)
     context, weights, state = decoder.ask(state._replace(position=now), source)
     both = jnp.concatenate([context, decoder.top(state)])
-    attentional = jnp.tanh(both @ decoder.params["timing"]["W_c"])
+    attentional = jnp.tanh(matmul(both, decoder.params["timing"]["W_c"], both.dtype))
     return (
         state._replace(fed=attentional[: state.fed.size], position=now + 1),
         attentional,

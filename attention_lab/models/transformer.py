@@ -17,7 +17,14 @@ from attention_lab.mechanism.contracts import Array, Dims, Encoding
 from attention_lab.mechanism.masks import both, causal, everything
 from attention_lab.models.base import Model, Noise, Output, from_module, look_up, shift_right
 from attention_lab.models.embeddings import Embeddings
-from attention_lab.models.layers import ACTIVATIONS, NORMS, DecoderLayer, EncoderLayer, Shape
+from attention_lab.models.layers import (
+    ACTIVATIONS,
+    NORMS,
+    DecoderLayer,
+    EncoderLayer,
+    Shape,
+    matrices,
+)
 
 
 class State(NamedTuple):
@@ -66,17 +73,17 @@ class Transformer(nn.Module):
         """Embeddings [L, D], told where they stand."""
         return jax.vmap(self.encoding.encode, (None, 0, 0))(params, embedded, positions)
 
-    def encode(self, source: Array, noise: Noise, weights: bool):
+    def encode(self, source: Array, noise: Noise, weights: bool, dtype: Any = None):
         """The source's memory in every decoder layer, and the encoder's weights by place."""
         valid = source != PAD
-        embedded = self.embeddings.of_source(source)
+        embedded = self.embeddings.of_source(source, dtype)
         x = noise(self.place(self.source_encoding, embedded, jnp.arange(source.size)))
         seen = {}
         for number, layer in enumerate(self.encoder):
             x, seen[f"encoder/{number}"] = self.through(
                 layer, x, noise, valid=valid, weights=weights
             )
-        x = self.encoder_norm(x)
+        x = self.encoder_norm(x).astype(x.dtype)
         return tuple(layer.remember_source(x, valid) for layer in self.decoder), seen
 
     def decode(self, embedded, positions, sources, noise, weights, caches=None, position=None):
@@ -89,7 +96,7 @@ class Transformer(nn.Module):
             x, (own, cross), past = self.through(layer, x, noise, **given)
             seen[f"decoder/{number}"], seen[f"cross/{number}"] = own, cross
             longer.append(past)
-        return self.embeddings.logits(self.decoder_norm(x)), seen, tuple(longer)
+        return self.embeddings.logits(self.decoder_norm(x).astype(x.dtype)), seen, tuple(longer)
 
     def through(self, layer: nn.Module, x: Array, noise: Noise, **given: Any) -> Any:
         """layer(x, ..); where it is to `recompute`, all that is kept of it for the backward pass is x."""
@@ -103,10 +110,12 @@ class Transformer(nn.Module):
         told, noise.rng = nn.remat(pure)(layer, x, noise.rng)
         return told
 
-    def __call__(self, source: Array, target: Array, noise: Noise, weights: bool = False) -> Output:
+    def __call__(
+        self, source: Array, target: Array, noise: Noise, weights: bool = False, dtype: Any = None
+    ) -> Output:
         """Teacher forcing: the output at every position of target [T]."""
-        sources, seen = self.encode(source, noise, weights)
-        embedded = self.embeddings.of_target(shift_right(target))
+        sources, seen = self.encode(source, noise, weights, dtype)
+        embedded = self.embeddings.of_target(shift_right(target), dtype)
         positions = jnp.arange(target.size)
         logits, also_seen, _ = self.decode(embedded, positions, sources, noise, weights)
         return Output(logits, {**seen, **also_seen} if weights else None)
@@ -165,7 +174,7 @@ def transformer(
         raise ValueError(f"norm={norm!r} is not one of {', '.join(NORMS)}")
     look_up("activation", ACTIVATIONS, activation)
     mask = causal if decoder.mask is everything else both(causal, decoder.mask)
-    return from_module(
+    model = from_module(
         f"transformer({encoder.score.name}, {decoder.score.name}, {cross.score.name})",
         Transformer(
             source_vocabulary=source_vocabulary,
@@ -192,3 +201,4 @@ def transformer(
             recompute=recompute,
         ),
     )
+    return model._replace(matrices=matrices)

@@ -16,16 +16,19 @@ import jax.numpy as jnp
 
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.models import Model, make_model
+from attention_lab.models.base import precise_in
 from attention_lab.runs.origin import begin, origin_of, read_json, tokenizers_of, write_json
 from attention_lab.runs.run import Config, Run
 from attention_lab.training.checkpoint import BEST, Checkpoints
 
 
 def model_of(config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer) -> Model:
-    """The model that a config describes. Raises ValueError where it describes none."""
+    """The model that a config describes, at its precision. Raises ValueError where it describes none."""
     options = {name: value for name, value in config["model"].items() if name != "kind"}
     sizes = len(source_tokenizer), len(target_tokenizer)
-    return make_model(config["model"]["kind"], *sizes, **options)
+    model = make_model(config["model"]["kind"], *sizes, **options)
+    # Runs from before there was a choice have what is JAX's own.
+    return precise_in(model, config["training"].get("matmul_precision", "default"))
 
 
 # Where and how a run is computed: a run may go on with others, and is the same, to rounding at most.

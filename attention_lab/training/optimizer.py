@@ -2,7 +2,9 @@
 
     θ ← θ − η · schedule(t) · (adam(clip(∇)) + λ θ)            Kingma & Ba 2015; Loshchilov & Hutter 2019
 
-η and λ are traced numbers of the run (`hyper`), the rest is chosen once. With λ = 0 it is plain Adam.
+η and λ are traced numbers of the run (`hyper`), the rest is chosen once. With λ = 0 it is plain Adam. λ is
+that of matrices, and 0 for all others, as in nanoGPT: embeddings, tables of positions (learned, location, shaw),
+projections and W of scores decay; norms, biases, a score's v or β, T5's numbers and coverage's w do not.
 """
 
 from collections.abc import Callable
@@ -51,6 +53,10 @@ def adam(clip: float, b1: float = 0.9, b2: float = 0.999) -> optax.GradientTrans
     return optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam(b1, b2))
 
 
-def move(params: Params, direction: Params, rate: Any, decay: Any) -> Params:
-    """θ − rate · (direction + decay · θ), leaf by leaf."""
-    return jax.tree.map(lambda p, d: p - rate * (d + decay * p), params, direction)
+def move(params: Params, direction: Params, rate: Any, decay: Any, decays: Any) -> Params:
+    """θ − rate · (direction + decay · θ), leaf by leaf; without decay · θ where `decays`, a tree of bools, says no."""
+
+    def leaf(p, d, decaying):
+        return p - rate * (d + decay * p if decaying else d)
+
+    return jax.tree.map(leaf, params, direction, decays)

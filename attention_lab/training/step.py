@@ -79,11 +79,12 @@ def make_train_step(
         loss, gradients = loss_and_gradients(state.params, batch, rng, state.hyper, tokens)
         direction, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         rate = state.hyper["learning_rate"] * schedule(state.step)
-        params = move(state.params, direction, rate, state.hyper["weight_decay"])
+        decays = model.matrices(state.params)
+        params = move(state.params, direction, rate, state.hyper["weight_decay"], decays)
         metrics = {
             "loss": loss,
             "tokens": tokens,
-            "gradient_norm": jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(gradients))),
+            "gradient_norm": jnp.sqrt(sum(jnp.sum(g * g) for g in jax.tree.leaves(gradients))),
             "learning_rate": rate,
         }
         return state._replace(step=state.step + 1, params=params, opt_state=opt_state), metrics

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 
 from attention_lab import runs
+from attention_lab.models.base import at_precision
 from attention_lab.training import replicas
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout, Together
@@ -36,6 +37,7 @@ def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Upda
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     optimizer = adam(config["training"]["clip"])
     step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
+    step = at_precision(step, config["training"]["matmul_precision"])
     batches = [translation.batches_of({**config, "seed": seed}, corpus.pairs) for seed in seeds]
     shapes = [batches[0][t]["target"].shape for t in range(batches[0].per_epoch)]
     usual = [t for t, shape in enumerate(shapes) if shape == statistics.mode(shapes)]

@@ -39,6 +39,9 @@ def test_training_tells_what_it_does_and_leaves_what_it_found(trained):
     found = json.loads((workdir / "evaluation" / "test.json").read_text())
     assert found["bleu"] > 90 and "version:" in found["signatures"]["bleu"]
     assert found["alignment"]["aer"] < 50
+    assert (
+        found["matmul_precision"] == "highest" and found["device"] == jax.devices()[0].device_kind
+    )
     assert len((workdir / "evaluation" / "test.txt").read_text().splitlines()) == found["sentences"]
     told_again = records.load(workdir / "evaluation" / "test_records")
     assert len(told_again) == found["sentences"] and told_again[0].links
@@ -211,6 +214,16 @@ def test_a_checkpoint_of_another_model_is_refused(trained):
         attention_lab.load(workdir).translate(["my ann sees my bob"])[0].text
         == "mon ann voit mon bob"
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("matmul_precision", "default"), ("compute", "bfloat16")]
+)
+def test_a_run_does_not_go_on_with_other_products(trained, field, value):
+    folder, workdir, _ = trained
+    told = command("train", *words(folder, workdir, **{f"training.{field}": value}))
+    assert told.returncode == 2 and f"training.{field}: " in told.stderr
+    assert f", now {value}" in told.stderr and len(told.stderr.strip().splitlines()) == 1
 
 
 def test_a_checkpoint_that_does_not_fit_or_is_damaged_is_told_in_one_line(trained, tmp_path):

@@ -43,15 +43,15 @@ def test_the_objective_s_derivative_is_what_autodiff_finds():
     np.testing.assert_allclose(mine, peer, atol=1e-12)
 
 
-def test_an_update_is_optax_adamw_s():
-    params = {"a": jnp.arange(3.0), "b": jnp.ones((2, 2))}
+def test_an_update_is_optax_adamw_s_of_which_some_parameters_decay():
+    params, decays = {"a": jnp.arange(3.0), "b": jnp.ones((2, 2))}, {"a": False, "b": True}
     gradients = jax.tree.map(lambda x: 0.1 * x - 0.3, params)
-    ours, theirs = adam(clip=1e9), optax.adamw(0.05, weight_decay=0.02)
+    ours, theirs = adam(clip=1e9), optax.adamw(0.05, weight_decay=0.02, mask=decays)
     p, q = params, params
     state, peer = ours.init(p), theirs.init(q)
     for _ in range(3):
         direction, state = ours.update(gradients, state, p)
-        p = move(p, direction, 0.05, 0.02)
+        p = move(p, direction, 0.05, 0.02, decays)
         updates, peer = theirs.update(gradients, peer, q)
         q = optax.apply_updates(q, updates)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), p, q)
