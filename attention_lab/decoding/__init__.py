@@ -1,7 +1,17 @@
 """Decoding: the target that a model finds likely, one token at a time, for a batch at once."""
 
-from attention_lab.decoding.beam import Hypotheses, Search, beam, decode
+from attention_lab.decoding.beam import Hypotheses, Search, beam, checked, decode
 from attention_lab.decoding.greedy import greedy
 from attention_lab.decoding.many import COARSE, FINE, in_batches
 
-__all__ = ["COARSE", "FINE", "Hypotheses", "Search", "beam", "decode", "greedy", "in_batches"]
+__all__ = [
+    "COARSE",
+    "FINE",
+    "Hypotheses",
+    "Search",
+    "beam",
+    "checked",
+    "decode",
+    "greedy",
+    "in_batches",
+]

@@ -6,6 +6,7 @@ beams inside, the source not over beams. When half of the searches are over, the
 of half the size. Attention is kept by step with pointers to parents, and traced back once.
 """
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,6 +33,31 @@ class Search(NamedTuple):
     coverage_penalty: float = 0.0
     longest: tuple[int, float] = (10, 2.0)
     n_best: int = 1
+
+
+def checked(search: Search) -> Search:
+    """The search itself. Raises ValueError, with the field and what is expected, where nothing can be searched so."""
+    beam, length, coverage, longest, n_best = search
+
+    def whole(number, least):
+        return isinstance(number, int) and not isinstance(number, bool) and number >= least
+
+    if not whole(beam, 1):
+        raise ValueError(f"beam is {beam!r}; it must be a whole number, at least 1")
+    if not whole(n_best, 1) or n_best > beam:
+        raise ValueError(
+            f"n_best is {n_best!r}; it must be a whole number from 1 to the beam, {beam}"
+        )
+    for name, penalty in (("length_penalty", length), ("coverage_penalty", coverage)):
+        if not (math.isfinite(penalty) and penalty >= 0):
+            raise ValueError(f"{name} is {penalty!r}; it must be a number, at least 0")
+    if not (len(longest) == 2 and all(math.isfinite(n) and n >= 0 for n in longest)):
+        raise ValueError(f"longest is {longest!r}; it must be two numbers, as (10, 2.0)")
+    if sum(longest) < 1:
+        raise ValueError(
+            f"longest={longest!r} leaves no room for a token of an empty sentence; let the sum be 1 or more"
+        )
+    return search
 
 
 class Hypotheses(NamedTuple):
@@ -82,7 +108,7 @@ def decode(
 
     Of a beam of one that is asked for no weights, greedy is the shorter program: half the time to compile.
     """
-    if search.beam > 1 or weights or search.coverage_penalty:
+    if checked(search).beam > 1 or weights or search.coverage_penalty:
         return beam(model, params, source, search, weights)
     said = greedy(model, params, source, search.longest)
     length = (said.tokens != PAD).sum(-1)
@@ -106,7 +132,7 @@ def beam(
 
     few: a batch of so many is not made smaller, since each size is one more loop to compile.
     """
-    size, (batch, width) = search.beam, source.shape
+    size, (batch, width) = checked(search).beam, source.shape
     steps = most_steps(width, search.longest)
     needs_weights = weights or search.coverage_penalty != 0
     over_beams = jax.vmap(partial(model.step, weights=needs_weights), (None, None, 0, 0))
@@ -116,11 +142,15 @@ def beam(
         after, output = step(beam.read, beam.state, beam.token)
         logits = output.logits
         # The N best of N · V are among the N best of each: two small sorts, and no log-softmax of all.
-        best, token = greatest(sayable(logits), size)
+        each = min(size, logits.shape[-1])
+        best, token = greatest(sayable(logits), each)
         best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
+        best = jnp.where(jnp.isnan(best), -jnp.inf, best)  # which a sort takes for the greatest
         best, flat = jax.lax.top_k(best.reshape(len(best), -1), size)
-        parent = flat // size
+        parent = flat // each
         token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(source.dtype)
+        # Where there are fewer than N, what is no continuation is not read by the model either.
+        token = jnp.where(jnp.isfinite(best), token, END)
         coverage = beam.coverage
         if needs_weights and output.weights:
             seen = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]

@@ -11,7 +11,7 @@ import numpy as np
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.words import words_in, words_of
-from attention_lab.decoding import COARSE, FINE, Search, decode, in_batches
+from attention_lab.decoding import COARSE, FINE, Search, checked, decode, in_batches
 from attention_lab.evaluation.records import Record, make_record
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
@@ -66,8 +66,10 @@ class Run(NamedTuple):
         progress: Callable[[int], Any] | None = None,
         **search: Any,
     ) -> list[list[Translation]]:
-        """The beam's translations of each sentence, best first."""
-        return self._search(sentences, None, weights, FINE, progress, search)
+        """The beam's translations of each sentence, best first, all of them settled unless `n_best` asks for fewer."""
+        beam = search.get("beam", self.config["decoding"]["beam"])
+        settled = {"n_best": beam, **search}
+        return self._search(sentences, None, weights, FINE, progress, settled)
 
     def _search(self, sentences, most, weights, step, progress, search):
         """At most so many translations of each sentence."""
@@ -221,8 +223,8 @@ def not_blank(sources: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def search_of(words: Config) -> Search:
-    """The search that a config describes. Raises ValueError where a field does not exist."""
+    """The search that a config describes. Raises ValueError where a field does not exist, or its value cannot be."""
     for name in words:
         look_up("field of decoding", Search._fields, name)
     fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in words.items()}
-    return Search(**fields)
+    return checked(Search(**fields))
