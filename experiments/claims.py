@@ -6,7 +6,7 @@
     python -m experiments.claims --only=saturation
 
 HOLDS: the whole 95 % interval of the number lies within the bounds; FAILS: all of it lies outside; else
-INCONCLUSIVE. With --only, those arms alone are run that the claims need. The same command goes on with a
+INCONCLUSIVE; EARLY: more training may change the verdict. With --only, those arms alone are run that the claims need. The same command goes on with a
 study that was stopped. The study's folder, --workdir, gets claims.jsonl and claims.md beside the study's
 own. Exit status: 0, whatever the verdicts; 2 where the command cannot be obeyed.
 """
@@ -26,6 +26,7 @@ from experiments import budgets, checks, command, findings, fleet, reporting, tr
 from experiments.claiming import mechanism
 from experiments.claiming import translation as translating
 from experiments.claiming.contracts import Claim, Verdict, judge
+from experiments.rows import Row
 from experiments.study import study_of
 
 DEFAULT = "configs/claims/rosetta.py"
@@ -73,8 +74,9 @@ def main(words: list[str]) -> None:
     header, lines = table(verdicts)
     text = "".join(json.dumps(as_json(one)) + "\n" for one in verdicts)
     reporting.replace(folder / "claims.jsonl", text)
-    reporting.replace(folder / "claims.md", reporting.grid(header, lines) + "\n")
-    print("\n" + reporting.grid(header, lines), flush=True)
+    told = "\n\n".join(filter(None, [reporting.grid(header, lines), legend(verdicts, rows)]))
+    reporting.replace(folder / "claims.md", told + "\n")
+    print("\n" + told, flush=True)
     if undecided:
         print(f"\nnot in this study: {', '.join(undecided)}")
     print(f"\nclaims   {folder / 'claims.md'}", flush=True)
@@ -110,11 +112,15 @@ def table(verdicts: Sequence[Verdict]) -> tuple[list[str], list[list[str]]]:
     for one in verdicts:
         found = one.interval
         number = f"{found.estimate:.3g} [{found.low:.3g}, {found.high:.3g}]"
-        claim = one.claim
-        lines.append(
-            [claim.sentence, claim.source, claim.number, number, bounds(claim), one.verdict]
-        )
+        claim, verdict = one.claim, reporting.unless_early(one.verdict, one.early)
+        lines.append([claim.sentence, claim.source, claim.number, number, bounds(claim), verdict])
     return ["claim", "source", "number", "found [95 %]", "claimed", "verdict"], lines
+
+
+def legend(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> str:
+    """What EARLY means where it was said, and which replicas skipped updates."""
+    said = [reporting.EARLY_NOTE] if any(one.early for one in verdicts) else []
+    return "\n\n".join([*said, *filter(None, [reporting.skipped(rows)])])
 
 
 def as_json(one: Verdict) -> dict[str, object]:
@@ -122,7 +128,13 @@ def as_json(one: Verdict) -> dict[str, object]:
     found = one.interval
     numbers = {name: float(getattr(found, name)) for name in ("estimate", "low", "high")}
     told = {field: getattr(one.claim, field) for field in ("name", "sentence", "source", "number")}
-    return {**told, "claimed": bounds(one.claim), **numbers, "verdict": one.verdict}
+    return {
+        **told,
+        "claimed": bounds(one.claim),
+        **numbers,
+        "verdict": one.verdict,
+        "early": one.early,
+    }
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ METRICS = (
 )
 
 
+FEWEST = 10  # sentences; the interval of fewer covers less than it says, and is none
+
+
 class Comparison(NamedTuple):
     """How much an arm's score differs from another's, the same seeds and sentences in both."""
 
@@ -131,15 +134,18 @@ def parts_of(
 
 
 def score(rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None) -> Point | None:
-    """An arm's score; its interval has no width where there is one seed. None where it has no such parts."""
+    """An arm's score, see `point`; None where it has no such parts."""
     parts = parts_of(rows, arm, metric, split)
     return None if parts is None else point(parts, metric.of)
 
 
 def point(parts: np.ndarray, of: Callable[[np.ndarray], np.ndarray], number: int = 0) -> Point:
-    """The mean over seeds of the score of parts [R, N, P], with its interval."""
-    replicas, sentences = parts.shape[:2]
-    if min(replicas, sentences) < 2:
+    """The mean over seeds of the score of parts [R, N, P], with its interval.
+
+    That has no width where there is one seed, or fewer than FEWEST sentences.
+    """
+    sentences = parts.shape[1]
+    if not _enough(parts):
         mean = float(np.mean(of(parts.sum(1))))
         return Point(number, mean, mean, mean, sentences)
     found = statistics.interval(statistics.contributions(parts, of))
@@ -150,9 +156,9 @@ def point(parts: np.ndarray, of: Callable[[np.ndarray], np.ndarray], number: int
 def difference(
     rows: Sequence[Row], arm: str, other: str, metric: Metric, split: str | None = None
 ) -> Interval | None:
-    """The paired difference of two arms that have two seeds each; None where they have not."""
+    """The paired difference of two arms that have two seeds each, and FEWEST sentences; None where they have not."""
     a, b = (parts_of(rows, name, metric, split) for name in (arm, other))
-    if a is None or b is None or len(a) < 2:
+    if a is None or b is None or not _enough(a):
         return None
     return statistics.interval(
         statistics.contributions(a, metric.of) - statistics.contributions(b, metric.of)
@@ -164,7 +170,7 @@ def compare(rows: Sequence[Row], arms: Sequence[str]) -> list[Comparison]:
     found = []
     for metric in METRICS:
         every = ((arm, parts_of(rows, arm, metric)) for arm in arms)
-        parts = {arm: one for arm, one in every if one is not None and len(one) > 1}
+        parts = {arm: one for arm, one in every if one is not None and _enough(one)}
         values = {arm: statistics.contributions(one, metric.of) for arm, one in parts.items()}
         redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in parts.items()}
         for arm, other in ((a, b) for n, a in enumerate(parts) for b in list(parts)[:n]):
@@ -254,6 +260,42 @@ def by_class(rows: Sequence[Row], arm: str, name: str, classes: int) -> list[Poi
             one = point(parts, statistics.ratio_of, number)
             found.append(one._replace(size=int(parts[0, :, 1].sum())))
     return found
+
+
+def late_gain(rows: Sequence[Row], arm: str) -> float:
+    """The validation BLEU that an arm gained over the last tenth of its target tokens, the mean over seeds.
+
+    Of the best parameters until then, which are what is tested; linear between validations, from 0 before the
+    first.
+    """
+    gains = []
+    for row in of_arm(rows, arm):
+        tokens = [0, *(line["tokens"] for line in row["curve"])]
+        best = np.maximum.accumulate([0.0, *(line["bleu"] for line in row["curve"])])
+        gains.append(best[-1] - np.interp(0.9 * tokens[-1], tokens, best))
+    return float(np.mean(gains))
+
+
+def early(rows: Sequence[Row], *arms: str) -> bool:
+    """Whether what is said of these arms may change with more training.
+
+    So it is where one of them gained more BLEU over the last tenth of its budget (`late_gain`) than half the
+    width of the interval of its own BLEU, or of the difference between two of them. Without an interval
+    nothing is said: False.
+    """
+    gains = {arm: late_gain(rows, arm) for arm in arms}
+    compared: list[tuple[float, Point | Interval | None]] = [
+        (gain, score(rows, arm, METRICS[0])) for arm, gain in gains.items()
+    ]
+    for one, other in itertools.combinations(arms, 2):
+        found = difference(rows, one, other, METRICS[0])
+        compared.append((max(gains[one], gains[other]), found))
+    widths = ((gain, it.high - it.low) for gain, it in compared if it is not None)
+    return any(gain > width / 2 > 0 for gain, width in widths)
+
+
+def _enough(parts):
+    return len(parts) > 1 and parts.shape[1] >= FEWEST
 
 
 def learning(rows: Sequence[Row], arm: str) -> list[tuple[float, float, float, float]]:

@@ -74,7 +74,8 @@ def _table(table: Table) -> str:
     header = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
     lines = []
     for line in table.lines:
-        said = line[-1] if line[-1] in ("higher", "lower") else ""
+        said = line[-1].partition(",")[0]
+        said = said if said in ("higher", "lower") else ""
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in line)
         lines.append(f'<tr class="says-{said}">{cells}</tr>' if said else f"<tr>{cells}</tr>")
     note = f"<p>{escape(table.note)}</p>" if table.note else ""

@@ -4,11 +4,12 @@
  "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
  "parts": {split: {"source_words": [N], "bleu": [N, 10], "aer": [N, 4], "frequency": [N, 5, 2], ..}},
  "translations", "references": [N], "curve": [{"tokens", "bleu", "perplexity"}], "flops", "memory",
- "entropy", "agreement": {"seeds", "heads"}, "example": {"source", "target", "weights", "links"}}
+ "skipped": updates that were not finite, "frozen": whether a run of this replica alone would have ended by them,
+ "entropy", "agreement": {"seeds": [n], "heads": [n]}, by sentence,
+ "example": {"source", "target", "weights", "links"}}
 """
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from attention_lab.decoding import COARSE
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
+from attention_lab.training.finite import PATIENCE
+from attention_lab.training.hooks import read
 from attention_lab.training.replicas import Layout
 from experiments import translation
 from experiments.study import Crew
@@ -69,7 +72,7 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
             "references": [example["target"] for example in examples],
             **attention_of(records[number], results.get("alignment")),
         }
-        rows.append({**row, "curve": curve_of(crew, number)})
+        rows.append({**row, "curve": curve_of(crew, number), **skipped_of(crew, number)})
     for arm in crew.arms:
         mine = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
         for number, agreed in zip(mine, agree([records[n] for n in mine]), strict=False):
@@ -80,7 +83,7 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
 def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) -> dict[str, Any]:
     """What each sentence of an evaluated split contributes to each score."""
     with np.load(folder / "evaluation" / f"{split}_parts.npz") as file:
-        parts = {name: file[name].astype(int).tolist() for name in file}
+        parts = {name: plain(file[name]) for name in file}
     translations = (folder / "evaluation" / f"{split}.txt").read_text().split("\n")
     examples = translation.examples_of(run, split)
     parts["source_words"] = [len(words_of(example["source"])) for example in examples]
@@ -104,6 +107,12 @@ def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) ->
     return parts
 
 
+def plain(values: np.ndarray) -> list[Any]:
+    """The array as lists: of integers where all of it is whole, so that it is short, else as it is."""
+    whole = np.isfinite(values).all() and (values == np.round(values)).all()
+    return (values.astype(int) if whole else values).tolist()
+
+
 def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) -> Row:
     """How attention spreads over the source, and one sentence as an example; nothing without attention."""
     places = cross_places(records)
@@ -113,10 +122,12 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
         [diagnostics.entropy(r.weights[place]).ravel() for r in records for place in places]
     )
     pairs = [
-        diagnostics.agreement(a, b).mean()
+        [
+            diagnostics.agreement(a, b).mean()
+            for place in places
+            for a, b in itertools.combinations(scaled(r.weights[place]), 2)
+        ]
         for r in records
-        for place in places
-        for a, b in itertools.combinations(scaled(r.weights[place]), 2)
     ]
     fitting = (r for r in records if EXAMPLE[0] <= len(r.source_words) <= EXAMPLE[1])
     shown = next(fitting, records[0])
@@ -124,7 +135,7 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
     matrix = word_weights(shown, place, head)
     return {
         "entropy": float(np.nanmean(bits)),
-        "agreement": {"heads": float(np.mean(pairs))} if pairs else {},
+        "agreement": {"heads": np.mean(pairs, axis=1).tolist()} if pairs[0] else {},
         "example": {
             "source": list(shown.source_words),
             "target": list(shown.target_words),
@@ -134,10 +145,11 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
     }
 
 
-def agree(records: Sequence[Sequence[Record]]) -> list[float]:
-    """For each seed's records of the same sentences, how far its attention agrees with that of the others.
+def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
+    """For each seed's records of the same sentences, how far its attention agrees with that of the others: [R][n].
 
     Of the mean over layers and heads, in which seeds can be compared; one seed agrees with nobody: [].
+    `statistics.of_pairs` knows that seeds share their pairs.
     """
     if len(records) < 2 or not cross_places(records[0]):
         return []
@@ -150,11 +162,11 @@ def agree(records: Sequence[Sequence[Record]]) -> list[float]:
     ]
 
     def alike(one, other):
-        sums = [diagnostics.agreement(a, b).mean() for a, b in zip(one, other, strict=True)]
-        return float(np.mean(sums))
+        return [diagnostics.agreement(a, b).mean() for a, b in zip(one, other, strict=True)]
 
     return [
-        float(np.mean([alike(one, other) for other in means if other is not one])) for one in means
+        np.mean([alike(one, other) for other in means if other is not one], axis=0).tolist()
+        for one in means
     ]
 
 
@@ -172,13 +184,21 @@ def scaled(weights: Any) -> np.ndarray:
 
 def curve_of(crew: Crew, number: int) -> list[Row]:
     """What validation said of a replica while it was trained."""
-    lines = (crew.folder / "metrics.jsonl").read_text().splitlines()
-    told = [line for line in map(json.loads, lines) if line["kind"] in ("train", "validation")]
     curve, tokens = [], 0
-    for line in told:
+    for line in read(crew.folder / "metrics.jsonl"):
         if line["kind"] == "train":
             tokens = line["tokens"][number]
-        else:
+        elif line["kind"] == "validation":
             scores = {name: line[name][number] for name in ("bleu", "perplexity")}
             curve.append({"tokens": tokens, **scores})
     return curve
+
+
+def skipped_of(crew: Crew, number: int) -> Row:
+    """How many updates of a replica were skipped, and whether so many in a row that alone it would have ended."""
+    lines = read(crew.folder / "metrics.jsonl")
+    skipped = [
+        line["update"] for line in lines if line["kind"] == "skipped" and line["skipped"][number]
+    ]
+    in_a_row = Counter(update - place for place, update in enumerate(skipped))
+    return {"skipped": len(skipped), "frozen": max(in_a_row.values(), default=0) >= PATIENCE}

@@ -42,6 +42,8 @@ def scores(results: dict[str, Any]) -> str:
             f"AER   {found['aer']:.1f} %  (precision {found['precision']:.1f}, recall "
             f"{found['recall']:.1f}; {found['place']}{head}, {found['rule']})"
         )
+    elif results.get("unaligned"):
+        lines.append(f"AER   none: {results['unaligned']}")
     if results["cut_off"]:
         lines.append(f"cut off by the length limit: {results['cut_off']:,}")
     return "\n".join(lines)

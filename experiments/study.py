@@ -9,7 +9,10 @@ learning rate, ..) and all seeds of an arm are one crew: one compiled program tr
 
 import itertools
 import json
-from collections.abc import Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +21,7 @@ from experiments.translation import TRACED
 
 Config = Mapping[str, Any]
 
+LONGEST = 180  # bytes of an arm's name in that of a folder, which may have 255
 ONE_DEVICE = {"data": None, "heads": 1, "shard_state": False}
 
 
@@ -27,6 +31,7 @@ class Arm(NamedTuple):
     name: str
     changes: dict[str, Any]
     config: dict[str, Any]
+    file_name: str  # in folders; no other arm of the study has it
 
 
 class Replica(NamedTuple):
@@ -62,7 +67,7 @@ class Crew(NamedTuple):
 
     def replica_folder(self, replica: Replica) -> Path:
         """Where the run of a replica stands: `attention_lab.load` reads it."""
-        return self.folder / f"{file_name(replica.arm.name)}_seed_{replica.seed}"
+        return self.folder / f"{replica.arm.file_name}_seed_{replica.seed}"
 
 
 class Study(NamedTuple):
@@ -86,14 +91,20 @@ def study_of(config: Config, folder: Path) -> Study:
     changes = dict(config["arms"])
     axes = config["axes"]
     for values in itertools.product(*axes.values()) if axes else ():
-        changes[", ".join(map(str, values))] = dict(zip(axes, values, strict=True))
+        name = ", ".join(map(str, values))
+        if name in changes:
+            raise ValueError(
+                f"two arms are called {name!r}; give config.axes values with unlike names"
+            )
+        changes[name] = dict(zip(axes, values, strict=True))
     seeds = tuple(config["seeds"])
     if not changes:
         raise ValueError("the study has no arms: give config.arms or config.axes")
     if len(set(seeds)) != len(seeds) or not seeds:
         raise ValueError(f"seeds must be different numbers, at least one, and are {list(seeds)}")
+    files = file_names(changes)
     arms = tuple(
-        Arm(name, dict(fields), changed(config["base"], fields, name))
+        Arm(name, dict(fields), changed(config["base"], fields, name), files[name])
         for name, fields in changes.items()
     )
     for arm in arms:
@@ -117,7 +128,7 @@ def study_of(config: Config, folder: Path) -> Study:
                 tuple(group),
                 seeds,
                 tuple(config["also"]),
-                folder / "crews" / file_name(group[0].name),
+                folder / "crews" / group[0].file_name,
             )
             for group in crews.values()
         ),
@@ -143,9 +154,26 @@ def structure(config: Config) -> dict[str, Any]:
     return {k: v for k, v in config.items() if k not in ("name", "seed")} | {"training": training}
 
 
-def file_name(name: str) -> str:
-    """The arm's name as that of a folder."""
-    return "".join(c if c.isalnum() or c in "-+." else "_" for c in name)
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Each arm's name as part of a folder's: unlike for unlike names, also where case does not count.
+
+    What is no letter, digit, "-", "+" or "." is "_". Where two names then are alike, or one is no name of a
+    folder or too long, it is followed by ~ and the start of the name's sha256.
+    """
+    plain = {name: "".join(c if c.isalnum() or c in "-+." else "_" for c in name) for name in names}
+    times = Counter(map(_alike, plain.values()))
+    found = {}
+    for name, file in plain.items():
+        short = file.encode()[:LONGEST].decode(errors="ignore")
+        if not file or file.endswith(".") or short != file or times[_alike(file)] > 1:
+            file = f"{short}~{sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
+        found[name] = file
+    return found
+
+
+def _alike(file):
+    """What a file system that knows neither case nor ways to write an accent sees."""
+    return unicodedata.normalize("NFKC", file.casefold())
 
 
 def _enter(node, step, place, arm):

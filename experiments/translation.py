@@ -269,12 +269,27 @@ def sources_of(examples: Sequence[Mapping[str, Any]]) -> list[str]:
 def looked_at(run: runs.Run, examples: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """The validation examples on which an alignment is chosen, and the examples that it aligns.
 
-    Nothing where there are no links, or the model does not attend to the source.
+    Nothing where there are no links, or they cannot be compared: see `unaligned`.
     """
     linked = all("links" in example for example in examples)
-    if not linked or not any(place.startswith("cross/") for place in run.places()):
-        return []
-    return [examples_of(run, "validation")[:ALIGNED], examples]
+    return [] if not linked or unaligned(run, examples) else [_chosen_on(run), examples]
+
+
+def unaligned(run: runs.Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why linked examples have no alignment error; None where they have one."""
+    if not any(place.startswith("cross/") for place in run.places()):
+        return "the model does not attend to the source"
+    if not any(len(example["links"]) for example in examples):
+        return "no word of the split is linked"
+    if not any(len(example["links"]) for example in _chosen_on(run)):
+        return "no validation example has links, by which to choose where and how to read them"
+    return None
+
+
+def _chosen_on(run: runs.Run) -> list[dict[str, Any]]:
+    """The first validation examples that have links."""
+    examples = examples_of(run, "validation")
+    return [example for example in examples if "links" in example][:ALIGNED]
 
 
 def judged(
@@ -314,6 +329,8 @@ def judged(
     looked: list[Record] = []
     if all("links" in example for example in examples):
         results["alignment"] = None
+        if not records:
+            results["unaligned"] = unaligned(run, examples)
     if records:
         chosen_on, looked = records
         results["alignment"], parts["aer"] = aligned(chosen_on, looked)

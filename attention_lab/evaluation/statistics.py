@@ -53,7 +53,8 @@ def interval(values: Any, level: float = 0.95) -> Interval:
     """The interval of the mean of values [.., R, N], by seed and sentence; R and N are at least 2.
 
     Var(ȳ) = (MS_seed + MS_sentence − MS_rest) / (RN), never less than MS_seed / (RN), with no fewer degrees
-    of freedom than seeds alone have: by simulation, both keep 95 % at 92 to 97 % whichever part is large.
+    of freedom than seeds alone have, and no more where there are two: by simulation, 95 % then stay 92 % or more
+    whichever part is large.
     Raises ValueError where there is one seed: nothing then says what another would have done.
     """
     values = _matrix(values)
@@ -65,7 +66,7 @@ def interval(values: Any, level: float = 0.95) -> Interval:
     error = np.sqrt(total / (replicas * sentences))
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = np.where(total > 0, total**2 / sum_of_squares, replicas - 1)
-    degrees = np.maximum(degrees, replicas - 1)
+    degrees = np.maximum(degrees, replicas - 1) if replicas > 2 else np.ones_like(total)
     spread = values.mean(-1).std(-1, ddof=1)
     return _student(values.mean((-2, -1)), error, degrees, spread, level)
 
@@ -82,21 +83,23 @@ def of_seeds(values: Any, level: float = 0.95) -> Interval:
     return _student(values.mean(), spread / np.sqrt(len(values)), degrees, spread, level)
 
 
-def minus(one: Interval, other: Interval, level: float = 0.95) -> Interval:
-    """The difference of two estimates that share neither seeds nor sentences, or nearly so (Welch 1947).
+def of_pairs(values: Any) -> np.ndarray:
+    """What each seed contributes to an average over pairs of seeds: [R, ..], for `interval` or `of_seeds`.
 
-    Both are intervals at `level`.
+    values: [R, ..], the mean of each seed's pairs; R is at least 3. Seeds share their pairs, so that these
+    means are not independent and their spread is too small. Contributions are the jackknife's over seeds
+    (Arvesen 1969): R·U − (R − 1)U₍₋ᵣ₎ = U + 2(R − 1)/(R − 2)(value_r − U), with U the average over all pairs.
+    Their mean is U; their variance is right where seeds differ, and too large where only pairs do.
+    Raises ValueError where there are fewer than 3 seeds: one pair varies by nothing.
     """
-    squares, freedoms = [], []
-    for each in (one, other):
-        reach = stats.t.ppf((1 + level) / 2, each.degrees)
-        squares.append(((each.high - each.low) / 2 / reach) ** 2)
-        freedoms.append(each.degrees)
-    total = sum(squares)
-    below = sum(square**2 / degrees for square, degrees in zip(squares, freedoms, strict=True))
-    degrees = total**2 / below if below else min(freedoms)
-    mean = one.estimate - other.estimate
-    return _student(mean, np.sqrt(total), degrees, np.hypot(one.spread, other.spread), level)
+    values = np.asarray(values, float)
+    replicas = len(values)
+    if replicas < 3:
+        raise ValueError(
+            f"there are {replicas} seeds, expected 3 or more: one pair does not say what another would have been"
+        )
+    mean = values.mean(0)
+    return mean + 2 * (replicas - 1) / (replicas - 2) * (values - mean)
 
 
 def components(values: Any) -> Components:

@@ -5,6 +5,7 @@ from math import inf
 from typing import NamedTuple
 
 from attention_lab.evaluation.statistics import Interval
+from experiments import findings
 from experiments.rows import Row
 
 HOLDS, FAILS, INCONCLUSIVE = "HOLDS", "FAILS", "INCONCLUSIVE"
@@ -28,11 +29,12 @@ class Claim(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What was decided, and the interval that decided."""
+    """What was decided, and the interval that decided. early: more training may decide it otherwise."""
 
     claim: Claim
     verdict: str
     interval: Interval
+    early: bool
 
 
 def above(least: float) -> tuple[float, float]:
@@ -53,7 +55,8 @@ def within(most: float) -> tuple[float, float]:
 def judge(claim: Claim, rows: Sequence[Row]) -> Verdict | None:
     """HOLDS where the whole interval lies within the bounds, FAILS where all of it lies outside.
 
-    None where the rows lack an arm that the claim is about, or what it counts.
+    An interval without width, of values that are all the same, decides nothing. None where the rows lack an
+    arm that the claim is about, or what it counts.
     """
     there = {row["arm"] for row in rows}
     found = claim.quantity(rows) if set(claim.arms) <= there else None
@@ -61,8 +64,8 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict | None:
         return None
     low, high = claim.bounds
     verdict = INCONCLUSIVE
-    if low < found.low and found.high < high:
+    if low < found.low < found.high < high:
         verdict = HOLDS
-    elif found.high < low or high < found.low:
+    elif found.low < found.high < low or high < found.low < found.high:
         verdict = FAILS
-    return Verdict(claim, verdict, found)
+    return Verdict(claim, verdict, found, bool(claim.arms) and findings.early(rows, *claim.arms))

@@ -16,6 +16,7 @@ from experiments.rows import Row
 Quantity = Callable[[Sequence[Row]], Interval | None]
 BLEU, AER = METRICS
 SHORT, LONG = 10, 31  # words of the source: up to, and from
+FEWEST = 20  # sentences; fewer have no BLEU worth a verdict
 
 
 def more(arm: str, other: str) -> Quantity:
@@ -50,8 +51,8 @@ def loss_with_length(arm: str) -> Quantity:
     """How much BLEU an arm loses from short sentences to long ones."""
 
     def quantity(rows):
-        short, long = _short_and_long(rows, arm)
-        return None if short is None or long is None else _minus(_interval(short), _interval(long))
+        lost = _lost_with_length(rows, arm)
+        return None if lost is None else _interval(lost)
 
     return quantity
 
@@ -60,57 +61,79 @@ def gain_with_length(arm: str, other: str) -> Quantity:
     """How much more an arm's lead over another is on long sentences than on short ones, in BLEU."""
 
     def quantity(rows):
-        a, b = _short_and_long(rows, arm), _short_and_long(rows, other)
-        if any(part is None for part in (*a, *b)):
-            return None
-        short, long = (_interval(one - two) for one, two in zip(a, b, strict=True))
-        return _minus(long, short)
+        a, b = _lost_with_length(rows, arm), _lost_with_length(rows, other)
+        return None if a is None or b is None else _interval(b - a)
 
     return quantity
 
 
-def of_seeds(arm: str, other: str | None, of: Callable[[Row], float | None]) -> Quantity:
-    """A number that each seed has one of: an arm's own, or by how much it is more than another's."""
+def more_perplexity(arm: str, other: str) -> Quantity:
+    """How much more perplexity an arm has than another on the validation set at the end of training.
+
+    Its interval counts seeds as chance, and takes the validation sentences as they are.
+    """
 
     def quantity(rows):
-        every = [[of(row) for row in findings.of_arm(rows, one)] for one in (arm, other) if one]
-        if any(value is None for each in every for value in each) or len(every[0]) < 2:
-            return None
-        values = np.array(every[0]) - (np.array(every[1]) if other else 0)
-        return statistics.of_seeds(values)
+        a, b = (
+            np.array([row["curve"][-1]["perplexity"] for row in findings.of_arm(rows, one)])
+            for one in (arm, other)
+        )
+        return statistics.of_seeds(a - b) if len(a) > 1 else None
 
     return quantity
 
 
-def perplexity(row: Row) -> float:
-    """Of the validation set, at the end of training."""
-    return row["curve"][-1]["perplexity"]
+def agreement_of_seeds(arm: str) -> Quantity:
+    """How much of their weight two seeds put on the same tokens, in percent."""
+
+    def quantity(rows):
+        found = _agreement(rows, arm, "seeds")
+        return None if found is None or len(found) < 3 else _interval(statistics.of_pairs(found))
+
+    return quantity
 
 
-def agreement(of: str) -> Callable[[Row], float | None]:
-    """Between "seeds" or "heads", in percent."""
+def agreement_of_heads(arm: str) -> Quantity:
+    """How much of their weight two heads of a layer put on the same tokens, in percent."""
 
-    def percent(row):
-        found = row.get("agreement", {}).get(of)
-        return None if found is None else 100 * found
+    def quantity(rows):
+        found = _agreement(rows, arm, "heads")
+        return None if found is None else _interval(found)
 
-    return percent
+    return quantity
 
 
-def _short_and_long(rows, arm):
-    both = (findings.bleu_of_lengths(rows, arm, *span) for span in ((1, SHORT), (LONG, np.inf)))
-    # Fewer than twenty sentences have no BLEU worth a verdict.
-    return [
-        None
-        if parts is None or parts.shape[1] < 20
-        else statistics.contributions(parts, statistics.bleu_of)
-        for parts in both
-    ]
+def _agreement(rows, arm, of):
+    """By seed and sentence [R, n]."""
+    found = [row.get("agreement", {}).get(of) for row in findings.of_arm(rows, arm)]
+    return None if None in found else 100 * np.array(found)
+
+
+def _lost_with_length(rows, arm):
+    """What each sentence contributes to BLEU of short sentences minus BLEU of long ones: [R, N].
+
+    A difference of two scores is one score, of parts twice as wide: both are the same seeds', and a
+    sentence has a part in one of them.
+    """
+    short, long = (
+        findings.bleu_of_lengths(rows, arm, *span) for span in ((1, SHORT), (LONG, np.inf))
+    )
+    if short is None or long is None or min(short.shape[1], long.shape[1]) < FEWEST:
+        return None
+    width = short.shape[2]
+    parts = np.concatenate(
+        [
+            np.concatenate([short, np.zeros_like(short)], axis=2),
+            np.concatenate([np.zeros_like(long), long], axis=2),
+        ],
+        axis=1,
+    )
+    return statistics.contributions(
+        parts,
+        lambda sums: statistics.bleu_of(sums[..., :width]) - statistics.bleu_of(sums[..., width:]),
+    )
 
 
 def _interval(values):
-    return statistics.interval(values) if min(values.shape) > 1 else None
-
-
-def _minus(one, other):
-    return None if one is None or other is None else statistics.minus(one, other)
+    enough = len(values) > 1 and values.shape[1] >= findings.FEWEST
+    return statistics.interval(values) if enough else None

@@ -5,14 +5,14 @@ The names are those of configs/claims; a study that lacks an arm leaves the clai
 
 from experiments.claiming.contracts import Claim, above, below, within
 from experiments.claiming.quantities import (
-    agreement,
+    agreement_of_heads,
+    agreement_of_seeds,
     alignment_error,
     gain_with_length,
     loss_with_length,
     more,
+    more_perplexity,
     more_words,
-    of_seeds,
-    perplexity,
 )
 
 RARE = (1,)  # classes of frequency: seen 1 to 9 times
@@ -127,7 +127,7 @@ CLAIMS = (
         "Attention is much the same whatever the seed.",
         "Jain & Wallace 2019; Wiegreffe & Pinter 2019",
         "% of weight on the same tokens, additive",
-        of_seeds("additive", None, agreement("seeds")),
+        agreement_of_seeds("additive"),
         above(75),
         ("additive",),
     ),
@@ -163,7 +163,7 @@ CLAIMS = (
         "Heads specialise.",
         f"{VASWANI}, §3.2.2",
         "% of weight that two heads of a layer put on the same tokens, Transformer",
-        of_seeds("Transformer", None, agreement("heads")),
+        agreement_of_heads("Transformer"),
         below(50),
         ("Transformer",),
     ),
@@ -199,7 +199,7 @@ CLAIMS = (
         "Label smoothing hurts perplexity.",
         f"{VASWANI}, table 3 (D)",
         "perplexity, Transformer - no smoothing",
-        of_seeds("Transformer", "Transformer, no smoothing", perplexity),
+        more_perplexity("Transformer", "Transformer, no smoothing"),
         above(0),
         ("Transformer", "Transformer, no smoothing"),
     ),
