@@ -71,7 +71,10 @@ def row(arm, seed, better):
     classes = [[[0, 0], [n, 12], [n, 12], [n, 12], [0, 0]] for n in right]
     attention = {
         "entropy": 1.0,
-        "agreement": {"seeds": 0.8 + 0.01 * seed, "heads": 0.3 + 0.01 * seed},
+        "agreement": {
+            of: list(level + 0.01 * seed + 0.01 * np.sin(np.arange(SENTENCES)))
+            for of, level in {"seeds": 0.9, "heads": 0.3}.items()
+        },
     }
     return {
         "arm": arm,
