@@ -64,7 +64,10 @@ def rows_of(study: Study) -> list[Row]:
     for crew in study.crews:
         if crew.results.is_file():
             try:
-                rows += [json.loads(line) for line in crew.results.read_text().splitlines()]
+                rows += [
+                    json.loads(line)
+                    for line in crew.results.read_text(encoding="utf-8").splitlines()
+                ]
             except json.JSONDecodeError as error:
                 raise ValueError(
                     f"{crew.results} is damaged ({error}); remove it, and the study makes it again"

@@ -55,9 +55,13 @@ def write(
     tokenizers.save(source_tokenizer, workdir / "source_tokenizer.json")
     tokenizers.save(target_tokenizer, workdir / "target_tokenizer.json")
     temporary = workdir / "config.tmp"
-    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    temporary.write_text(
+        json.dumps(config, indent=2, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
     temporary.replace(workdir / "config.json")
-    with (workdir / "sittings.jsonl").open("a") as file:
+    with (workdir / "sittings.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(_sitting()) + "\n")
 
 
@@ -65,7 +69,9 @@ def _sitting() -> dict[str, Any]:
     """When, by which code and on what a run is begun or goes on."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        commit = subprocess.run(
+            git, capture_output=True, encoding="utf-8", errors="replace", check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):  # installed, not cloned
         commit = None
     return {
@@ -113,6 +119,6 @@ def differences(old: Config, new: Config, place: str = "") -> list[str]:
 
 def _read(path):
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
