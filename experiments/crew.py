@@ -49,6 +49,8 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     corpus = translation.corpus_of(config)
     model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
     crew.folder.mkdir(parents=True, exist_ok=True)
+    longest = max(map(crew.replica_folder, crew.replicas), key=lambda folder: len(str(folder)))
+    Checkpoints(longest / "checkpoints").rehearse()
     best = fit(crew, layout, corpus, model, interrupt)
     interrupt.check()
     for number, replica in enumerate(crew.replicas):
@@ -66,7 +68,7 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     for row in rows:
         print(f"{row['arm']}, seed {row['seed']}: BLEU {row['bleu']:.2f}", flush=True)
     temporary = crew.results.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     temporary.replace(crew.results)
     return rows
 
