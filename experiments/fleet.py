@@ -77,13 +77,18 @@ def remember(study: Study) -> None:
     path = study.folder / "study.json"
     config = json.loads(json.dumps(study.config))
     if path.exists():
-        differing = runs.differences(json.loads(path.read_text()), config)
+        differing = runs.differences(json.loads(path.read_text(encoding="utf-8")), config)
         if differing:
             raise ValueError(
                 f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
                 "choose another folder: --workdir"
             )
+        return
     study.folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    temporary.write_text(
+        json.dumps(config, indent=2, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
     temporary.replace(path)

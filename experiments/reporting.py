@@ -1,7 +1,7 @@
 """A study's report: tables in Markdown, figures, and one HTML page with all of it; from its rows alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,13 @@ sentences alone. "Seeds needed" is how many would settle the difference with a p
 true one; a dash says that more sentences are needed first."""
 
 
-def write(study: Study) -> str:
-    """Writes results.jsonl, report.md, report.html and figures/, and gives what to print."""
+def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> str:
+    """Writes results.jsonl, report.md, report.html and figures/, and gives where. tell: gets the main tables before."""
     rows = findings.rows_of(study)
     arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
-    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     main = [scores(rows, arms), differences(rows, arms)]
+    tell("\n" + "\n\n".join(grid(one.header, one.lines) for one in main if one.lines))
+    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     tables = [*main, *claims(study), *details(rows, arms)]
     drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
     (study.folder / "figures").mkdir(exist_ok=True)
@@ -41,8 +42,7 @@ def write(study: Study) -> str:
     examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
     html = page.page(study.name, what, tables, drawn, examples, NOTE)
     replace(study.folder / "report.html", html)
-    told = "\n\n".join(grid(one.header, one.lines) for one in main if one.lines)
-    return f"\n{told}\n\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
+    return f"\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
 
 
 def subtitle(study: Study, rows: Sequence[Row]) -> str:
@@ -163,7 +163,9 @@ def claims(study: Study) -> list[Table]:
     """What was decided of claims, where experiments.claims has run."""
     path = study.folder / "claims.jsonl"
     lines = []
-    for one in map(json.loads, path.read_text().splitlines() if path.is_file() else ()):
+    for one in map(
+        json.loads, path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    ):
         number = f"{one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
         lines.append([one["sentence"], one["number"], number, one["claimed"], one["verdict"]])
     header = ["claim", "number", "found [95 %]", "claimed", "verdict"]
@@ -288,5 +290,5 @@ def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def replace(path: Path, text: str) -> None:
     """Writes a file that is complete or as it was before."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     temporary.replace(path)

@@ -45,22 +45,27 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     test = replicas[0].config["data"]["test"]
     # Wide steps: what is compiled here serves the seeds of one arm only.
     found = {
-        split: translation.evaluate_together(all_, split, folders, translation.bar, step=COARSE)
+        split: translation.evaluate_together(all_, split, translation.bar, step=COARSE)
         for split in dict.fromkeys((test, *crew.also))
     }
+    for each in found.values():
+        for one, folder in zip(each, folders, strict=True):
+            one.save(folder)
     examples = translation.split_of(replicas[0].config, test)
-    records = [looked[:SEEN] for _, looked in found[test]]
+    records = [one.records[:SEEN] for one in found[test]]
     if not all(records):
         records = all_.forced_records(examples[:SEEN])
     rows = []
     for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
-        results, _ = found[test][number]
+        results = found[test][number].results
         row = {
             "arm": replica.arm.name,
             "seed": replica.seed,
             **results,
             "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
-            "translations": (folder / "evaluation" / f"{test}.txt").read_text().split("\n")[:-1],
+            "translations": (folder / "evaluation" / f"{test}.txt")
+            .read_text(encoding="utf-8")
+            .split("\n")[:-1],
             "references": [example["target"] for example in examples],
             **attention_of(records[number], results.get("alignment")),
         }
@@ -76,7 +81,7 @@ def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) ->
     """What each sentence of an evaluated split contributes to each score."""
     with np.load(folder / "evaluation" / f"{split}_parts.npz") as file:
         parts = {name: file[name].astype(int).tolist() for name in file}
-    translations = (folder / "evaluation" / f"{split}.txt").read_text().split("\n")
+    translations = (folder / "evaluation" / f"{split}.txt").read_text(encoding="utf-8").split("\n")
     examples = translation.split_of(run.config, split)
     parts["source_words"] = [len(example["source"].split()) for example in examples]
     parts["frequency"] = []
@@ -167,7 +172,7 @@ def scaled(weights: Any) -> np.ndarray:
 
 def curve_of(crew: Crew, number: int) -> list[Row]:
     """What validation said of a replica while it was trained."""
-    lines = (crew.folder / "metrics.jsonl").read_text().splitlines()
+    lines = (crew.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     told = [line for line in map(json.loads, lines) if line["kind"] in ("train", "validation")]
     curve, tokens = [], 0
     for line in told:

@@ -19,7 +19,7 @@ Path = str | os.PathLike[str]
 def cached(kind: str, sentences: Iterable[str], size: int, cache_dir: Path) -> Tokenizer:
     """`train`, or what it gave for the same kind, size and sentences before, kept in cache_dir.
 
-    A damaged file there is trained anew and replaced.
+    A damaged file there is trained anew and replaced, and one that cannot be written is done without.
     """
     texts = normalized(sentences)
     digest = hashlib.sha256(repr((VERSION, sentencepiece.__version__, kind, size)).encode())
@@ -28,7 +28,8 @@ def cached(kind: str, sentences: Iterable[str], size: int, cache_dir: Path) -> T
     with contextlib.suppress(ValueError):
         return load(path)
     tokenizer = train(kind, texts, size)
-    save(tokenizer, path)
+    with contextlib.suppress(ValueError):  # it is only slower without
+        save(tokenizer, path)
     return tokenizer
 
 
