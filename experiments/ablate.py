@@ -58,8 +58,7 @@ def main(words: list[str]) -> None:
     if config is None:
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
-    for arm in study_of(config, folder).arms:
-        checks.run(arm.config)
+    checks.study(config)
     study = study_of(budgets.balanced(config), folder)
     wanted = chosen(study)  # refuses what is not there before anything runs
     if LIST.value or DRY_RUN.value:
@@ -76,7 +75,7 @@ def main(words: list[str]) -> None:
     if left:
         print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")
     else:
-        print(reporting.write(study))
+        print(reporting.write(study, print))
 
 
 def chosen(study: Study) -> list[Crew]:

@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
     turns = available(rounds(config))
     workdir = Path(WORKDIR.value)
     workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / "results.jsonl").open("a") as lines:
+    with (workdir / "results.jsonl").open("a", encoding="utf-8") as lines:
         rows = run(config, turns, lines)
     print(report.growth(rows), f"rows     {workdir / 'results.jsonl'}", sep="\n\n")
     save_plot(rows, workdir / "benchmark.png")

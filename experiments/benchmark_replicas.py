@@ -56,7 +56,7 @@ def main(words: list[str]) -> None:
         seconds = take_turns(programs)
     print(table({name: statistics.median(found) for name, found in seconds.items()}, chosen))
     row = {"seeds": SEEDS.value, "whole": WHOLE_RUNS.value, "seconds": seconds, "chosen": chosen}
-    with (folder / "results.jsonl").open("a") as lines:
+    with (folder / "results.jsonl").open("a", encoding="utf-8") as lines:
         lines.write(json.dumps({**row, "updates": UPDATES.value, "config": config}) + "\n")
     print(f"\nrows     {folder / 'results.jsonl'}")
 

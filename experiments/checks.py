@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from attention_lab import runs
@@ -12,24 +13,36 @@ from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.training.optimizer import SCHEDULES
 from experiments import translation
+from experiments.study import study_of
 
 Config = Mapping[str, Any]
 Rule = tuple[str, Callable[[Any], bool]]
 
-NATURAL: Rule = ("a whole number, at least 1", lambda x: _whole(x) and x >= 1)
-MAYBE: Rule = ("a whole number, at least 1, or None", lambda x: x is None or NATURAL[1](x))
-COUNT: Rule = ("a whole number, at least 0", lambda x: _whole(x) and x >= 0)
+MOST, SEEDS = (
+    2**31 - 1,
+    2**32,
+)  # of an int32; of two that are equal modulo SEEDS, `jax.random` may make one key
+NATURAL: Rule = (
+    f"a whole number, at least 1 and at most {MOST}",
+    lambda x: _whole(x) and 1 <= x <= MOST,
+)
+MAYBE: Rule = (f"{NATURAL[0]}, or None", lambda x: x is None or NATURAL[1](x))
+BUDGET: Rule = ("a whole number, at least 1", lambda x: _whole(x) and x >= 1)
+COUNT: Rule = (f"a whole number from 0 to {MOST}", lambda x: _whole(x) and 0 <= x <= MOST)
+SEED: Rule = (f"a whole number from 0 to {SEEDS - 1}", lambda x: _whole(x) and 0 <= x < SEEDS)
+EACH_SEED: Rule = (f"whole numbers from 0 to {SEEDS - 1}", lambda x: all(map(SEED[1], x)))
 POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
 AMOUNT: Rule = ("a number, at least 0", lambda x: isfinite(x) and x >= 0)
 SHARE: Rule = ("at least 0 and less than 1", lambda x: 0 <= x < 1)
 PAIR: Rule = ("two numbers, as (10, 2.0)", lambda x: len(x) == 2 and all(n >= 0 for n in x))
 
 RULES: dict[str, Rule] = {
+    "seed": SEED,
     "data.max_length": NATURAL,
     "tokenizer.size": NATURAL,
     "devices.data": MAYBE,
     "devices.heads": NATURAL,
-    "training.tokens": NATURAL,
+    "training.tokens": BUDGET,
     "training.batch_tokens": NATURAL,
     "training.parts": NATURAL,
     "training.workers": COUNT,
@@ -49,24 +62,33 @@ RULES: dict[str, Rule] = {
     "decoding.longest": PAIR,
     **{
         f"model.{size}": NATURAL
-        for size in ("embedding", "hidden", "memory", "layers", "features", "feed_forward", "heads")
+        for size in (
+            "embedding",
+            "hidden",
+            "memory",
+            "layers",
+            "features",
+            "feed_forward",
+            "heads",
+            "positions",
+        )
     },
+    **{
+        f"model.{size}": MAYBE
+        for size in ("key_value_heads", "key_size", "value_size", "decoder_layers")
+    },
+}
+STUDY_RULES: dict[str, Rule] = {
+    "seeds": EACH_SEED,
+    "tuning.seeds": EACH_SEED,
+    "tuning.tokens": BUDGET,
+    "budget.step": NATURAL,
 }
 
 
 def run(config: Config) -> None:
     """Checks the config of one run. Raises ValueError, with the field, its value and what is expected."""
-    for field, (expected, holds) in RULES.items():
-        room, _, name = field.partition(".")
-        if name not in config[room]:
-            continue  # of another kind of model
-        value = config[room][name]
-        try:
-            right = not isinstance(value, bool) and holds(value)
-        except TypeError:
-            right = False
-        if not right:
-            raise ValueError(f"{field} is {value!r}; it must be {expected}")
+    _check(config, RULES)
     training, model = config["training"], config["model"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
     look_up("training.compute", translation.COMPUTE, training["compute"])
@@ -82,5 +104,27 @@ def run(config: Config) -> None:
     make_model(model["kind"], 8, 8, **options)  # of any vocabulary: its pieces are looked up
 
 
+def study(config: Config) -> None:
+    """Checks the config of a study, and that of each of its arms. Raises ValueError as `run` does."""
+    _check(config, STUDY_RULES)
+    for arm in study_of(config, Path()).arms:
+        run(arm.config)
+
+
+def _check(config, rules):
+    for field, (expected, holds) in rules.items():
+        room, _, name = field.rpartition(".")
+        fields = config[room] if room else config
+        if name not in fields:
+            continue  # of another kind of model
+        value = fields[name]
+        try:
+            right = not isinstance(value, bool) and holds(value)
+        except TypeError:
+            right = False
+        if not right:
+            raise ValueError(f"{field} is {value!r}; it must be {expected}")
+
+
 def _whole(x):
-    return isinstance(x, int)
+    return isinstance(x, int) and not isinstance(x, bool)

@@ -54,8 +54,7 @@ def main(words: list[str]) -> None:
         print(reporting.grid(["claim", "sentence", "source", "number", "is"], lines))
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
-    for arm in study_of(config, folder).arms:
-        checks.run(arm.config)
+    checks.study(config)
     study = study_of(budgets.balanced(config), folder)
     replicas.cores_as_devices(os.cpu_count() or 1)
     translation.prepare()
@@ -72,13 +71,13 @@ def main(words: list[str]) -> None:
     undecided = [claim.name for claim, one in zip(claims, found, strict=True) if one is None]
     verdicts = [one for one in found if one is not None]
     header, lines = table(verdicts)
-    text = "".join(json.dumps(as_json(one)) + "\n" for one in verdicts)
-    reporting.replace(folder / "claims.jsonl", text)
     told = "\n\n".join(filter(None, [reporting.grid(header, lines), legend(verdicts, rows)]))
-    reporting.replace(folder / "claims.md", told + "\n")
     print("\n" + told, flush=True)
     if undecided:
-        print(f"\nnot in this study: {', '.join(undecided)}")
+        print(f"\nnot in this study: {', '.join(undecided)}", flush=True)
+    text = "".join(json.dumps(as_json(one)) + "\n" for one in verdicts)
+    reporting.replace(folder / "claims.jsonl", text)
+    reporting.replace(folder / "claims.md", told + "\n")
     print(f"\nclaims   {folder / 'claims.md'}", flush=True)
     if not fleet.unfinished(study):
         reporting.write(study)  # every arm against every other: the longest part comes last

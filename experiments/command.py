@@ -1,17 +1,20 @@
 """What all commands do alike: a wrong command line ends in one line and status 2, never in a traceback."""
 
 import ctypes
+import io
 import itertools
 import json
 import os
 import shlex
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags, logging
+from ml_collections import config_flags
 
 from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
@@ -23,6 +26,17 @@ class Refusal(Exception):
     """A command that cannot be obeyed, said in one line."""
 
 
+class MaybeInteger(flags.IntegerParser):
+    """Reads a whole number, or None, which the checks of a config refuse where it means nothing."""
+
+    def parse(self, argument: Any) -> int | None:  # type: ignore[override]
+        """The number that is written there. Raises ValueError where none is."""
+        return None if argument == "None" else super().parse(argument)
+
+
+config_flags.register_flag_parser(parser=MaybeInteger())(int)
+
+
 def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
     """Runs `main(words after the flags)` as the program; its result is the exit status.
 
@@ -31,6 +45,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
     beside it, where a mistyped field could end only in a traceback.)
     """
     keep_memory()
+    print_anything()
     name = sys.argv[0].rsplit("/", 1)[-1].removesuffix(".py")
 
     def refuse(reason: str) -> int:
@@ -42,14 +57,14 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
     def obey(argv: list[str]) -> int:
         logging.set_verbosity(logging.FATAL)  # libraries log what they also raise; it is said once
         try:
-            return main(argv[1:]) or 0
+            return main(list(map(as_text, argv[1:]))) or 0
         except BrokenPipeError:  # who read what is printed has gone, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
         except (ValueError, OSError, Refusal) as error:
             return refuse(reason_of(error))
         except Stopped as reason:
-            again = shlex.join(["python", "-m", f"experiments.{name}", *sys.argv[1:]])
+            again = " ".join(["python", "-m", f"experiments.{name}", *map(quoted, sys.argv[1:])])
             print(f"\n{name}: stopped ({reason}); go on with\n{again}", flush=True)
             return reason.status
         except KeyboardInterrupt:
@@ -69,6 +84,11 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             sys.exit(refuse(unknown("config", given, sorted(known))))
         try:
             return flags.FLAGS(argv)
+        except SystemExit:
+            asked = any(word.lstrip("-").startswith(("help", "?")) for word in argv[1:])
+            if asked:  # and answered, which is no failure; absl ends with status 1
+                sys.exit(0)
+            raise
         except (AttributeError, KeyError) as error:
             said = f"the config has no field {innermost(error)}".replace(" Did you", "; did you")
             if "get_config" in said:
@@ -84,7 +104,41 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         hint = "--print_config shows every field, --help the usage" if config else "see --help"
         sys.exit(refuse(f"{said} ({hint})"))
 
+    try:
+        f"{__file__}{os.getcwd()}".encode()
+    except UnicodeEncodeError:
+        here = "the path of this program or of the current folder is not UTF-8"
+        sys.exit(refuse(f"{here}, and JAX takes no other; move it, or set PYTHONUTF8=1"))
     app.run(obey, flags_parser=parse)
+
+
+def print_anything() -> None:
+    """Lets nothing that is printed fail for its letters, whatever the locale: what cannot be said is escaped.
+
+    Files and pipes get UTF-8, as all files here are; a terminal gets its own encoding, and PYTHONIOENCODING is obeyed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            kept = stream.isatty() or "PYTHONIOENCODING" in os.environ
+            stream.reconfigure(encoding=None if kept else "utf-8", errors="backslashreplace")
+
+
+def as_text(word: str) -> str:
+    """A word that is a sentence or a name, of UTF-8, whatever Python takes the locale for. Raises Refusal where it is none."""
+    try:
+        return os.fsencode(word).decode() if any("\ud800" <= c <= "\udfff" for c in word) else word
+    except UnicodeError:
+        raise Refusal(f"{word!r} is not UTF-8 text; convert it") from None
+
+
+def quoted(word: str) -> str:
+    """A word as a shell reads it, in one line; bytes that are not seen are written as numbers."""
+    if word.isprintable():
+        return shlex.quote(word)
+    seen = (
+        chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in os.fsencode(word)
+    )
+    return f"$'{''.join(seen)}'"
 
 
 def reason_of(error: Exception) -> str:
@@ -133,8 +187,17 @@ def config_file(argv: list[str]) -> str | None:
 
 def png(flag: str, path: str) -> None:
     """Raises Refusal where a picture cannot be saved there as a PNG: before it is made."""
-    if Path(path).suffix.lower() != ".png":
+    place = Path(path).absolute()
+    if place.suffix.lower() != ".png":
         raise Refusal(f"{flag}={path}: pictures are PNG files; let it end in .png")
+    try:
+        if place.is_dir():
+            raise Refusal(f"{flag}={path}: that is a folder")
+        there = next(folder for folder in place.parents if folder.exists())
+        with tempfile.NamedTemporaryFile(prefix=f".{place.name}.", dir=there):
+            pass
+    except OSError as error:
+        raise Refusal(f"{flag}={path} cannot be written: {error.strerror}") from None
 
 
 def no_words(words: list[str]) -> None:

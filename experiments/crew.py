@@ -50,6 +50,8 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
     model = runs.model_of(config, *tokenizers)
     data = translation.data_of(config, crew.also) | corpus.data
+    longest = max(map(crew.replica_folder, crew.replicas), key=lambda folder: len(str(folder)))
+    Checkpoints(longest / "checkpoints").rehearse()
     runs.begin(crew.folder, *tokenizers, data)
     best = fit(crew, layout, corpus, model, interrupt)
     interrupt.check()
@@ -71,7 +73,7 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     for row in rows:
         print(f"{row['arm']}, seed {row['seed']}: BLEU {row['bleu']:.2f}", flush=True)
     temporary = crew.results.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     temporary.replace(crew.results)
     return rows
 

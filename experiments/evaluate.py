@@ -3,7 +3,8 @@
     python -m experiments.evaluate --workdir=runs/quickstart
     python -m experiments.evaluate --workdir=runs/quickstart --split=test_long --beam=1
 
-Results stand in WORKDIR/evaluation. Exit status: 0; 2 where the command cannot be obeyed.
+Results stand in WORKDIR/evaluation. Exit status: 0; 2 where the command cannot be obeyed, or scores that were printed
+could not be saved.
 """
 
 from pathlib import Path
@@ -25,8 +26,16 @@ def main(words: list[str]) -> None:
     run = runs.load(WORKDIR.value)
     search = {} if BEAM.value is None else {"beam": BEAM.value}
     split = SPLIT.value or run.config["data"]["test"]
-    results, _ = translation.evaluate(run, split, Path(WORKDIR.value), translation.bar, **search)
-    print(showing.scores(results))
+    workdir = Path(WORKDIR.value)
+    translation.earlier(workdir, split, translation.examples_of(run, split))
+    found = translation.evaluate(run, split, translation.bar, **search)
+    print(showing.scores(found.results), flush=True)
+    try:
+        found.save(workdir)
+    except (ValueError, OSError) as error:
+        raise command.Refusal(
+            f"these scores could not be saved: {command.reason_of(error)}"
+        ) from None
 
 
 if __name__ == "__main__":

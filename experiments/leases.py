@@ -82,7 +82,7 @@ def _create(path, token):
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
         return False
-    with os.fdopen(file, "w") as opened:
+    with os.fdopen(file, "w", encoding="utf-8") as opened:
         opened.write(token)
     return True
 
@@ -99,7 +99,7 @@ def _take_over(path, token, limit):
         return False
     mine = _read(path) == dead  # not taken over, and given back, in between
     if mine:
-        path.write_text(token)
+        path.write_text(token, encoding="utf-8")
     claim.unlink(missing_ok=True)
     return mine
 
@@ -118,7 +118,9 @@ def _is_dead(path, owner, limit):
 def _started(pid):
     """When a process of this host began, as the system counts; None where there is none, or no /proc."""
     try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, *rest = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        )
     except OSError:
         return None
     return None if state == "Z" else rest[18]  # killed, but its parent has not looked yet
@@ -133,6 +135,6 @@ def _age(path):
 
 def _read(path):
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None

@@ -45,6 +45,12 @@ def main(words: list[str]) -> None:
         raise command.Refusal(
             "say which dataset: python -m experiments.prepare rosetta, or tfds:NAME"
         )
+    try:
+        str(DATA_DIR.value).encode()
+    except UnicodeEncodeError:
+        raise command.Refusal(
+            f"--data_dir={DATA_DIR.value!r}: TFDS takes paths of UTF-8 alone"
+        ) from None
     if not sys.stderr.isatty():
         load_library().disable_progress_bar()
     with contextlib.redirect_stdout(io.StringIO()):  # what TFDS says is said below, in fewer words
@@ -53,9 +59,10 @@ def main(words: list[str]) -> None:
         f"{split} {one.num_examples:,}" for split, one in builder.info.splits.items()
     )
     name = builder.info.full_name.rpartition("/")[0]
-    place = f" --config.data.options.data_dir={DATA_DIR.value}" if DATA_DIR.value else ""
+    words = [f"--config=configs/tfds.py:{name}"]
+    words += [f"--config.data.options.data_dir={DATA_DIR.value}"] if DATA_DIR.value else []
     print(f"{builder.data_path}: {counts}")
-    print(f"python -m experiments.train --config=configs/tfds.py:{name}{place}")
+    print("python -m experiments.train", *map(command.quoted, words))
 
 
 def prepared(word: str) -> Any:

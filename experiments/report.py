@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     if not path.is_file():
         raise command.Refusal(f"{folder} holds no study (there is no study.json in it)")
     try:
-        study = study_of(json.loads(path.read_text()), folder)
+        study = study_of(json.loads(path.read_text(encoding="utf-8")), folder)
     except (ValueError, KeyError, TypeError) as error:
         raise command.Refusal(
             f"{path} is damaged or of another version of this program ({error!r}); run the study's "
@@ -33,7 +33,7 @@ def main(words: list[str]) -> None:
         ) from None
     if not findings.rows_of(study):
         raise command.Refusal(f"nothing of the study in {folder} has finished yet")
-    print(reporting.write(study))
+    print(reporting.write(study, print))
 
 
 if __name__ == "__main__":

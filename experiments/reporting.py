@@ -1,7 +1,7 @@
 """A study's report: tables in Markdown, figures, and one HTML page with all of it; from its rows alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +31,16 @@ validation BLEU (the best until then, the mean of its seeds, linear between vali
 of the interval of its BLEU or of their difference, so that more training may turn what is said here round."""
 
 
-def write(study: Study) -> str:
-    """Writes results.jsonl, report.md, report.html and figures/, and gives what to print."""
+def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> str:
+    """Writes results.jsonl, report.md, report.html and figures/, and gives where. tell: gets the main tables before."""
     rows = findings.rows_of(study)
     arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
-    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     main = [scores(rows, arms), differences(rows, arms)]
+    said = [grid(one.header, one.lines) for one in main if one.lines]
+    if any(EARLY in cell for one in main for line in one.lines for cell in line):
+        said.append(EARLY_NOTE)
+    tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows)])))
+    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     tables = [*main, *claims(study), *details(rows, arms)]
     drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
     (study.folder / "figures").mkdir(exist_ok=True)
@@ -49,11 +53,7 @@ def write(study: Study) -> str:
     examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
     html = page.page(study.name, what, tables, drawn, examples, note)
     replace(study.folder / "report.html", html)
-    said = [grid(one.header, one.lines) for one in main if one.lines]
-    if any(EARLY in cell for one in main for line in one.lines for cell in line):
-        said.append(EARLY_NOTE)
-    told = "\n\n".join(filter(None, [*said, skipped(rows)]))
-    return f"\n{told}\n\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
+    return f"\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
 
 
 def subtitle(study: Study, rows: Sequence[Row]) -> str:
@@ -196,7 +196,9 @@ def claims(study: Study) -> list[Table]:
     """What was decided of claims, where experiments.claims has run."""
     path = study.folder / "claims.jsonl"
     lines = []
-    for one in map(json.loads, path.read_text().splitlines() if path.is_file() else ()):
+    for one in map(
+        json.loads, path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    ):
         number = f"{one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
         verdict = unless_early(one["verdict"], one.get("early", False))
         lines.append([one["sentence"], one["number"], number, one["claimed"], verdict])
@@ -335,5 +337,5 @@ def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def replace(path: Path, text: str) -> None:
     """Writes a file that is complete or as it was before."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     temporary.replace(path)

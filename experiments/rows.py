@@ -51,16 +51,19 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     test = replicas[0].config["data"]["test"]
     # Wide steps: what is compiled here serves the seeds of one arm only.
     found = {
-        split: translation.evaluate_together(all_, split, folders, translation.bar, step=COARSE)
+        split: translation.evaluate_together(all_, split, translation.bar, step=COARSE)
         for split in dict.fromkeys((test, *crew.also))
     }
+    for each in found.values():
+        for one, folder in zip(each, folders, strict=True):
+            one.save(folder)
     examples = translation.examples_of(all_.each[0], test)
-    records = [looked[:SEEN] for _, looked in found[test]]
+    records = [one.records[:SEEN] for one in found[test]]
     if not all(records):
         records = all_.forced_records(examples[:SEEN])
     rows = []
     for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
-        results, _ = found[test][number]
+        results = found[test][number].results
         row = {
             "version": VERSION,
             "arm": replica.arm.name,
@@ -68,7 +71,9 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
             **results,
             "data": dict(all_.each[number].data),
             "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
-            "translations": (folder / "evaluation" / f"{test}.txt").read_text().split("\n")[:-1],
+            "translations": (folder / "evaluation" / f"{test}.txt")
+            .read_text(encoding="utf-8")
+            .split("\n")[:-1],
             "references": [example["target"] for example in examples],
             **attention_of(records[number], results.get("alignment")),
         }
@@ -84,7 +89,7 @@ def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) ->
     """What each sentence of an evaluated split contributes to each score."""
     with np.load(folder / "evaluation" / f"{split}_parts.npz") as file:
         parts = {name: plain(file[name]) for name in file}
-    translations = (folder / "evaluation" / f"{split}.txt").read_text().split("\n")
+    translations = (folder / "evaluation" / f"{split}.txt").read_text(encoding="utf-8").split("\n")
     examples = translation.examples_of(run, split)
     parts["source_words"] = [len(words_of(example["source"])) for example in examples]
     parts["frequency"] = []

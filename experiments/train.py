@@ -59,6 +59,7 @@ def main(words: list[str]) -> None:
         with processes.or_none():
             if processes.is_first():
                 kept.enter_context(leases.alone(workdir))
+                Checkpoints(workdir / "checkpoints", alone=True).rehearse()
         obey(config, workdir, kept.enter_context(Interrupt(MAX_MINUTES.value)))
 
 
@@ -84,12 +85,15 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
         return
     run = runs.load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
-    results, _ = translation.evaluate(run, test, workdir, translation.bar, step=COARSE)
-    print(showing.scores(results))
-    for number, sentence in enumerate(config["showcase"]):
-        (found,) = run.translate([sentence], weights=True)
+    translation.earlier(workdir, test, translation.examples_of(run, test))
+    found = translation.evaluate(run, test, translation.bar, step=COARSE)
+    print(showing.scores(found.results), flush=True)
+    found.save(workdir)
+    choice = found.results.get("alignment")
+    for number, sentence in enumerate(map(command.as_text, config["showcase"])):
+        (shown,) = run.translate([sentence], weights=True)
         picture = workdir / "evaluation" / f"showcase_{number}.png"
-        showing.translation(run, sentence, found, picture=picture, choice=results.get("alignment"))
+        showing.translation(run, sentence, shown, picture=picture, choice=choice)
     print(f"\nall of it  {workdir}")
 
 

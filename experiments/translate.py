@@ -76,7 +76,7 @@ def prompt() -> Iterable[str]:
     print("A sentence a line; Ctrl-D ends.", file=sys.stderr)
     while True:
         try:
-            yield input("> ")
+            yield command.as_text(input("> "))
         except EOFError:
             return
 

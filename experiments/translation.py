@@ -4,6 +4,7 @@ import functools
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -62,7 +63,10 @@ def bar(total: int, what: str) -> Iterator[Callable[[int], Any]]:
 
 
 def prepare() -> None:
-    """Keeps compiled programs on disk, so that the next start is a warm one."""
+    """Keeps compiled programs on disk, so that the next start is a warm one; where that cannot be, does without."""
+    warnings.filterwarnings(
+        "ignore", message="Error (reading|writing) persistent compilation cache"
+    )
     jax.config.update("jax_compilation_cache_dir", str((CACHE / "programs").absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
@@ -124,9 +128,18 @@ def batches_of(config: Any, pairs: Pairs) -> Batches:
 
 
 def updates_of(config: Any, batches: Batches) -> int:
-    """How many updates show the model as many target tokens as the budget allows."""
+    """How many updates show the model as many target tokens as the budget allows.
+
+    Raises ValueError where they are more than an int32 counts.
+    """
     epoch = sum(map(len, batches.pairs.target))
-    return max(1, int(config["training"]["tokens"] * batches.per_epoch / epoch))
+    updates = max(1, config["training"]["tokens"] * batches.per_epoch // epoch)
+    if updates >= 2**31:
+        raise ValueError(
+            f"training.tokens is {config['training']['tokens']:,}, which takes {updates:,} updates; fewer than "
+            f"{2**31:,} can be counted"
+        )
+    return updates
 
 
 def hyper_of(config: Any) -> dict[str, float]:
@@ -198,12 +211,39 @@ def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
     return jax.vmap(one)(source, target)
 
 
+class Evaluation(NamedTuple):
+    """Translations of a split, judged: scores, and what each sentence has to do with them."""
+
+    results: dict[str, Any]  # scores with their signatures
+    texts: list[str]  # the translations
+    parts: dict[
+        str, np.ndarray
+    ]  # what each sentence contributes to BLEU and alignment, for statistics
+    records: list[
+        Record
+    ]  # where the model looked, told the references; none where that is not known
+
+    def save(self, workdir: Path) -> None:
+        """Writes SPLIT.json, SPLIT.txt, SPLIT_parts.npz and SPLIT_records.* into `workdir`/evaluation.
+
+        Raises OSError or ValueError where that cannot be.
+        """
+        folder, split = workdir / "evaluation", self.results["split"]
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.records:
+            save_records(self.records, folder / f"{split}_records")
+        np.savez_compressed(folder / f"{split}_parts.npz", **self.parts)  # type: ignore[arg-type]
+        text = "".join(f"{text}\n" for text in self.texts)
+        (folder / f"{split}.txt").write_text(text, encoding="utf-8")
+        told = json.dumps(self.results, indent=2) + "\n"
+        (folder / f"{split}.json").write_text(told, encoding="utf-8")
+
+
 def evaluate(
-    run: runs.Run, split: str, workdir: Path, progress: Progress, step: int = FINE, **search: Any
-) -> tuple[dict[str, Any], list[Record]]:
-    """Translates a split and judges it; see `judged` for what stands in `workdir`, and for the result."""
+    run: runs.Run, split: str, progress: Progress, step: int = FINE, **search: Any
+) -> Evaluation:
+    """Translates a split and judges it; nothing is written."""
     examples = examples_of(run, split)
-    earlier(workdir, split, examples)
     told = looked_at(run, examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
@@ -211,32 +251,24 @@ def evaluate(
     seconds = time.perf_counter() - started
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [run.forced_records(part, tell) for part in told]
-    return judged(run, split, examples, workdir, found, records, seconds=seconds, search=search)
+    return judged(run, split, examples, found, records, seconds=seconds, search=search)
 
 
 def evaluate_together(
-    all_: runs.Runs, split: str, workdirs: Sequence[Path], progress: Progress, step: int = FINE
-) -> list[tuple[dict[str, Any], list[Record]]]:
+    all_: runs.Runs, split: str, progress: Progress, step: int = FINE
+) -> list[Evaluation]:
     """`evaluate` of each run, side by side; all share the seconds equally."""
     examples = examples_of(all_.each[0], split)
     told = looked_at(all_.each[0], examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
         found = all_.translate(sources_of(examples), step=step, progress=tell)
-    seconds = (time.perf_counter() - started) / len(workdirs)
+    seconds = (time.perf_counter() - started) / len(all_.each)
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [all_.forced_records(part, tell) for part in told]
     return [
-        judged(
-            run,
-            split,
-            examples,
-            workdir,
-            found[number],
-            [r[number] for r in records],
-            seconds=seconds,
-        )
-        for number, (run, workdir) in enumerate(zip(all_.each, workdirs, strict=True))
+        judged(run, split, examples, found[number], [r[number] for r in records], seconds=seconds)
+        for number, run in enumerate(all_.each)
     ]
 
 
@@ -296,22 +328,16 @@ def judged(
     run: runs.Run,
     split: str,
     examples: Sequence[dict[str, Any]],
-    workdir: Path,
     found: Sequence[runs.Translation],
     records: Sequence[list[Record]],
     *,
     seconds: float,
     search: Mapping[str, Any] = MappingProxyType({}),
-) -> tuple[dict[str, Any], list[Record]]:
-    """Judges translations of a split; what was found stands in the folder `workdir`/evaluation.
+) -> Evaluation:
+    """Judges translations of a split.
 
-    SPLIT.json: scores with their signatures, and the digest of the split; SPLIT.txt: the translations; SPLIT_parts.npz: what each
-    sentence contributes to BLEU and alignment, for statistics; SPLIT_records.*: where the model looked,
-    told the references. records: of what is `looked_at`; which layer and head align, and by what rule, is
-    chosen on the first. Returns the scores, and the split's records where there are any.
+    records: of what is `looked_at`; which layer and head align, and by what rule, is chosen on the first.
     """
-    folder = workdir / "evaluation"
-    folder.mkdir(parents=True, exist_ok=True)
     texts, references = [t.text for t in found], [example["target"] for example in examples]
     tokenize = run.config["data"]["bleu_tokenize"]
     results = {
@@ -334,11 +360,7 @@ def judged(
     if records:
         chosen_on, looked = records
         results["alignment"], parts["aer"] = aligned(chosen_on, looked)
-        save_records(looked, folder / f"{split}_records")
-    np.savez_compressed(folder / f"{split}_parts.npz", **parts)
-    (folder / f"{split}.txt").write_text("".join(f"{text}\n" for text in texts))
-    (folder / f"{split}.json").write_text(json.dumps(results, indent=2) + "\n")
-    return results, looked
+    return Evaluation(results, texts, parts, looked)
 
 
 def aligned(

@@ -149,7 +149,7 @@ def _from_lines(source_path, target_path, links_path):
 
 
 def _from_columns(line, columns):
-    if not line:
+    if not line.strip():
         return {"source": "", "target": ""}
     cells = line.split("\t")
     if len(cells) <= max(columns):

@@ -25,7 +25,7 @@ def cached(
 ) -> Tokenizer:
     """`train`, or what it gave for the same arguments before, kept in cache_dir.
 
-    A damaged file there is trained anew and replaced.
+    A damaged file there is trained anew and replaced, and one that cannot be written is done without.
     """
     texts = normalized(sentences)
     digest = hashlib.sha256(
@@ -37,7 +37,8 @@ def cached(
     with contextlib.suppress(ValueError):
         return load(path, made_from)
     tokenizer = train(kind, texts, size, byte_fallback)
-    save(tokenizer, path, made_from)
+    with contextlib.suppress(ValueError):  # it is only slower without
+        save(tokenizer, path, made_from)
     return tokenizer
 
 

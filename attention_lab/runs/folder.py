@@ -64,14 +64,16 @@ def write(
 
 def sit(workdir: Path) -> None:
     """Adds a line to sittings.jsonl: when, by which code and on what the run is begun or goes on."""
-    with (workdir / "sittings.jsonl").open("a") as file:
+    with (workdir / "sittings.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(_sitting()) + "\n")
 
 
 def _sitting() -> dict[str, Any]:
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        commit = subprocess.run(
+            git, capture_output=True, encoding="utf-8", errors="replace", check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):  # installed, not cloned
         commit = None
     return {

@@ -5,14 +5,18 @@ STEP.sha256, written when all the rest is on disk, which `sha256sum --check` rea
 is passed over for the one before.
 """
 
+import contextlib
 import hashlib
 import re
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from attention_lab.training.cost import tree_bytes
@@ -21,6 +25,9 @@ from attention_lab.training.processes import anyone, is_first, meet
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
 VERSION = 1  # to be raised where what is saved means something else, in the same shapes too
+TRIAL = "of_a_rehearsal"
+# Paths that orbax and tensorstore take as they are; others may be patterns, addresses or no text to them.
+_PLAIN = re.compile(r"[\w/.,+=@ -]*")
 
 
 class Checkpoints:
@@ -30,6 +37,34 @@ class Checkpoints:
         """alone: only this process reads here, whatever others it trains with; else all of them call together."""
         self.folder, self.alone = Path(folder).absolute(), alone
         self.damaged: set[tuple[str, int]] = set()  # and said to be
+
+    def rehearse(self) -> None:
+        """Writes something small and reads it back, so that a place where that fails is known before training.
+
+        Leaves nothing. Raises ValueError where it fails. What has been saved here before has shown it already.
+        """
+        if self._steps(LATEST) or self._steps(BEST):
+            return
+        state = {"written": np.arange(3)}
+        new = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
+        try:
+            with self._manager(TRIAL, create=True) as manager:
+                manager.save(0, args=ocp.args.StandardSave(state), force=True)
+                manager.wait_until_finished()
+            with self._manager(TRIAL) as manager:
+                read = manager.restore(0, args=ocp.args.StandardRestore(state))
+            np.testing.assert_array_equal(read["written"], state["written"])
+        except Exception as error:  # of any of the libraries below
+            told = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"{self.folder}: a checkpoint that is written there cannot be read back ({told}); choose another "
+                "folder: --workdir"
+            ) from error
+        finally:
+            shutil.rmtree(self.folder / TRIAL, ignore_errors=True)
+            for place in new:
+                with contextlib.suppress(OSError):  # not made, or not empty
+                    place.rmdir()
 
     def save(self, kind: str, step: int, state: Any) -> None:
         """Writes the state, whole or not at all, and then removes the one before the last.
@@ -116,7 +151,11 @@ class Checkpoints:
 
     def _is_sound(self, kind, step):
         digest = _digest_of(self.folder / kind / str(step))
-        lines = digest.read_text(errors="replace").splitlines() if digest.is_file() else []
+        lines = (
+            digest.read_text(encoding="utf-8", errors="replace").splitlines()
+            if digest.is_file()
+            else []
+        )
         return bool(lines) and all(_agrees(digest.parent, line) for line in lines)
 
     def _say_damaged(self, kind, step, taken):
@@ -146,16 +185,44 @@ class Checkpoints:
                 f"No space left on device (it takes {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free)"
             )
 
+    @contextlib.contextmanager
     def _manager(self, kind, create=False):
         # Not asynchronous: the next update may overwrite the state's own memory.
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=None, create=create, enable_async_checkpointing=False
+            max_to_keep=None, create=False, enable_async_checkpointing=False
         )
         if self.alone:
             me = jax.process_index()
             options.multiprocessing_options = ocp.options.MultiprocessingOptions(me, {me}, "alone")
         handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
-        return ocp.CheckpointManager(self.folder / kind, options=options, item_handlers=handler)
+        if create:  # orbax itself does so for all processes together only
+            (self.folder / kind).mkdir(parents=True, exist_ok=True)
+        with (
+            _plain(self.folder) as folder,
+            ocp.CheckpointManager(folder / kind, options=options, item_handlers=handler) as manager,
+        ):
+            yield manager
+
+
+@contextlib.contextmanager
+def _plain(folder: Path) -> Iterator[Path]:
+    """The folder, by a link to it where its own path is not plain. Raises ValueError where none can be made."""
+    if _is_plain(folder):
+        yield folder
+        return
+    if not _is_plain(Path(tempfile.gettempdir())):
+        raise ValueError(
+            f"{folder} and the folder for temporary files, {tempfile.gettempdir()}, have characters in their paths "
+            "that are special to the store of arrays; let TMPDIR name one of letters and digits"
+        )
+    with tempfile.TemporaryDirectory(prefix="attention_lab_") as place:
+        link = Path(place, "checkpoints")
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
+
+
+def _is_plain(path: Path) -> bool:
+    return bool(_PLAIN.fullmatch("/".join(path.parts[1:])))  # the first is "/", or a drive
 
 
 def _here(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -187,7 +254,7 @@ def _write_digest(saved: Path) -> None:
     files = sorted(path for path in saved.rglob("*") if path.is_file())
     lines = [f"{_sha256(path)}  {path.relative_to(saved.parent)}\n" for path in files]
     temporary = saved.with_name(f"{saved.name}.tmp")
-    temporary.write_text("".join(lines))
+    temporary.write_text("".join(lines), encoding="utf-8")
     temporary.replace(_digest_of(saved))
 
 

@@ -29,7 +29,7 @@ class Journal:
             return
         whole = "".join(json.dumps(line) + "\n" for line in self.lines)
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(whole)
+        temporary.write_text(whole, encoding="utf-8")
         temporary.replace(path)
 
     def write(self, **record: Any) -> None:
@@ -37,7 +37,7 @@ class Journal:
         self.lines.append(record)
         if not self.writes:
             return
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ class Journal:
 def read(path: Path) -> list[dict[str, Any]]:
     """The records of a journal; a last line that was cut off is not one."""
     records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
             records.append(json.loads(line))
         except json.JSONDecodeError:

@@ -68,6 +68,8 @@ def rounds(config: Any) -> list[Round]:
     """All that the config asks for. Raises ValueError where that does not exist or is illegal."""
     for field in ("heads", "features", "hidden", "memory_limit_mib"):
         _positive(f"config.{field}", config[field])
+    if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
+        raise ValueError(f"config.seed: {config.seed!r} should be a whole number, 0 to {2**32 - 1}")
     made = []
     for name, group in config.groups.items():
         where = f"config.groups.{name}"

@@ -22,7 +22,7 @@ from ml_collections import ConfigDict
 
 
 def get_config():
-    return ConfigDict(json.loads(Path(__file__).with_suffix(".json").read_text()))
+    return ConfigDict(json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8")))
 '''
 
 
@@ -46,15 +46,18 @@ def programs(
 def write(path: Path, config: dict[str, Any]) -> str:
     """Puts a config where a command finds it; the flag that says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n")
-    path.with_suffix(".py").write_text(FILE)
+    path.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    path.with_suffix(".py").write_text(FILE, encoding="utf-8")
     return f"--config={path.with_suffix('.py')}"
 
 
 def run(words: list[str], folder: Path) -> None:
     """Runs a command in a new folder, which is removed afterwards; what it says goes to running.log beside that."""
     log = folder / "running.log"
-    with tempfile.TemporaryDirectory(prefix="run_", dir=folder) as workdir, log.open("w") as said:
+    with (
+        tempfile.TemporaryDirectory(prefix="run_", dir=folder) as workdir,
+        log.open("w", encoding="utf-8") as said,
+    ):
         command = [sys.executable, "-m", *words, f"--workdir={workdir}"]
         ended = subprocess.run(command, stdout=said, stderr=said)
     if ended.returncode:

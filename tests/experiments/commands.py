@@ -59,7 +59,7 @@ def command(name, *words, signal_after=None, kill_after=None, environment=()):
         if process.is_alive():
             process.kill()
             raise TimeoutError(f"{name} {' '.join(words)} did not end within {PATIENCE} s")
-        texts = [pathlib.Path(path).read_text() for path in paths]
+        texts = [pathlib.Path(path).read_text(encoding="utf-8") for path in paths]
     return Told(process.exitcode, *texts)
 
 

@@ -20,7 +20,7 @@ def corpus(folder):
             for a, v, b in part
         ]
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        (folder / f"{split}.jsonl").write_text(text)
+        (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
 
 
 def words(folder, workdir, **more):

@@ -161,12 +161,12 @@ def test_a_replica_is_judged_as_it_is_alone(studied):
     rows = [json.loads(line) for line in (workdir / "results.jsonl").read_text().splitlines()]
     folder = workdir / "crews" / "additive" / "additive_seed_1"
     (row,) = (row for row in rows if row["arm"] == "additive" and row["seed"] == 1)
-    found, records = translation.evaluate(
-        attention_lab.load(folder), "test", folder, translation.bar
-    )
-    assert found["bleu"] == row["bleu"] and found["alignment"] == row["alignment"]
+    found = translation.evaluate(attention_lab.load(folder), "test", translation.bar)
+    results = found.results
+    assert results["bleu"] == row["bleu"] and results["alignment"] == row["alignment"]
     text = (folder / "evaluation" / "test.txt").read_text()
-    assert text.split("\n")[:-1] == row["translations"] and len(records) == row["sentences"]
+    assert text.split("\n")[:-1] == row["translations"]
+    assert found.texts == row["translations"] and len(found.records) == row["sentences"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"name": "x", "arms": {}}', "[1]"])
