@@ -5,8 +5,8 @@
     python -m experiments.translate "I am eating an apple" --save_heatmap=apple.png --n_best=3
     python -m experiments.translate                 # asks for sentences, or reads a pipe
 
-Lines out correspond to lines in; a blank line stays blank. Exit status: 0; 2 where the command cannot
-be obeyed.
+Lines out correspond to lines in; a blank line stays blank. A sentence that the model cannot read
+is an empty line, and is named. Exit status: 0; 1 where there was one; 2 where the command cannot be obeyed.
 """
 
 import sys
@@ -29,7 +29,7 @@ HEATMAP = flags.DEFINE_string(
 )
 
 
-def main(words: list[str]) -> None:
+def main(words: list[str]) -> int:
     """Prints translations."""
     if words and FILE.value:
         raise command.Refusal("give a sentence or --file, not both")
@@ -41,34 +41,37 @@ def main(words: list[str]) -> None:
     translation.prepare()
     run = runs.load(WORKDIR.value)
     if words:
-        translate(run, words, looks)
-    elif FILE.value:
-        translate(run, read_lines(FILE.value), looks)
-    elif sys.stdin.isatty():
-        for line in prompt():
-            translate(run, [line], looks)
-    else:
-        translate(run, lines_of(sys.stdin.buffer.read(), "standard input"), looks)
+        return translate(run, words, looks)
+    if FILE.value:
+        return translate(run, read_lines(FILE.value), looks)
+    if not sys.stdin.isatty():
+        return translate(run, lines_of(sys.stdin.buffer.read(), "standard input"), looks)
+    for line in prompt():
+        translate(run, [line], looks)
+    return 0
 
 
-def translate(run: runs.Run, sentences: list[str], looks: object) -> None:
-    """Prints the translations of sentences, in order."""
+def translate(run: runs.Run, sentences: list[str], looks: object) -> int:
+    """Prints the translations of sentences, in order; 1 where one of them could not be translated."""
     size = max(BEAM.value or run.config["decoding"]["beam"], N_BEST.value)
     with translation.bar(len(sentences), "translating") as tell:
         found = run.n_best(
             sentences, weights=bool(looks), progress=tell, beam=size, n_best=N_BEST.value
         )
-    for sentence, hypotheses in zip(sentences, found, strict=True):
+    for line, (sentence, hypotheses) in enumerate(zip(sentences, found, strict=True), 1):
         for hypothesis in hypotheses[: N_BEST.value]:
-            if looks:
+            if looks and not hypothesis.refused:
                 picture = Path(HEATMAP.value) if HEATMAP.value else None
                 showing.translation(run, sentence, hypothesis, matrix=SHOW.value, picture=picture)
             elif N_BEST.value > 1:
                 print(f"{hypothesis.score:.4f}\t{hypothesis.text}")
             else:
                 print(hypothesis.text)
-        if not all(h.ended for h in hypotheses[:1]):
+        if why := hypotheses[0].refused:
+            print(f"translate: line {line}: {why}: {sentence[:60]!r}", file=sys.stderr)
+        elif not hypotheses[0].ended:
             print(f"translate: cut off by the length limit: {sentence[:60]!r}", file=sys.stderr)
+    return int(any(hypotheses[0].refused for hypotheses in found))
 
 
 def prompt() -> Iterable[str]:

@@ -313,6 +313,9 @@ def unaligned(run: runs.Run, examples: Sequence[Mapping[str, Any]]) -> str | Non
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
+    sentences = sources_of([*examples, *_chosen_on(run)])
+    if any(map(run.too_long, runs.with_end(run.source_tokenizer, sentences))):
+        return "the model cannot read every sentence"
     if not any(len(example["links"]) for example in _chosen_on(run)):
         return "no validation example has links, by which to choose where and how to read them"
     return None
@@ -346,6 +349,7 @@ def judged(
         "sentences": len(examples),
         **quality(texts, references, tokenize),
         "cut_off": sum(not t.ended for t in found),
+        "refused": sum(t.refused is not None for t in found),  # empty for all scores
         "seconds": seconds,
         "search": {**run.config["decoding"], **search},
         "device": jax.devices()[0].device_kind,

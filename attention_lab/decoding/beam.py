@@ -92,7 +92,8 @@ def beam(
     few: a batch of so many is not made smaller, since each size is one more loop to compile.
     """
     size, (batch, width) = checked(search).beam, source.shape
-    steps = most_steps(width, search.longest)
+    most = model.limits(params).target
+    steps = most_steps(width, search.longest, most)
     needs_weights = weights or search.coverage_penalty != 0
     over_beams = jax.vmap(partial(model.step, weights=needs_weights), (None, None, 0, 0))
     step = partial(jax.vmap(over_beams, (None, 0, 0, 0)), params)
@@ -162,7 +163,7 @@ def beam(
     first = Beam(
         source=source,
         read=read,
-        limit=limits(source, search.longest),
+        limit=limits(source, search.longest, most),
         state=jax.tree.map(lambda x: jnp.repeat(x[:, None], size, 1), state),
         token=jnp.full((batch, size), START, source.dtype),
         # All beams begin alike: only one of them counts at first.

@@ -22,7 +22,8 @@ class Sentences(NamedTuple):
 @partial(jax.jit, static_argnums=(0, 3))
 def greedy(model: Model, params: Params, source: Array, longest: tuple[int, float]) -> Sentences:
     """The most likely next token, until END or the limit of each source int[B, K]."""
-    limit, steps = limits(source, longest), most_steps(source.shape[1], longest)
+    most = model.limits(params).target
+    limit, steps = limits(source, longest, most), most_steps(source.shape[1], longest, most)
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     step = jax.vmap(partial(model.step, params))
 
@@ -58,12 +59,17 @@ def sayable(logits: Array) -> Array:
     return logits.at[..., jnp.array([PAD, START])].set(-jnp.inf)
 
 
-def limits(source: Array, longest: tuple[int, float]) -> Array:
-    """The most target tokens of each source [B, K]: it depends on the sentence, not on its padding."""
+def limits(source: Array, longest: tuple[int, float], most: int | None) -> Array:
+    """The most target tokens of each source [B, K]: it depends on the sentence, not on its padding.
+
+    most: those of any sentence, as many as the model can read.
+    """
     length = (source != PAD).sum(-1)
-    return (longest[0] + longest[1] * length).astype(int)
+    limit = (longest[0] + longest[1] * length).astype(int)
+    return limit if most is None else jnp.minimum(limit, most)
 
 
-def most_steps(width: int, longest: tuple[int, float]) -> int:
+def most_steps(width: int, longest: tuple[int, float], most: int | None) -> int:
     """The limit of a source that fills all `width` positions."""
-    return int(longest[0] + longest[1] * width)
+    steps = int(longest[0] + longest[1] * width)
+    return steps if most is None else min(steps, most)

@@ -85,11 +85,15 @@ class Bias(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """What is added to an embedding because of where it stands."""
+    """What is added to an embedding because of where it stands.
+
+    `limit` is the number of positions that the parameters can tell apart, None if unbounded.
+    """
 
     name: str
     init: Callable[[Array, Dims], Params]
     encode: Callable[[Params, Array, Position], Array]  # [D] -> [D]
+    limit: Callable[[Params], int | None] = no_limit
 
 
 class Locality(NamedTuple):

@@ -58,7 +58,9 @@ def _learned(params, embedding, i):
 
 
 # learned: row i of a learned table (Gehring et al. 2017, §3.1).
-learned = Encoding("learned", _learned_init, _learned)
+learned = Encoding(
+    "learned", _learned_init, _learned, limit=lambda params: params["table"].shape[-2]
+)
 
 
 # --- Rotary: a score whose shares turn with their positions ---------------------------------------

@@ -43,6 +43,18 @@ def matrices(params: Params) -> Any:
     return jax.tree.map(lambda x: x.ndim >= 2, params)
 
 
+class Limits(NamedTuple):
+    """The most tokens, END included, of a source and of a target that a model can read; None: any number."""
+
+    source: int | None = None
+    target: int | None = None
+
+
+def least(*limits: int | None) -> int | None:
+    """The least of them; None where none is a limit."""
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 class Model(NamedTuple):
     """A model, chosen once; static under `jax.jit`.
 
@@ -51,6 +63,7 @@ class Model(NamedTuple):
     position; rng=None drops nothing; dtype: the type to compute in (`computed_in`), by default the parameters'.
     start: (params, source[K], length) -> source_state, state; length: the most tokens that will be stepped.
     step: (params, source_state, state, token[], *, weights=False) -> state, Output of one position.
+    limits: (params) -> Limits, those of tables that are indexed by position.
     matrices: (params) -> for each parameter, whether it is a matrix: only those decay (`optimizer.move`).
     """
 
@@ -60,6 +73,7 @@ class Model(NamedTuple):
     start: Callable[..., tuple[Any, Any]]
     step: Callable[..., tuple[Any, Output]]
     matrices: Callable[[Params], Any] = matrices
+    limits: Callable[[Params], Limits] = lambda params: Limits()
 
 
 class Noise:

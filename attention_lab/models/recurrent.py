@@ -20,6 +20,7 @@ from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
 from attention_lab.mechanism.scores import additive
 from attention_lab.models.base import (
+    Limits,
     Model,
     Noise,
     Output,
@@ -185,7 +186,7 @@ def recurrent(
     if reason is not None:
         raise ValueError(f"recurrent decoder: {reason}")
     chosen = look_up("timing", TIMINGS, timing)
-    return from_module(
+    model = from_module(
         f"recurrent({cell}, {timing})",
         Recurrent(
             source_vocabulary=source_vocabulary,
@@ -200,3 +201,8 @@ def recurrent(
             recompute=recompute,
         ),
     )
+
+    def limits(params):
+        return Limits(source=attention.score.limit(params["attention"]["score"]))
+
+    return model if chosen is none else model._replace(limits=limits)

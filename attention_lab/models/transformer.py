@@ -15,7 +15,16 @@ from attention_lab.marks import PAD
 from attention_lab.mechanism import Attention, Memory, choose
 from attention_lab.mechanism.contracts import Array, Dims, Encoding
 from attention_lab.mechanism.masks import both, causal, everything
-from attention_lab.models.base import Model, Noise, Output, from_module, look_up, shift_right
+from attention_lab.models.base import (
+    Limits,
+    Model,
+    Noise,
+    Output,
+    from_module,
+    least,
+    look_up,
+    shift_right,
+)
 from attention_lab.models.embeddings import Embeddings
 from attention_lab.models.layers import (
     ACTIVATIONS,
@@ -201,4 +210,22 @@ def transformer(
             recompute=recompute,
         ),
     )
-    return model._replace(matrices=matrices)
+
+    def limits(params):
+        def positions(side):
+            return choose("encoding", encoding).limit(params[f"{side}_encoding"])
+
+        def keys(score, stack, sublayer):
+            layer = params.get(f"{stack}_0")  # all layers of a stack are alike
+            return layer and score.limit(layer[sublayer]["heads"]["attention"]["score"])
+
+        return Limits(
+            least(
+                positions("source"),
+                keys(encoder.score, "encoder", "attend"),
+                keys(cross.score, "decoder", "attend_source"),
+            ),
+            least(positions("target"), keys(decoder.score, "decoder", "attend_past")),
+        )
+
+    return model._replace(matrices=matrices, limits=limits)

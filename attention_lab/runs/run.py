@@ -23,13 +23,17 @@ END_PIECE = tokenizers.MARKS[END]
 
 
 class Translation(NamedTuple):
-    """One translation: its text, ids with END, score, whether it ended by itself, weights [H, Q, K]."""
+    """One translation: its text, ids with END, score, whether it ended by itself, weights [H, Q, K].
+
+    refused: why there is none, where there is none; the text is then empty.
+    """
 
     text: str
     ids: np.ndarray
     score: float
     ended: bool
     weights: dict[str, np.ndarray]
+    refused: str | None = None
 
 
 class Run(NamedTuple):
@@ -77,16 +81,27 @@ class Run(NamedTuple):
         sources = with_end(self.source_tokenizer, sentences)
         found = in_batches(
             lambda batch: decode(self.model, self.params, batch, chosen, weights),
-            not_blank(sources),
+            self.readable(sources),
             step=step,
             progress=progress,
         )
         return self.spelled(sources, found, most)
 
+    def too_long(self, ids: np.ndarray) -> str | None:
+        """Why the model cannot read a source [K], None where it can."""
+        limit = self.model.limits(self.params).source
+        if limit is None or len(ids) <= limit:
+            return None
+        return f"{len(ids)} tokens, and the model reads at most {limit}"
+
+    def readable(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Those that have more than END, and that the model can read."""
+        return [ids for ids in sources if len(ids) > 1 and not self.too_long(ids)]
+
     def spelled(
         self, sources: Sequence[np.ndarray], found: Sequence[Any], most: int | None
     ) -> list[list[Translation]]:
-        """At most so many translations of each source; found: the hypotheses of those that are not blank."""
+        """At least one and at most so many translations of each source; found: the hypotheses of the `readable`."""
         blank = Translation("", np.array([END], np.int32), 0.0, True, {})
         left = iter(found)
         results = []
@@ -94,9 +109,16 @@ class Run(NamedTuple):
             if len(ids) == 1:
                 results.append([blank])
                 continue
+            if why := self.too_long(ids):
+                results.append([blank._replace(score=-np.inf, ended=False, refused=why)])
+                continue
             hypotheses = next(left)
             there = np.flatnonzero(np.isfinite(hypotheses.scores))[:most]
-            results.append([self._translation(hypotheses, n, len(ids)) for n in there])
+            nothing = "the model finds no sentence likely; its parameters may not be finite"
+            results.append(
+                [self._translation(hypotheses, n, len(ids)) for n in there]
+                or [blank._replace(score=-np.inf, ended=False, refused=nothing)]
+            )
         return results
 
     def _translation(self, hypotheses, n, length):
@@ -212,14 +234,13 @@ def _trim(matrix, queries, keys, place):
 
 
 def with_end(tokenizer: Tokenizer, sentences: Iterable[str]) -> list[np.ndarray]:
-    """The ids of each sentence, END included: int32 [K]."""
+    """The ids of each sentence, END included: int32 [K]. Raises ValueError where they are one string."""
+    if isinstance(sentences, str):
+        raise ValueError(
+            f"sentences are many strings, and one was given, {sentences!r:.60}; put it in a list"
+        )
     end = np.array([END], np.int32)
     return [np.concatenate([ids, end]) for ids in tokenizer.encode_ids(sentences)]
-
-
-def not_blank(sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Those that have more than END."""
-    return [ids for ids in sources if len(ids) > 1]
 
 
 def search_of(words: Config) -> Search:

@@ -11,7 +11,7 @@ from attention_lab.decoding import COARSE, FINE, Hypotheses, Search, decode, in_
 from attention_lab.evaluation.records import Record
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
-from attention_lab.runs.run import Run, Translation, forced_weights, not_blank, search_of, with_end
+from attention_lab.runs.run import Run, Translation, forced_weights, search_of, with_end
 from attention_lab.training.replicas import Layout, place, spread, stack, take
 
 
@@ -34,7 +34,7 @@ class Runs(NamedTuple):
         chosen = search_of({**one.config["decoding"], **search})
         sources = with_end(one.source_tokenizer, sentences)
         answer = partial(decode_together, one.model, chosen, self.layout)
-        found = self._in_batches(answer, [not_blank(sources)], step, progress)
+        found = self._in_batches(answer, [self.each[0].readable(sources)], step, progress)
         return [
             [best for (best,) in run.spelled(sources, mine, 1)]
             for run, mine in zip(self.each, found, strict=True)
