@@ -90,6 +90,42 @@ def test_an_import_costs_little_more_than_jax():
     assert min(seconds) < 0.3
 
 
+def test_text_files_have_an_encoding():
+    rooms = ("attention_lab", "configs", "experiments", "tests")
+    paths = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+    ours = [path for path in paths if not path.name.endswith("_test.py")]
+    lacking = [f"{path.name}:{line}" for path in ours for line in without_encoding(path)]
+    assert len(ours) > 100 and not lacking
+
+
+def without_encoding(path):
+    """The lines that open, read or write text in whatever encoding the locale has."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or any(one.arg == "encoding" for one in node.keywords):
+            continue
+        words = ast.unparse(node.func).split(".")
+        modes = [
+            one.value
+            for one in [*node.args, *(k.value for k in node.keywords)]
+            if isinstance(one, ast.Constant) and isinstance(one.value, str)
+        ]
+        opens = words[-1] in ("open", "fdopen") and words[:-1] not in (
+            ["os"],
+            ["tarfile"],
+            ["gzip"],
+        )
+        if (
+            words[-1] in ("read_text", "write_text")
+            or any(
+                one.arg in ("text", "universal_newlines")
+                for one in node.keywords
+                if words[0] == "subprocess"
+            )
+            or (opens and not any("b" in mode for mode in modes[-1:]))
+        ):
+            yield node.lineno
+
+
 def test_every_source_is_short_enough_to_be_one_thing():
     long = {p.name: n for p in sources() if (n := len(p.read_text().splitlines())) > 300}
     assert not long

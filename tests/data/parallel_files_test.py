@@ -131,6 +131,12 @@ def test_a_folder_and_a_damaged_gzip_file_are_told(put, tmp_path):
         assert "damaged gzip" in told(put("x.tsv.gz", wrong))
 
 
+@pytest.mark.parametrize("line", ["", " ", "   ", "\u00a0", "\t", " \t "])
+def test_a_line_of_a_table_with_nothing_but_space_is_blank(put, line):
+    pairs = read_parallel(put("x.tsv", f"a\tb\n{line}\nc\td\n"))
+    assert [blank(pair) for pair in pairs] == [False, True, False]
+
+
 def test_columns_say_the_order_of_a_table_and_others_are_not_read(put):
     path = put("x.tsv", "hello\tbonjour\tCC BY\nyes\toui\n")
     assert read_parallel(path)[0] == {"source": "hello", "target": "bonjour"}

@@ -103,6 +103,12 @@ def test_a_damaged_cache_is_trained_anew(tmp_path):
     assert path.read_bytes() == good
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
+    (tmp_path / "file").touch()
+    assert cached("bpe", SENTENCES, 150, tmp_path / "file") == TRAINED["bpe"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_the_cache_refuses_what_training_refuses(tmp_path):
     for kind, sentences in (("bpf", SENTENCES), ("bpe", []), ("bpe", "one string")):
         with pytest.raises(ValueError):

@@ -138,6 +138,13 @@ def test_the_mechanism_has_its_claims_measured(tmp_path):
     assert "HOLDS" in told.stdout and not (tmp_path / "crews").exists()
 
 
+def test_verdicts_that_cannot_be_saved_are_printed_all_the_same(tmp_path):
+    (tmp_path / "claims.jsonl").mkdir()
+    told = command("claims", "--only=a set", f"--workdir={tmp_path}")
+    assert told.returncode == 2 and "HOLDS" in told.stdout
+    assert len(told.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("one", mechanism.CLAIMS, ids=lambda one: one.name)
 def test_every_claim_about_the_mechanism_can_be_measured(one):

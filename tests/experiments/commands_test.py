@@ -55,6 +55,11 @@ def test_a_wrong_benchmark_is_refused_in_one_line(words, said):
     assert said in told.stderr and len(told.stderr.strip().splitlines()) == 1
 
 
+def test_a_config_that_ends_the_program_is_no_question_for_help(tmp_path):
+    (tmp_path / "c.py").write_text("raise SystemExit(1)", encoding="utf-8")
+    assert command("train", f"--config={tmp_path}/c.py").returncode == 1
+
+
 def test_the_gallery_draws_its_picture(tmp_path):
     told = command("gallery", f"--out={tmp_path}/gallery.png")
     assert told.returncode == 0, told.stderr
@@ -66,7 +71,15 @@ def test_a_gallery_that_cannot_be_written_is_refused_in_one_line(tmp_path):
     assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["benchmark", "gallery"])
-def test_help_says_what_the_command_is_for(name):
+COMMANDS = sorted(
+    path.stem
+    for path in (ROOT / "experiments").glob("*.py")
+    if "command.run(main" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_the_command_is_for_and_is_no_failure(name):
     told = command(name, "--help")
+    assert told.returncode == 0 and not told.stderr
     assert f"python -m experiments.{name}" in told.stdout and "Traceback" not in told.stderr

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,6 +168,19 @@ def test_a_replica_is_judged_as_it_is_alone(studied):
     text = (folder / "evaluation" / "test.txt").read_text()
     assert text.split("\n")[:-1] == row["translations"]
     assert found.texts == row["translations"] and len(found.records) == row["sentences"]
+
+
+@pytest.mark.xdist_group("study")
+@pytest.mark.parametrize("name", ["report", "ablate"])
+def test_a_report_that_cannot_be_saved_is_printed_all_the_same(studied, tmp_path, name):
+    copy = tmp_path / "study"
+    shutil.copytree(studied[1], copy)
+    (copy / "results.jsonl").unlink()
+    (copy / "results.jsonl").mkdir()
+    given = words(studied[0], copy) if name == "ablate" else [f"--workdir={copy}"]
+    told = command(name, *given)
+    assert told.returncode == 2 and "| additive - no attention" in told.stdout, told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"name": "x", "arms": {}}', "[1]"])
