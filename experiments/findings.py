@@ -88,7 +88,8 @@ def rows_of(study: Study) -> list[Row]:
 def _rows_of(crew):
     """The rows of a crew that has finished."""
     try:
-        rows = [json.loads(line) for line in crew.results.read_text().splitlines()]
+        lines = crew.results.read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
         versions = {row.get("version") for row in rows}
         whose = [(row["arm"], row["seed"]) for row in rows]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

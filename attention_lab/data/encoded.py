@@ -19,7 +19,7 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes
 
-VERSION = 2  # to be raised where `encode` gives something else, or the files look different
+VERSION = 3  # to be raised where `encode` gives something else, or the files look different
 _DIGEST = hashlib.sha256().digest_size
 
 
