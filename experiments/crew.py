@@ -49,9 +49,9 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     corpus = translation.corpus_of(config, crew.folder)
     tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
     model = runs.model_of(config, *tokenizers)
-    data = translation.data_of(config, crew.also) | corpus.data
     longest = max(map(crew.replica_folder, crew.replicas), key=lambda folder: len(str(folder)))
     Checkpoints(longest / "checkpoints").rehearse()
+    data = translation.data_of(config, crew.also) | corpus.data
     runs.begin(crew.folder, *tokenizers, data)
     best = fit(crew, layout, corpus, model, interrupt)
     interrupt.check()

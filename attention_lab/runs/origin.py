@@ -133,5 +133,7 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON that a person can read, whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # A path may hold bytes that are no UTF-8: JSON's own escape of what Python has for them.
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     draft.replace(path)

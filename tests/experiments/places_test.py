@@ -167,11 +167,13 @@ def test_a_translation_whose_picture_cannot_be_saved_is_not_begun(tmp_path):
 
 
 def test_an_arm_whose_runs_could_not_be_kept_is_refused_before_training(tmp_path, monkeypatch):
-    config = {**json.loads(tiny_study.get_config().to_json()), "arms": {"x" * 250: {}}}
-    (one,) = study_of(config, tmp_path).crews
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    config = {**json.loads(tiny_study.get_config().to_json()), "arms": {"one": {}}}
+    (one,) = study_of(config, tmp_path / "taken").crews
     never = functools.partial(pytest.fail, "it was trained")
-    monkeypatch.setattr(crew.translation, "corpus_of", lambda config: Corpus(None, [], None, None))
+    nothing = Corpus(None, [], None, None, {})
+    monkeypatch.setattr(crew.translation, "corpus_of", lambda *given: nothing)
     monkeypatch.setattr(crew.runs, "model_of", lambda *given: None)
     monkeypatch.setattr(crew, "fit", lambda *given: never())
-    with pytest.raises((ValueError, OSError), match="File name too long"):
+    with pytest.raises((ValueError, OSError), match="Not a directory"):
         crew.run(one, None, None)
