@@ -176,6 +176,9 @@ def test_sizes_seeds_and_slices():
         (("dev",), "'dev': expected one of train"),
         (("train", 0), "size 0: expected 1 or more"),
         (("test_long", 10), "multiple of 6"),
+        (("train", 10, 0, 0), "vocabulary 0: expected 1 or more"),
+        (("train", 10, 0, 2, 3), "longest 3: expected 4 or more"),
+        (("test", 5_000, 0, 1, 4), "no 5,000 different sentences in test"),
     ],
 )
 def test_a_bad_request_is_answered_in_one_line(arguments, said):
@@ -247,6 +250,22 @@ def test_the_words_of_the_showcase_are_common_in_train():
         counts[word] > 100
         for word in ["the", "cat", "sat", "on", "mat", "i", "am", "eating", "an", "apple"]
     )
+
+
+def test_a_small_language_has_few_words_and_short_sentences_and_those_of_the_showcase():
+    small, large = rosetta("train", 4_000, vocabulary=2, longest=8), rosetta("train", 4_000)
+    words = [{w.lower() for e in one for w in e["source_words"]} for one in (small, large)]
+    assert len(words[0]) < len(words[1]) / 2
+    assert words[0] >= set("the cat sat on mat i am eating an apple".split())
+    assert max(len(e["source_words"]) for e in small) <= 9  # a contraction may come apart
+    assert one_translation_each(small)
+
+
+def test_languages_of_any_size_agree_about_who_belongs_to_which_split():
+    for options in ({"vocabulary": 1, "longest": 6}, {"vocabulary": 3}, {"longest": 5}):
+        for split in ("train", "test"):
+            examples = rosetta(split, 300, **options)
+            assert all(split_of(example["target"]) == split for example in examples)
 
 
 DIGEST = """

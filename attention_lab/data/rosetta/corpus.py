@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from types import MappingProxyType
 from typing import Any, overload
@@ -18,7 +19,8 @@ STRATA = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50), (51, 60))
 # Never drawn, not even inside a longer sentence: what a trained model is shown to translate.
 RESERVED = ("le chat était assis sur le tapis", "je mange une pomme")
 _CLAUSES = MappingProxyType({1: 72, 2: 22, 3: 6})
-_LONGEST = 28
+_LONGEST, _SHORTEST = 28, 4
+_FRUITLESS = 20_000  # draws without a new sentence, after which a split is taken to have no more
 
 
 class Rosetta(Sequence[dict[str, Any]]):
@@ -53,44 +55,76 @@ def _example(pair):
     }
 
 
-def rosetta(split: str, size: int | None = None, seed: int = 0) -> Rosetta:
+def rosetta(
+    split: str,
+    size: int | None = None,
+    seed: int = 0,
+    vocabulary: int | None = None,
+    longest: int = _LONGEST,
+) -> Rosetta:
     """The first `size` examples of a split: train, validation, test or test_long.
 
-    A longer split begins with the shorter one. No sentence of either language is in two splits, for
-    any sizes and seeds. test_long takes its examples from each of STRATA (English words) in turn,
-    so its size must be a multiple of their number. Raises ValueError for another split or size.
+    vocabulary: how many words of each table of the grammar are used, the most frequent; None: all. longest: the
+    English words of a sentence at most, of which test_long takes no notice. With both small it is a smaller
+    language of the same grammar, which a model learns sooner.
+
+    A longer split begins with the shorter one. No sentence of either language is in two splits, for any sizes,
+    seeds, vocabularies and lengths. test_long takes its examples from each of STRATA (English words) in turn,
+    so its size must be a multiple of their number. Raises ValueError for another split or size, and where the
+    language has fewer different sentences.
     """
     if split not in SIZES:
         raise ValueError(f"rosetta split {split!r}: expected one of {', '.join(SIZES)}")
     size = SIZES[split] if size is None else size
     if size < 1:
         raise ValueError(f"rosetta size {size}: expected 1 or more")
+    if vocabulary is not None and vocabulary < 1:
+        raise ValueError(
+            f"rosetta vocabulary {vocabulary}: expected 1 or more, or None for all words"
+        )
+    if longest < _SHORTEST:
+        raise ValueError(f"rosetta longest {longest}: expected {_SHORTEST} or more words")
     if split == "test_long" and size % len(STRATA):
         raise ValueError(
             f"rosetta test_long size {size}: expected a multiple of {len(STRATA)}, for full strata"
         )
-    return Rosetta(_drawn(split, size, seed))
+    return Rosetta(_drawn(split, size, seed, vocabulary, longest))
 
 
 @functools.lru_cache(maxsize=8)
-def _drawn(split, size, seed):
+def _drawn(split, size, seed, vocabulary, longest):
     if split != "test_long":
-        stream = _distinct(split, f"rosetta {split} {seed}", _sentence)
-        return tuple(next(stream) for _ in range(size))
+        stream = _distinct(split, Dice(f"rosetta {split} {seed}", vocabulary), _up_to(longest))
+        return _first(stream, size, split)
     streams = [
-        _distinct(split, f"rosetta {split} {seed} {low}-{high}", _of_length(low, high))
+        _distinct(
+            split, Dice(f"rosetta {split} {seed} {low}-{high}", vocabulary), _of_length(low, high)
+        )
         for low, high in STRATA
     ]
-    return tuple(next(stream) for _ in range(size // len(STRATA)) for stream in streams)
+    each = [_first(stream, size // len(STRATA), split) for stream in streams]
+    return tuple(pair for stratum in zip(*each, strict=True) for pair in stratum)
 
 
-def _distinct(split: str, seed: str, draw: Callable[[Dice], Realized]) -> Iterator[Realized]:
-    """Pairs that belong to a split, each source once."""
-    dice, seen = Dice(seed), set()
-    while True:
+def _first(stream, size, split):
+    pairs = tuple(itertools.islice(stream, size))
+    if len(pairs) < size:
+        raise ValueError(
+            f"rosetta has no {size:,} different sentences in {split}, only about {len(pairs):,}, of so few and such "
+            "short ones; ask for a smaller size, a larger vocabulary or a larger longest"
+        )
+    return pairs
+
+
+def _distinct(split: str, dice: Dice, draw: Callable[[Dice], Realized]) -> Iterator[Realized]:
+    """Pairs that belong to a split, each source once, until no new one turns up."""
+    seen, fruitless = set(), 0
+    while fruitless < _FRUITLESS:
         pair = draw(dice)
+        fruitless += 1
         if pair.source not in seen and split_of(pair.target) == split:
             seen.add(pair.source)
+            fruitless = 0
             yield pair
 
 
@@ -111,12 +145,17 @@ def split_of(target: str) -> str:
     raise AssertionError("the shares add up")
 
 
-def _sentence(dice):
-    """A sentence of one to three clauses, of _LONGEST English words at most."""
-    while True:
-        phrase = draw_sentence(dice, dice.weighted(_CLAUSES))
-        if len(phrase.english) <= _LONGEST:
-            return realize(phrase)
+@functools.cache
+def _up_to(longest: int) -> Callable[[Dice], Realized]:
+    """Draws sentences of one to three clauses, of `longest` English words at most."""
+
+    def draw(dice: Dice) -> Realized:
+        while True:
+            phrase = draw_sentence(dice, dice.weighted(_CLAUSES))
+            if len(phrase.english) <= longest:
+                return realize(phrase)
+
+    return draw
 
 
 def _of_length(low: int, high: int) -> Callable[[Dice], Realized]:

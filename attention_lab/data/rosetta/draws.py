@@ -113,8 +113,9 @@ _PART_OF = {
 class Dice:
     """Choices that only ask for `random()`, whose numbers Python promises never to change."""
 
-    def __init__(self, seed: str):
-        self._random = random.Random(seed).random
+    def __init__(self, seed: str, ranks: int | None = None):
+        """ranks: `zipf` chooses among the first so many options; None: among all."""
+        self._random, self._ranks = random.Random(seed).random, ranks
 
     def fraction(self) -> float:
         """A number in [0, 1)."""
@@ -126,6 +127,7 @@ class Dice:
 
     def zipf(self, options: Sequence[Choice]) -> Choice:
         """The option of rank r with a probability proportional to 1 / r (Zipf's law)."""
+        options = options[: self._ranks]
         sums = _harmonic(len(options))
         return options[bisect.bisect(sums, self._random() * sums[-1])]
 
