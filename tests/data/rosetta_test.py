@@ -256,7 +256,7 @@ def test_a_small_language_has_few_words_and_short_sentences_and_those_of_the_sho
     small, large = rosetta("train", 4_000, vocabulary=2, longest=8), rosetta("train", 4_000)
     words = [{w.lower() for e in one for w in e["source_words"]} for one in (small, large)]
     assert len(words[0]) < len(words[1]) / 2
-    assert words[0] >= set(["the", "cat", "sat", "on", "mat", "i", "am", "eating", "an", "apple"])
+    assert words[0] >= {"the", "cat", "sat", "on", "mat", "i", "am", "eating", "an", "apple"}
     assert max(len(e["source_words"]) for e in small) <= 9  # a contraction may come apart
     assert one_translation_each(small)
 
