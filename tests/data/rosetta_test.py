@@ -14,7 +14,7 @@ import numpy
 import pytest
 
 from attention_lab.data.rosetta import RESERVED, SIZES, STRATA, rosetta, split_of
-from attention_lab.data.rosetta.draws import Dice
+from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.nouns import NOUNS
 from attention_lab.data.rosetta.phrases import (
     prepositional,

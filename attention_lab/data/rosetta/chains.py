@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from attention_lab.data.rosetta.clauses import predicate
-from attention_lab.data.rosetta.draws import Dice, draw_time
+from attention_lab.data.rosetta.dice import Dice
+from attention_lab.data.rosetta.draws import draw_time
 from attention_lab.data.rosetta.nouns import NAMES
 from attention_lab.data.rosetta.phrases import PRONOUNS, Nominal, referring_to, subject
 from attention_lab.data.rosetta.sentences import Template, draw_clause, draw_subject, unsaid

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from attention_lab.data.rosetta.chains import Draft, continued, draw_sentence, opened
-from attention_lab.data.rosetta.draws import Dice
+from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.words import Realized, realize
 
 # Of 100 French sentences, so many belong to each split, whatever its size or seed.

@@ -1,13 +1,10 @@
-"""Drawing at random: dice that roll alike everywhere, and noun phrases that make sense."""
+"""Drawing at random: noun phrases that make sense."""
 
-import bisect
 import functools
-import itertools
-import random
-from collections.abc import Container, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Container, Mapping
 
 from attention_lab.data.rosetta.adjectives import ADJECTIVES
+from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.nouns import AT_PLACE, KINDS, NAMES, NOUNS, SUBSETS, Noun
 from attention_lab.data.rosetta.phrases import (
     PRONOUNS,
@@ -20,8 +17,6 @@ from attention_lab.data.rosetta.phrases import (
     subject,
 )
 from attention_lab.data.rosetta.words import Phrase, join, pair
-
-Choice = TypeVar("Choice")
 
 # How often a noun phrase has each determiner. "own" is my, his, ...; "'s" a possessor.
 _PROFILES: Mapping[str, Mapping[str, int]] = {
@@ -108,46 +103,6 @@ _PART_OF = {
     "bridge": "village city",
     "photo": "child house castle horse",
 }
-
-
-class Dice:
-    """Choices that only ask for `random()`, whose numbers Python promises never to change."""
-
-    def __init__(self, seed: str, ranks: int | None = None):
-        """ranks: `zipf` chooses among the first so many options; None: among all."""
-        self._random, self._ranks = random.Random(seed).random, ranks
-
-    def fraction(self) -> float:
-        """A number in [0, 1)."""
-        return self._random()
-
-    def chance(self, probability: float) -> bool:
-        """True with this probability."""
-        return self._random() < probability
-
-    def zipf(self, options: Sequence[Choice]) -> Choice:
-        """The option of rank r with a probability proportional to 1 / r (Zipf's law)."""
-        options = options[: self._ranks]
-        sums = _harmonic(len(options))
-        return options[bisect.bisect(sums, self._random() * sums[-1])]
-
-    def weighted(self, weights: Mapping[Choice, int]) -> Choice:
-        """A key of `weights`, in proportion to its weight."""
-        roll = self._random() * sum(weights.values())
-        for option, weight in weights.items():
-            roll -= weight
-            if roll < 0:
-                return option
-        raise AssertionError("weights are positive integers")
-
-    def among(self, options: Sequence[Choice]) -> Choice:
-        """Any of the options, all alike."""
-        return options[int(self._random() * len(options))]
-
-
-@functools.cache
-def _harmonic(number):
-    return tuple(itertools.accumulate(1 / rank for rank in range(1, number + 1)))
 
 
 def members(name: str) -> tuple[Noun, ...]:

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from attention_lab.data.rosetta.clauses import (
     predicate,
 )
+from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.draws import (
-    Dice,
     draw_beside,
     draw_name,
     draw_nominal,

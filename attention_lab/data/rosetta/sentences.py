@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from attention_lab.data.rosetta import actions, scenes, states
 from attention_lab.data.rosetta.clauses import predicate, relative_subject
+from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.draws import (
-    Dice,
     draw_name,
     draw_nominal,
     draw_pronoun,

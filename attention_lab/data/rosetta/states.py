@@ -11,8 +11,8 @@ from attention_lab.data.rosetta.clauses import (
     predicate,
     weather,
 )
+from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.draws import (
-    Dice,
     draw_beside,
     draw_name,
     draw_nominal,
