@@ -17,7 +17,14 @@ from absl import flags
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from attention_lab.mechanism import PIECES, Dims, init_attention, make_attention, self_attention
+from attention_lab.mechanism import (
+    PIECES,
+    Dims,
+    Head,
+    init_attention,
+    make_attention,
+    self_attention,
+)
 from experiments import command
 
 OUT = flags.DEFINE_string("out", "docs/gallery.png", "Where the picture goes: a .png file.")
@@ -80,9 +87,10 @@ def sequence() -> jax.Array:
 def weights_of(kind: Kind, words: str) -> np.ndarray:
     """The weights [LENGTH, LENGTH] of self-attention with the piece that `words` names."""
     attention = make_attention(**{kind.field: words})
-    dims = Dims(FEATURES, FEATURES, positions=LENGTH, heads=8)
+    dims = Dims(FEATURES, FEATURES, positions=LENGTH)
     params = init_attention(attention, jax.random.key(SEED), dims)
-    context = self_attention(attention, params, kind.contrast * sequence(), weights=True)
+    x = kind.contrast * sequence()
+    context = self_attention(attention, params, x, weights=True, head=Head(0, 8))
     return np.asarray(context.weights)
 
 

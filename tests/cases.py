@@ -70,6 +70,7 @@ def words(every_rotary=False):
         kinds[kind] = kinds[kind] + composed
     turned = kinds["score"] if every_rotary else ["scaled_dot", "additive"]
     kinds["score"] = kinds["score"] + [f"rotary({score})" for score in turned]
+    kinds["score"].append("rotary(general, halves=True)")
     return {**kinds, "how": list(HOWS)}
 
 
@@ -123,16 +124,7 @@ def data(seed=0, dtype=np.float64):
 def parameters(case, dtype=np.float64):
     """The mechanism's own initial parameters, made larger so that rows of weights are far from uniform."""
     params = init_attention(case.attention, jax.random.key(1), DIMS)
-
-    def enlarge(path, x):
-        return (x if frozen(path) else 1.5 * x).astype(dtype)
-
-    return jax.tree_util.tree_map_with_path(enlarge, params)
-
-
-def frozen(path):
-    """ALiBi's slopes are kept with the parameters but are no function's variables."""
-    return any(getattr(key, "key", None) == "slope" for key in path)
+    return jax.tree.map(lambda x: (1.5 * x).astype(dtype), params)
 
 
 def ours(case, params, inputs, valid):
@@ -165,9 +157,10 @@ def theirs(case, params, inputs, valid):
     """The same by the oracles."""
     queries, keys, values = (np.asarray(x, np.float64) for x in inputs)
     params = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
-    rotary_base, score = None, case.score
+    score, turn = case.score, reference.identity
     if score.startswith("rotary("):
-        rotary_base, score = 10000.0, score.removeprefix("rotary(").removesuffix(")")
+        score, *options = score.removeprefix("rotary(").removesuffix(")").split(", ")
+        turn = reference.rotary_turn(10000.0, halves=options == ["halves=True"])
     bias, _, bias_options = parse(case.bias)
     locality, options, _ = parse(case.locality)
     feedback = reference.FEEDBACKS[parse(case.feedback)[0]]
@@ -180,7 +173,7 @@ def theirs(case, params, inputs, valid):
             values,
             score=score,
             score_params=params["score"],
-            rotary_base=rotary_base,
+            turn=turn,
             normalizer=case.normalize,
             mask=reference_mask(case.mask),
             bias=bias,

@@ -64,18 +64,19 @@ def identity(share, position):
     return share
 
 
-def rotary_turn(base):
-    """Rotate (x_2m, x_2m+1) by position * base^(-2m/A): Su et al. 2021, eq. 14-15."""
+def rotary_turn(base, halves=False):
+    """Rotate (x_2m, x_2m+1) by position * base^(-2m/A): Su et al. 2021, eq. 14-15; or (x_m, x_m+A/2)."""
 
     def turn(share, position):
         size = len(share)
         assert size % 2 == 0, "rotary turns pairs of features"
-        turned = []
+        turned = [0.0] * size
         for m in range(size // 2):
             angle = int(position) * float(base) ** (-2 * m / size)
-            x, y = float(share[2 * m]), float(share[2 * m + 1])
-            turned.append(x * math.cos(angle) - y * math.sin(angle))
-            turned.append(x * math.sin(angle) + y * math.cos(angle))
+            one, other = (m, m + size // 2) if halves else (2 * m, 2 * m + 1)
+            x, y = float(share[one]), float(share[other])
+            turned[one] = x * math.cos(angle) - y * math.sin(angle)
+            turned[other] = x * math.sin(angle) + y * math.cos(angle)
         return vector(turned)
 
     return turn
@@ -249,13 +250,8 @@ def shaw(params, query, i, j, *, clip):
 
 
 def alibi(params, query, i, j):
-    """-slope |i - j|: Press et al. 2022, section 3."""
-    return -float(params["slope"]) * abs(int(i) - int(j))
-
-
-def alibi_slope(head, heads):
-    """2^(-8 (head + 1) / heads), heads counted from zero: Press et al. 2022, section 3."""
-    return 2.0 ** (-8.0 * (head + 1) / heads)
+    """-|i - j| / 2^8, the slope of a head that is alone: Press et al. 2022, section 3."""
+    return -(2.0**-8) * abs(int(i) - int(j))
 
 
 def t5_bucket(distance, buckets=32, max_distance=128, bidirectional=True):
@@ -295,11 +291,14 @@ BIASES = {"no_bias": lambda params, query, i, j: 0.0, "shaw": shaw, "alibi": ali
 # Encodings: what positions add to an embedding.
 
 
-def sinusoidal(params, embedding, i):
-    """x_2m + sin(i / 10000^(2m/d)), x_2m+1 + cos(the same): Vaswani et al. 2017, section 3.5."""
+def sinusoidal(params, embedding, i, *, halves=False):
+    """x_2m + sin(i / 10000^(2m/d)), x_2m+1 + cos(the same): Vaswani et al. 2017, section 3.5.
+
+    halves: the features in the order 0, 2, 4, .., 1, 3, 5, ..
+    """
     d = len(embedding)
     wave = []
-    for c in range(d):
+    for c in [*range(0, d, 2), *range(1, d, 2)] if halves else range(d):
         m = c // 2
         angle = int(i) / 10000.0 ** (2 * m / d)
         wave.append(math.sin(angle) if c % 2 == 0 else math.cos(angle))
@@ -405,7 +404,7 @@ FEEDBACKS = {
 
 
 def attend(
-    query, i, keys, values, *, score="dot", score_params={}, rotary_base=None,
+    query, i, keys, values, *, score="dot", score_params={}, turn=identity,
     normalizer="softmax", mask=everything(), bias="no_bias", bias_params={}, bias_options={},
     locality=global_(), locality_params={}, extra=None, positions=None, valid=None,
 ):  # fmt: skip
@@ -413,7 +412,6 @@ def attend(
     count = len(keys)
     positions = list(range(count)) if positions is None else [int(j) for j in positions]
     valid = [True] * count if valid is None else [bool(here) for here in valid]
-    turn = identity if rotary_base is None else rotary_turn(rotary_base)
 
     length = 0
     for n in range(count):

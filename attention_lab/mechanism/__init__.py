@@ -1,4 +1,21 @@
-"""The mechanism: pure mathematics on one query and one key. Read contracts.py first, then attention.py."""
+"""The mechanism: pure mathematics on one query and one key. Read contracts.py first, then attention.py.
+
+Conventions, where codebases differ:
+
+- Positions count from 0, by default along each sequence. So `causal`, j ≤ i, is the upper left triangle where
+  Q ≠ K; queries at positions K − Q .. K − 1 (`positions=`) see the lower right one, as the newest in a cache do.
+- Windows include both their ends: `window(r)` is 2r + 1 positions, and so are `local_m(D)` and `local_p(D)` with
+  2D + 1, around t and around ⌊p⌋.
+- True means "may be looked at", in `valid`, `seen` and every mask. A query that may see nothing gets zeros.
+- Rotary turns the pairs of features (2m, 2m + 1), and sinusoids alternate sine and cosine; `halves=True` is the
+  other layout, with the second half of the features beside the first.
+- ALiBi's slopes are those of the authors' code for any number of query heads, and are no parameters.
+- Shaw's vectors and T5's buckets are indexed by j − i: key minus query.
+- `general` is qᵀ W k, and `scaled_dot` divides by the square root of the query's features.
+- Projections multiply from the left, W [out, in], and have no bias; heads are consecutive, and query head h asks
+  key-value head ⌊h · G / H⌋.
+- Sums over features and keys are kept in float32 at least; a softmax over nothing is 0, as is its gradient.
+"""
 
 from attention_lab.mechanism.attention import (
     Attention,
@@ -8,7 +25,7 @@ from attention_lab.mechanism.attention import (
     init_attention,
     remember,
 )
-from attention_lab.mechanism.contracts import Dims, Score
+from attention_lab.mechanism.contracts import Dims, Head, Score
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.heads import init_multi_head, multi_head, remember_heads
 from attention_lab.mechanism.normalizers import NORMALIZERS
@@ -26,6 +43,7 @@ __all__ = [
     "Attention",
     "Context",
     "Dims",
+    "Head",
     "Memory",
     "Ring",
     "Score",

@@ -7,8 +7,7 @@ How a mechanism is put together is one named tuple, `Attention`, static under `j
 queries at once is the business of parallel.py, many heads of heads.py.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from attention_lab.mechanism.contracts import (
     Bias,
     Dims,
     Feedback,
+    Head,
     Locality,
     Mask,
     Normalizer,
@@ -31,7 +31,7 @@ from attention_lab.mechanism.contracts import (
 )
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.feedback import no_feedback
-from attention_lab.mechanism.inputs import one_each, sequence_length, truths
+from attention_lab.mechanism.inputs import fitting, one_each, sequence_length, truths
 from attention_lab.mechanism.locality import global_
 from attention_lab.mechanism.masks import everything
 from attention_lab.mechanism.normalizers import softmax
@@ -142,7 +142,7 @@ def remember(
         segments = one_each("segments", segments, length)
 
     def share(key, j):
-        with fitting("key", attention, key):
+        with fitting("key", attention.score, key):
             return attention.score.key(params["score"], key, j)
 
     shares = jax.vmap(share)(blank(keys, exists), places)
@@ -157,18 +157,19 @@ def ask(
     memory: Memory,
     segment: Any = None,
     seen: Array | None = None,
+    head: Head = Head(),
 ) -> Question:
     """What query [D] at position i brings to every key.
 
     segment: the document that it belongs to, an integer; seen: bool[K], by default all, which keys it may
-    see. Raises ValueError where only one of query and memory has a segment.
+    see; head: which of several heads it is. Raises ValueError where only one of query and memory has a segment.
     """
     if (segment is None) != (memory.segments is None):
         have, lack = ("memory", "query") if segment is None else ("query", "memory")
         raise ValueError(f"the {have} has segments but the {lack} has none; give them to both")
-    with fitting("query", attention, query):
+    with fitting("query", attention.score, query):
         share = attention.score.query(params["score"], query, i)
-    bias = attention.bias.query(params["bias"], query, i)
+    bias = attention.bias.query(params["bias"], query, i, head)
     question = Question(share, bias, None, i, segment, seen)
     visible = jax.vmap(partial(allowed, attention, question))(memory)
     length = 1 + jnp.max(memory.positions, initial=-1, where=visible)
@@ -243,6 +244,7 @@ def attend(
     *,
     segment: Any = None,
     seen: Array | None = None,
+    head: Head = Head(),
     dropout_rate: Any = 0.0,
     rng: Array | None = None,
 ) -> Context:
@@ -250,7 +252,7 @@ def attend(
 
     feedback_state: the one in the last step's context; None starts afresh. segment: the document that the
     query belongs to, where the memory has several. seen: bool[K], by default all, the keys that it may see.
-    rng: weights are dropped at `dropout_rate` where given, never otherwise.
+    head: which of several heads asks, by default the only one. rng: weights are dropped at `dropout_rate` where given, never otherwise.
     """
     feedback = attention.feedback
     if feedback_state is None:
@@ -260,7 +262,7 @@ def attend(
         # For one query it is what padding is.
         may = memory.valid & truths("seen", seen, memory.valid.shape)
         memory = memory._replace(valid=may)
-    question = ask(attention, params, query, i, memory, segment)
+    question = ask(attention, params, query, i, memory, segment, head=head)
     look = jax.vmap(partial(compare, attention, params, question))
     weights = weigh(attention, look(memory._replace(keys=memory.keys + term)))
     feedback_state = feedback.update(params["feedback"], feedback_state, weights, query)
@@ -276,18 +278,6 @@ def blank(rows: Array, valid: Array | None) -> Array:
     # Wide, so that the sum over a batch is, which the gradient of rows is that all of it shares.
     wide = rows.astype(accumulator(rows.dtype))
     return jnp.where(jnp.asarray(valid)[:, None], wide, 0).astype(rows.dtype)
-
-
-@contextmanager
-def fitting(side: str, attention: Attention, vector: Array) -> Iterator[None]:
-    """Within, a vector that does not fit the parameters is a ValueError that says so."""
-    try:
-        yield
-    except TypeError as error:
-        raise ValueError(
-            f"a {side} of {vector.size} features does not fit the parameters of score "
-            f"{attention.score.name}; initialize them with dims.{side}={vector.size}"
-        ) from error
 
 
 def weighted_sum(weights: Array, values: Array) -> Array:

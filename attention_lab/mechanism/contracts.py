@@ -30,15 +30,12 @@ class Dims(NamedTuple):
     query, key: features D of one query and of one key.
     hidden: A, the width of a learned comparison; by default as wide as the query.
     positions: how many positions a table indexed by absolute position holds (location, learned).
-    head, heads: which head of how many these parameters serve (ALiBi's slopes differ by head).
     """
 
     query: int
     key: int
     hidden: int | None = None
     positions: int | None = None
-    head: Any = 0
-    heads: int = 1
 
     @property
     def width(self) -> int:
@@ -75,13 +72,24 @@ class Score(NamedTuple):
     relative: bool = False
 
 
+class Head(NamedTuple):
+    """Which query head asks, counted from 0, and of how many: ALiBi's slopes differ by head."""
+
+    number: Any = 0
+    of: int = 1
+
+
 class Bias(NamedTuple):
-    """What is added to a score because of where query and key stand."""
+    """What is added to a score because of where query and key stand, and of which head asks.
+
+    `relative` says that it depends on j − i, so that it makes sense only within one sequence.
+    """
 
     name: str
     init: Callable[[Array, Dims], Params]
-    query: Callable[[Params, Array, Position], Share]
+    query: Callable[[Params, Array, Position, Head], Share]  # [D], i, head -> share
     pair: Callable[[Params, Share, Position, Position], Any]  # share, i, j -> []
+    relative: bool = False
 
 
 class Encoding(NamedTuple):

@@ -20,6 +20,7 @@ from attention_lab.mechanism.attention import (
 from attention_lab.mechanism.contracts import (
     Array,
     Dims,
+    Head,
     Params,
     matmul,
     saturated,
@@ -59,9 +60,8 @@ def init_multi_head(
     values = features if value_features is None else value_features
     rng_q, rng_k, rng_v, rng_o, rng_a = jax.random.split(rng, 5)
 
-    def one_group(rng, group):
-        inner = dims._replace(query=features, key=features, head=group, heads=groups)
-        return init_attention(attention, rng, inner)
+    def one_group(rng):
+        return init_attention(attention, rng, dims._replace(query=features, key=features))
 
     def projections(rng, count, features, width):
         return matrix(rng, count * features, width).reshape(count, features, width)
@@ -71,7 +71,7 @@ def init_multi_head(
         "W_K": projections(rng_k, groups, features, dims.key),
         "W_V": projections(rng_v, groups, values, dims.key),
         "W_O": matrix(rng_o, dims.query, heads * values).reshape(-1, heads, values),
-        "attention": jax.vmap(one_group)(jax.random.split(rng_a, groups), jnp.arange(groups)),
+        "attention": jax.vmap(one_group)(jax.random.split(rng_a, groups)),
     }
 
 
@@ -133,7 +133,7 @@ def multi_head(
     groups = params["W_K"].shape[0]
     share = params["W_Q"].shape[0] // groups
 
-    def one_group(w_q, inner, memory, rng):
+    def one_group(w_q, heads, inner, memory, rng):
         # The heads of one position follow one another, so that a slice of x stays one: ring.py.
         queries = saturated(_einsum("hfd,qd->qhf", w_q, x))
         context = ask_all(
@@ -142,6 +142,7 @@ def multi_head(
             inner,
             queries.reshape(-1, queries.shape[-1]),
             memory,
+            head=Head(jnp.tile(heads, x.shape[0]), groups * share),
             rng=rng,
             **{k: jnp.repeat(jnp.asarray(v), share, 0) for k, v in rows.items() if v is not None},
             **options,
@@ -152,8 +153,9 @@ def multi_head(
 
     w_q = params["W_Q"].reshape(groups, share, *params["W_Q"].shape[1:])
     rngs = None if rng is None else jax.random.split(rng, groups)
-    context = jax.vmap(one_group, (0, 0, BY_HEAD, None if rng is None else 0))(
-        w_q, params["attention"], memory, rngs
+    heads = jnp.arange(groups * share).reshape(groups, share)
+    context = jax.vmap(one_group, (0, 0, 0, BY_HEAD, None if rng is None else 0))(
+        w_q, heads, params["attention"], memory, rngs
     )
     merged = jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), context)
     return merged._replace(vector=_einsum("dhf,hqf->qd", params["W_O"], merged.vector))

@@ -1,10 +1,12 @@
 """Inputs: sequences and what is said of each of their positions, checked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax.numpy as jnp
 
-from attention_lab.mechanism.contracts import Array
+from attention_lab.mechanism.contracts import Array, Score
 
 
 def sequence_length(what: str, rows: Array) -> int:
@@ -37,3 +39,15 @@ def truths(what: str, matrix: Any, shape: tuple[int, ...]) -> Array:
             f"{what} must be bool{list(shape)}, but is {matrix.dtype}{list(matrix.shape)}"
         )
     return matrix
+
+
+@contextmanager
+def fitting(side: str, score: Score, vector: Array) -> Iterator[None]:
+    """Within, a vector that does not fit the parameters is a ValueError that says so."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(
+            f"a {side} of {vector.size} features does not fit the parameters of score {score.name}; "
+            f"initialize them with dims.{side}={vector.size}"
+        ) from error

@@ -12,7 +12,6 @@ from attention_lab.mechanism.contracts import inner_product
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.locality import no_gain
 from attention_lab.mechanism.normalizers import softmax
-from attention_lab.mechanism.positions import no_bias
 from attention_lab.mechanism.registry import PIECES, sample
 
 # Up to this many pairs the whole matrix is cheaper than a loop over its tiles.
@@ -60,7 +59,7 @@ RULES = (
         ),
     ),
     Rule(
-        lambda a, r: r.place == "cross" and a.bias != no_bias,
+        lambda a, r: r.place == "cross" and a.bias.relative,
         lambda a: (
             f"bias {a.bias.name} depends on j − i, which means something only within one "
             "sequence; use no_bias in cross-attention"

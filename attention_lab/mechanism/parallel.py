@@ -28,7 +28,7 @@ from attention_lab.mechanism.attention import (
     weigh,
     weighted_sum,
 )
-from attention_lab.mechanism.contracts import Array, Params
+from attention_lab.mechanism.contracts import Array, Head, Params
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.inputs import one_each, sequence_length, truths
 from attention_lab.mechanism.pairs import pair_numbers, pairwise, pairwise_by_feature
@@ -45,6 +45,7 @@ def cross_attention(
     positions: Array | None = None,
     segments: Array | None = None,
     seen: Array | None = None,
+    head: Head = Head(),
     implementation: str | None = None,
     weights: bool = False,
     dropout_rate: Any = 0.0,
@@ -53,7 +54,7 @@ def cross_attention(
 ) -> Context:
     """Context of queries [Q, D] that ask the memory of another sequence.
 
-    positions: int[Q], by default 0 .. Q−1. weights: return them [Q, K] too. rng: weights are dropped at
+    positions: int[Q], by default 0 .. Q−1. head: which of several heads asks; its number may be int[Q]. weights: return them [Q, K] too. rng: weights are dropped at
     `dropout_rate` where given. ring: the devices that share both sequences, by default none; what it
     computes is blockwise, so that the legal combinations are too. Raises ValueError on an illegal
     combination, saying why.
@@ -70,6 +71,7 @@ def cross_attention(
         positions=positions,
         segments=segments,
         seen=seen,
+        head=head,
         implementation=implementation,
         weights=weights,
         dropout_rate=dropout_rate,
@@ -109,6 +111,7 @@ def ask_all(
     positions=None,
     segments=None,
     seen=None,
+    head=Head(),
     implementation=None,
     weights=False,
     dropout_rate=0.0,
@@ -139,16 +142,20 @@ def ask_all(
     if seen is not None:
         seen = truths("seen", seen, (length, *memory.positions.shape))
         memory = memory._replace(rows=jnp.arange(memory.positions.size))
-    asking = queries, positions, segments, seen
-    vectors, matrix = _run(how, ring, attention, params, asking, memory, dropout_rate, rng)
+    heads = jnp.broadcast_to(jnp.asarray(head.number), length)
+    asking = queries, positions, segments, seen, heads
+    which = how, ring, attention, head.of
+    vectors, matrix = _run(*which, params, asking, memory, dropout_rate, rng)
     return Context(vectors, matrix if weights else None)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _run(how, ring, attention, params, asking, memory, dropout_rate, rng):
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _run(how, ring, attention, heads, params, asking, memory, dropout_rate, rng):
     # Compiled here so that a call outside any jit traces its loops once, not every time.
-    one = partial(ask, attention, params)
-    questions = jax.vmap(lambda query, i, *which: one(query, i, memory, *which))(*asking)
+    def one(query, i, segment, seen, head):
+        return ask(attention, params, query, i, memory, segment, seen, Head(head, heads))
+
+    questions = jax.vmap(one)(*asking)
     implement = IMPLEMENTATIONS[how] if ring is None else partial(_blockwise, ring=ring)
     return implement(attention, params, questions, memory, dropout_rate, rng)
 
@@ -194,6 +201,9 @@ def _fused(attention, params, questions, memory, dropout_rate, rng):
         jnp.pad(x, ((0, 0), (0, width - x.shape[-1])))[:, None]
         for x in (questions.share, memory.keys, memory.values.astype(memory.keys.dtype))
     )
+    if key.dtype == jnp.float16 and jax.default_backend() == "cpu":
+        # XLA has no such product on a CPU.
+        key, value = key.astype(jnp.float32), value.astype(jnp.float32)
     vectors = jax.nn.dot_product_attention(
         query.astype(key.dtype), key, value, bias=bias[None], mask=seen[None], scale=1.0
     )

@@ -8,7 +8,6 @@ import functools
 import math
 from types import MappingProxyType
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -34,17 +33,23 @@ def _angles(position: Position, features: int, base: float) -> Array:
     return position * jnp.asarray(frequencies, jnp.result_type(float))
 
 
-def _sinusoidal(params, embedding, i):
-    angles = _angles(i, embedding.size, 10000.0)
-    waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(-1)[: embedding.size]
-    return embedding + waves.astype(embedding.dtype)
-
-
 # no_encoding: the embedding alone; to attention a sentence is then a set.
 no_encoding = Encoding("no_encoding", no_params, lambda params, embedding, i: embedding)
 
-# sinusoidal: sin(i / 10000^(2m/D)) at feature 2m, the cosine at 2m+1 (Vaswani et al. 2017, §3.5).
-sinusoidal = Encoding("sinusoidal", no_params, _sinusoidal)
+
+@functools.cache
+def sinusoidal(halves: bool = False) -> Encoding:
+    """sin(i / 10000^(2m/D)) at feature 2m, the cosine at 2m + 1 (Vaswani et al. 2017, §3.5).
+
+    halves: all sines, m = 0 .. ⌈D/2⌉−1, come first and the cosines after them, as in the authors' code.
+    """
+
+    def encode(params, embedding, i):
+        angles = _angles(i, embedding.size, 10000.0)
+        waves = _joined(jnp.sin(angles), jnp.cos(angles), halves)[: embedding.size]
+        return embedding + waves.astype(embedding.dtype)
+
+    return Encoding("sinusoidal", no_params, encode)
 
 
 def _learned_init(rng, dims):
@@ -66,21 +71,33 @@ learned = Encoding(
 # --- Rotary: a score whose shares turn with their positions ---------------------------------------
 
 
-def rotate(share: Array, position: Position, base: float) -> Array:
-    """Turns each pair (x_2m, x_2m+1) of share [A] by the angle position · base^(−2m/A)."""
+def rotate(share: Array, position: Position, base: float, halves: bool = False) -> Array:
+    """Turns each pair (x_2m, x_2m+1) of share [A] by the angle position · base^(−2m/A).
+
+    halves: the pairs are (x_m, x_m+A/2) instead.
+    """
     angles = _angles(position, share.size, base)
-    even, odd = share[0::2].astype(angles.dtype), share[1::2].astype(angles.dtype)
+    first, second = _halves(share.astype(angles.dtype), halves)
     cos, sin = jnp.cos(angles), jnp.sin(angles)
-    turned = jnp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1)
-    return saturated(turned.reshape(-1).astype(share.dtype))
+    turned = _joined(first * cos - second * sin, first * sin + second * cos, halves)
+    return saturated(turned.astype(share.dtype))
+
+
+def _halves(x, halves):
+    return jnp.split(x, 2) if halves else (x[0::2], x[1::2])
+
+
+def _joined(first, second, halves):
+    return jnp.concatenate([first, second]) if halves else jnp.stack([first, second], -1).ravel()
 
 
 @functools.cache
-def rotary(score: Score, base: float = 10000.0) -> Score:
+def rotary(score: Score, base: float = 10000.0, halves: bool = False) -> Score:
     """The score with both shares turned by their positions (Su et al. 2021, eq. 34).
 
-    For the dot family the pair then depends on positions only through j − i. Raises ValueError where
-    base is not positive.
+    For the dot family the pair then depends on positions only through j − i. halves: feature m turns with
+    feature m + A/2, as in Llama, and not with its neighbor; a permutation of the features is all that lies
+    between the two. Raises ValueError where base is not positive.
     """
     if base <= 0:
         raise ValueError(f"rotary({score.name}, {base}): base must be positive")
@@ -93,7 +110,7 @@ def rotary(score: Score, base: float = 10000.0) -> Score:
                     f"rotary({score.name}) turns features in pairs, but a share has {plain.size}; "
                     "give it an even number"
                 )
-            return rotate(plain, position, base)
+            return rotate(plain, position, base, halves)
 
         return share
 
@@ -106,7 +123,7 @@ def rotary(score: Score, base: float = 10000.0) -> Score:
 # --- Biases: score + something about i, j ----------------------------------------------------------
 
 
-def _nothing(params, query, i):
+def _nothing(params, query, i, head):
     return ()
 
 
@@ -128,13 +145,13 @@ def shaw(clip: int = 16) -> Bias:
     def init(rng, dims):
         return {"a": matrix(rng, 2 * clip + 1, dims.query)}
 
-    def query_share(params, query, i):
+    def query_share(params, query, i, head):
         return inner_product({}, params["a"].astype(query.dtype), query) / math.sqrt(query.size)
 
     def pair(params, share, i, j):
         return share[jnp.clip(j - i, -clip, clip) + clip]
 
-    return Bias(f"shaw({clip})", init, query_share, pair)
+    return Bias(f"shaw({clip})", init, query_share, pair, relative=True)
 
 
 def t5_bucket(distance: int, buckets: int, max_distance: int, bidirectional: bool) -> int:
@@ -183,22 +200,34 @@ def t5(buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -
         bucket = jnp.asarray(bucket_of)[jnp.clip(j - i, -max_distance, max_distance) + max_distance]
         return params["table"][bucket]
 
-    return Bias(f"t5({buckets}, {max_distance}, {bidirectional})", init, _nothing, pair)
+    name = f"t5({buckets}, {max_distance}, {bidirectional})"
+    return Bias(name, init, _nothing, pair, relative=True)
 
 
-def _alibi_init(rng, dims):
-    return {"slope": jnp.asarray(2.0 ** (-8.0 * (dims.head + 1) / dims.heads))}
+def alibi_slopes(heads: int) -> np.ndarray:
+    """[H], 2^(−8h/H) for h = 1 .. H where H is a power of two (Press et al. 2022, §3).
+
+    Else, as in the authors' code, those of the largest power of two n < H, and then every other one of 2n
+    from its first on: of 3 heads 2^−4, 2^−8, 2^−2.
+    """
+    n = 2 ** (heads.bit_length() - 1)
+    powers = [8 * h / n for h in range(1, n + 1)] + [
+        4 * h / n for h in range(1, 2 * (heads - n), 2)
+    ]
+    return 2.0 ** -np.array(powers)
 
 
-def _alibi_pair(params, share, i, j):
-    # The paper's slopes are fixed: they are kept with the parameters but never trained.
-    slope = jax.lax.stop_gradient(params["slope"])
+def _alibi_query(params, query, i, head):
+    # Constants, so that nothing trains them; a query head's own, however many share its keys.
+    return jnp.asarray(alibi_slopes(head.of), jnp.result_type(float))[head.number]
+
+
+def _alibi_pair(params, slope, i, j):
     return -slope * jnp.abs(j - i).astype(slope.dtype)
 
 
-# alibi: −2^(−8h/H) · |i − j| for head h = 1 .. H (Press et al. 2022, §3). With grouped queries H counts
-# key-value heads, and the query heads of a group share a slope.
-alibi = Bias("alibi", _alibi_init, _nothing, _alibi_pair)
+# alibi: −slope · |i − j|, with a slope for every query head, `alibi_slopes` (Press et al. 2022, §3).
+alibi = Bias("alibi", no_params, _alibi_query, _alibi_pair, relative=True)
 
 
 ENCODINGS = MappingProxyType(

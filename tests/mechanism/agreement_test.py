@@ -24,7 +24,6 @@ from tests.cases import (
     data,
     distance,
     every_pair,
-    frozen,
     ours,
     parameters,
     theirs,
@@ -141,13 +140,9 @@ def assert_near(actual, expected, dtype, tolerance):
 
 
 def unit(tree, seed):
-    """A random direction for every leaf that is a variable, of norm 1 over the tree."""
+    """A random direction for every leaf, of norm 1 over the tree."""
     rng = np.random.default_rng(seed)
-
-    def draw(path, x):
-        return rng.normal(size=x.shape) * (not frozen(path))
-
-    directions = jax.tree_util.tree_map_with_path(draw, tree)
+    directions = jax.tree.map(lambda x: rng.normal(size=x.shape), tree)
     norm = np.sqrt(sum(np.sum(x**2) for x in jax.tree.leaves(directions)))
     return jax.tree.map(lambda x: x / max(norm, 1e-30), directions)
 

@@ -63,10 +63,38 @@ def test_heads_agree_with_the_oracle(score, groups, implementation):
         assert distance(context.weights, weights) < 1e-9
 
 
-def test_every_head_has_alibis_slope_for_it():
-    _, params = built(heads=8, groups=8, bias="alibi")
-    expected = [reference.alibi_slope(head, 8) for head in range(8)]
-    np.testing.assert_allclose(params["attention"]["bias"]["slope"], expected)
+# Of what published models add to their scores.
+SLOPES = {
+    1: [2**-8],
+    2: [2**-4, 2**-8],
+    3: [2**-4, 2**-8, 2**-2],
+    4: [2**-2, 2**-4, 2**-6, 2**-8],
+    6: [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3],
+    12: [2.0**-h for h in range(1, 9)] + [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5],
+}
+
+
+@pytest.mark.parametrize("implementation", ["dense", "blockwise", "fused"])
+@pytest.mark.parametrize("heads, groups", [(1, 1), (2, 1), (3, 3), (3, 1), (4, 2), (6, 3), (12, 4)])
+def test_alibi_has_a_slope_for_every_query_head(heads, groups, implementation):
+    """With W_Q of zeros the bias is all the score, so that the weights tell the slopes."""
+    attention = make_attention(bias="alibi")
+    dims, sizes = Dims(12, 12), {"features": 2, "value_features": KEYS}
+    params = init_multi_head(
+        attention, jax.random.key(0), dims, heads=heads, key_value_heads=groups, **sizes
+    )
+    assert not jax.tree.leaves(params["attention"]["bias"])
+    # Values that name their keys, and heads that keep apart in the output: vectors are then the weights.
+    one_hot = jnp.broadcast_to(jnp.eye(KEYS, 12), (groups, KEYS, 12))
+    output = jnp.eye(heads * KEYS).reshape(-1, heads, KEYS)
+    params |= {"W_Q": 0 * params["W_Q"], "W_V": one_hot, "W_O": output}
+    x = jnp.eye(KEYS, 12, dtype=jnp.float32)
+    vectors = multi_head(attention, params, x, implementation=implementation).vector
+    weights = np.swapaxes(np.asarray(vectors).reshape(KEYS, heads, KEYS), 0, 1)
+    place = np.arange(KEYS)
+    scores = -np.array(SLOPES[heads])[:, None, None] * abs(place[:, None] - place)
+    wanted = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    np.testing.assert_allclose(weights, wanted, atol=1e-6)
 
 
 def test_a_decoder_that_asks_its_cache_gets_what_it_would_get_all_at_once():

@@ -72,7 +72,7 @@ def test_a_position_that_a_table_has_not_is_nan(position):
 @pytest.mark.parametrize(
     "kind, words, told",
     [
-        ("score", "rotary", r"does not fit rotary\(a score, base=10000.0\): missing"),
+        ("score", "rotary", r"does not fit rotary\(a score, base=10000.0, halves=False\): missing"),
         ("score", "rotary(3)", "score is a score, by its name"),
         ("score", "rotary(dot, 0)", "base must be positive"),
         ("mask", "both(causal, 4)", "second is a mask, by its name"),

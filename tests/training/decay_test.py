@@ -23,7 +23,7 @@ DECAY = {
 KEPT = {
     *("ward/b", "ward/b_n", "decoder_0/b", "decoder_0/b_n", "decoder_1/b", "decoder_1/b_n"),
     *("norm/scale", "norm/bias", "W_1/bias", "W_2/bias", "W_3/bias"),
-    *("score/v", "score/beta", "locality/v", "bias/table", "bias/slope", "feedback/w"),
+    *("score/v", "score/beta", "locality/v", "bias/table", "feedback/w"),
 }
 HYPER = {"learning_rate": 0.1, "weight_decay": 0.5, "dropout": 0.0, "label_smoothing": 0.0}
 
@@ -76,12 +76,7 @@ def test_matrices_decay_and_nothing_else(model):
 
 @pytest.mark.parametrize(
     ("field", "name"),
-    [
-        (field, name)
-        for field in ("score", "bias", "locality", "feedback")
-        for name in names(field)
-        if name != "alibi"
-    ],
+    [(field, name) for field in ("score", "bias", "locality", "feedback") for name in names(field)],
 )
 def test_every_parameter_of_a_piece_is_trained(field, name):
     attention = make_attention(**{field: name})
