@@ -18,6 +18,7 @@ from attention_lab.mechanism.contracts import (
     Params,
     Position,
     Score,
+    accumulator,
     inner_product,
     no_params,
     saturated,
@@ -219,7 +220,7 @@ def alibi_slopes(heads: int) -> np.ndarray:
 
 def _alibi_query(params, query, i, head):
     # Constants, so that nothing trains them; a query head's own, however many share its keys.
-    return jnp.asarray(alibi_slopes(head.of), jnp.result_type(float))[head.number]
+    return jnp.asarray(alibi_slopes(head.of), accumulator(query.dtype))[head.number]
 
 
 def _alibi_pair(params, slope, i, j):
