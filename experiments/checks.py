@@ -5,12 +5,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from attention_lab import runs
 from attention_lab.data.sources import dataset
 from attention_lab.evaluation.quality import bleu_metric
 from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
-from attention_lab.models.base import look_up
+from attention_lab.models.base import least, look_up
 from attention_lab.training.optimizer import SCHEDULES
 from experiments import translation
 from experiments.study import study_of
@@ -101,7 +103,14 @@ def run(config: Config) -> None:
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
     options = {name: value for name, value in model.items() if name != "kind"}
-    make_model(model["kind"], 8, 8, **options)  # of any vocabulary: its pieces are looked up
+    made = make_model(model["kind"], 8, 8, **options)  # of any vocabulary: its pieces are looked up
+    # Nothing is computed, no key either: several processes are connected before JAX computes.
+    most = least(*made.limits(jax.eval_shape(lambda: made.init(jax.random.key(0)))))
+    if most is not None and data["max_length"] > most:
+        raise ValueError(
+            f"data.max_length is {data['max_length']}, but model.positions is {most}, and this model reads no more "
+            "tokens than that; lower the one or raise the other"
+        )
 
 
 def study(config: Config) -> None:

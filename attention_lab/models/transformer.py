@@ -79,7 +79,13 @@ class Transformer(nn.Module):
         self.encoder_norm, self.decoder_norm = last(), last()
 
     def place(self, params, embedded: Array, positions: Array) -> Array:
-        """Embeddings [L, D], told where they stand."""
+        """Embeddings [L, D], told where they stand. Raises ValueError where the table of positions is too short."""
+        limit = self.encoding.limit(params)
+        if limit is not None and len(embedded) > limit:
+            raise ValueError(
+                f"{self.encoding.name} tells {limit} positions apart, but there are {len(embedded)} tokens; make the "
+                f"model with positions={len(embedded)} or more"
+            )
         return jax.vmap(self.encoding.encode, (None, 0, 0))(params, embedded, positions)
 
     def encode(self, source: Array, noise: Noise, weights: bool, dtype: Any = None):
