@@ -33,8 +33,8 @@ def plan(
     if left := count - len(given.pairs[0]):
         empty = count - len(given.sources)
         lines.append(
-            f"judged   {count:,} validation pairs, of which the model cannot read {left:,} whole, which have no part in "
-            f"the perplexity; {empty:,} sources among them count as translated by nothing"
+            f"judged   {count:,} validation pairs; the model cannot read {left:,} of them, which perplexity leaves out, "
+            f"nor the sources of {empty:,}, whose translations are empty"
         )
     if start:
         lines.append(f"goes on  after update {start:,}")

@@ -27,4 +27,8 @@ def get_config(which="whole"):
         base.training.warmup = 0
         broken = {"training.learning_rate": 1e30, "model.layers": 2}
         config.arms = {"broken": broken, "additive": {}}
+    if which == "limits":
+        base.training.tokens = 400
+        base.data.max_length = base.model.positions = 24
+        config.arms = {"location": {"model.attention.score": "location"}, "additive": {}}
     return config
