@@ -1,6 +1,9 @@
 """Sentences longer than a model reads: refused before training, and afterwards one line each, named and counted."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from attention_lab.evaluation import records
 from configs import defaults
 from experiments import checks
 from experiments.study import changed
-from tests.experiments.commands import command
+from tests.experiments.commands import ROOT, command
 from tests.experiments.sentences import corpus, words
 
 LONG = " ".join(["ann sees"] * 15)  # and END: 31 tokens
@@ -99,6 +102,24 @@ def test_lines_out_are_lines_in_and_the_one_that_cannot_be_read_is_named(trained
     assert lines[n_best : 2 * n_best] == [nothing] * n_best
     named = [line for line in told.stderr.splitlines() if "cut off" not in line]
     assert named == [f"translate: line 2: {TOLD}: {LONG[:60]!r}"]
+
+
+@pytest.mark.slow
+@pytest.mark.promise
+@pytest.mark.xdist_group("limits")
+def test_what_is_typed_and_cannot_be_read_is_remembered_in_the_status(trained):
+    _, folder, _ = trained
+    ours, theirs = os.openpty()
+    os.write(ours, f"{LONG}\nmy eve\n\x04".encode())
+    told = subprocess.run(
+        [sys.executable, "-m", "experiments.translate", f"--workdir={folder / 'run'}"],
+        stdin=theirs,
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert told.returncode == 1 and TOLD in told.stderr, told.stderr
+    assert told.stdout.replace("> ", "").startswith("\n")
 
 
 @pytest.mark.slow
