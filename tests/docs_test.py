@@ -126,6 +126,16 @@ def test_every_function_in_the_glossary_exists():
     assert set(re.findall(r'timing="(\w+)"', glossary)) == set(TIMINGS)
 
 
+def test_verdicts_are_counted_as_the_table_has_them():
+    table = pages.section("docs/claims.md", "On the embedded corpus")
+    count = {word: table.count(f"| {word} |") for word in ("HOLDS", "FAILS", "INCONCLUSIVE")}
+    hold, fail, still_open = count.values()
+    assert min(count.values()) > 0
+    assert f"{hold} hold, {fail} fail and {still_open} are open" in pages.text("docs/claims.md")
+    words = f"{hold} hold, {fail} fail and {still_open} are open on the embedded corpus"
+    assert words in " ".join(pages.text("README.md").split())
+
+
 @every_page
 def test_its_links_lead_somewhere(page):
     for link in pages.links(page):
@@ -150,6 +160,17 @@ def test_its_prose_has_short_lines(page):
     assert not [
         line for line in prose if len(line) > 120 and not line.startswith(("|", "$$", "!["))
     ]
+
+
+@every_page
+def test_no_wrapped_line_reads_as_an_item_of_a_list(page):
+    assert not re.search(r"^ *(\+|\*|\d+[.)]) ", pages.without_blocks(page), flags=re.MULTILINE)
+
+
+@every_page
+def test_nothing_in_it_reads_as_html(page):
+    prose = re.sub(r"`[^`]*`", "", pages.without_blocks(page))
+    assert not re.search(r"</?[a-zA-Z]", prose)
 
 
 @every_page

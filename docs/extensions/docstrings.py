@@ -43,6 +43,10 @@ def process(app, what, name, item, options, lines):
     """Replaces a docstring's lines by reStructuredText, and adds fields and exported names."""
     if lines == inspect.cleandoc(inspect.getdoc(tuple.__new__) or "").splitlines():
         lines[:] = []
+    if (
+        what == "module" and item.__doc__
+    ):  # its lines are indented as they stand, which autodoc takes back
+        lines[:] = item.__doc__.strip().splitlines()
     names = names_of(item)
     lines[:] = restructured(lines, names)
     if inspect.isclass(item) and hasattr(item, "_fields"):
