@@ -24,12 +24,10 @@ extensions = [
     "reference",
     "root_pages",
 ]
-exclude_patterns = ["extensions", "_templates"]
-suppress_warnings = ["config.cache"]
+exclude_patterns = ["extensions"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-myst_links_external_new_tab = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -41,8 +41,6 @@ def sign(app, what, name, item, options, signature, returns):
 
 def process(app, what, name, item, options, lines):
     """Replaces a docstring's lines by reStructuredText, and adds fields and exported names."""
-    if lines == inspect.cleandoc(inspect.getdoc(tuple.__new__) or "").splitlines():
-        lines[:] = []
     if (
         what == "module" and item.__doc__
     ):  # its lines are indented as they stand, which autodoc takes back
