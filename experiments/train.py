@@ -21,6 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab import runs
+from attention_lab.data.pipeline import Batches
 from attention_lab.decoding import COARSE
 from attention_lab.models import Model
 from attention_lab.training import processes
@@ -74,11 +75,13 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
         shardings(
             jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
         )
+        batches = translation.batches_of(config, corpus.pairs)
+        translation.updates_of(config, batches)
         if processes.is_first():
-            if (workdir / "evaluation" / f"{test}.json").is_file():
-                translation.earlier(workdir, test, translation.split_of(config, test))
+            # Read only after training, a test set that cannot be read would be known hours too late.
+            translation.earlier(workdir, test, translation.split_of(config, test))
             runs.write(workdir, config, *tokenizers, corpus.data)
-    fit(config, workdir, corpus, model, interrupt)
+    fit(config, workdir, corpus, batches, model, interrupt)
     interrupt.check()
     hosts.part()
     if not processes.is_first():
@@ -98,11 +101,15 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
 
 
 def fit(
-    config: Any, workdir: Path, corpus: translation.Corpus, model: Model, interrupt: Interrupt
+    config: Any,
+    workdir: Path,
+    corpus: translation.Corpus,
+    batches: Batches,
+    model: Model,
+    interrupt: Interrupt,
 ) -> TrainState:
     """Trains within the budget, going on from the latest checkpoint where there is one."""
     training = config["training"]
-    batches = translation.batches_of(config, corpus.pairs)
     updates = translation.updates_of(config, batches)
     optimizer = adam(training["clip"])
     rng = jax.random.key(config["seed"])

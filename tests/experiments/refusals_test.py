@@ -1,0 +1,34 @@
+"""What cannot be trained is refused before anything is written, the folders above a run included."""
+
+import pytest
+
+from tests.experiments.commands import command
+from tests.experiments.sentences import corpus, words
+
+
+def no_text(folder):
+    (folder / "test.jsonl").write_bytes(b'{"source": "\xff", "target": ""}\n')
+
+
+def no_example(folder):
+    (folder / "test.jsonl").write_bytes(b"")
+
+
+REFUSED = {
+    "a test set that is no text": (no_text, {}, "test.jsonl:1: byte 0xff is not UTF-8 text"),
+    "a test set without examples": (no_example, {}, "the split test of files has no example"),
+    "no pair short enough": (None, {"data.max_length": 1}, "there is no pair to make batches of"),
+    "too many updates": (None, {"training.tokens": 10**15}, "fewer than 2,147,483,648 can be"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_trained_leaves_nothing(what, tmp_path):
+    change, fields, said = REFUSED[what]
+    corpus(tmp_path)
+    if change is not None:
+        change(tmp_path)
+    told = command("train", *words(tmp_path, tmp_path / "new" / "run", **fields))
+    assert told.returncode == 2 and said in told.stderr, told
+    assert len(told.stderr.strip().splitlines()) == 1
+    assert not told.stdout and not (tmp_path / "new").exists()
