@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
 
 ROOM = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
+NO_MEMORY = "RESOURCE_EXHAUSTED"  # as XLA says it
 
 
 class Refusal(Exception):
@@ -40,8 +42,8 @@ config_flags.register_flag_parser(parser=MaybeInteger())(int)
 def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
     """Runs `main(words after the flags)` as the program; its result is the exit status.
 
-    ValueError, OSError and Refusal become one line and status 2, Stopped the command to go on with. config: the
-    value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
+    ValueError, OSError, Refusal and a lack of memory become one line and status 2, Stopped the command to go on
+    with. config: the value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
     beside it, where a mistyped field could end only in a traceback.)
     """
     keep_memory()
@@ -63,6 +65,13 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             return 141
         except (ValueError, OSError, Refusal) as error:
             return refuse(reason_of(error))
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and NO_MEMORY not in str(error):
+                raise
+            told = re.search("allocating [0-9]+ bytes", str(error))
+            return refuse(
+                f"there is not enough memory{f' ({told[0]})' if told else ''}; ask for less at once"
+            )
         except Stopped as reason:
             again = " ".join(["python", "-m", f"experiments.{name}", *map(quoted, sys.argv[1:])])
             print(f"\n{name}: stopped ({reason}); go on with\n{again}", flush=True)
