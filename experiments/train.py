@@ -66,7 +66,7 @@ def main(words: list[str]) -> None:
 
 def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     """Trains, judges and shows, in a folder that no other run writes to."""
-    test = config["data"]["test"]
+    test, showcase = config["data"]["test"], list(map(command.as_text, config["showcase"]))
     with processes.or_none():
         corpus = translation.corpus_of(config, workdir)
         tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
@@ -93,7 +93,7 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     print(showing.scores(found.results), flush=True)
     found.save(workdir)
     choice = found.results.get("alignment")
-    for number, sentence in enumerate(map(command.as_text, config["showcase"])):
+    for number, sentence in enumerate(showcase):
         (shown,) = run.translate([sentence], weights=True)
         picture = workdir / "evaluation" / f"showcase_{number}.png"
         showing.translation(run, sentence, shown, picture=picture, choice=choice)

@@ -20,6 +20,8 @@ STUDY = {**json.loads(defaults.study().to_json()), "arms": {"a": {}}}
         ("seed", None),
         ("seed", 2**32),  # the key of 0
         ("seed", True),
+        ("showcase", "a sentence"),
+        ("showcase", [1]),
         ("training.tokens", 0),
         ("training.warmup", 2**31),
         ("tokenizer.size", 2**70),
