@@ -11,11 +11,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags, logging
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
@@ -224,7 +225,10 @@ def config_of(
     another command.
     """
     no_words(words)
-    plain = json.loads(config.to_json())
+    try:
+        plain = json.loads(config.to_json())
+    except TypeError:
+        raise Refusal(no_json(config)) from None
     if missing := [name for name in needs if name not in plain]:
         raise Refusal(
             f"--config: it has no {' and no '.join(missing)}, so it is not one of this command; see --help"
@@ -233,6 +237,21 @@ def config_of(
         return plain
     print(json.dumps(plain, indent=2))
     return None
+
+
+def no_json(config: Any, place: str = "") -> str:
+    """Which field of a config has a value that JSON cannot hold; nothing where none has."""
+    for name in config:
+        value, field = config[name], f"{place}{name}"
+        if isinstance(value, ConfigDict):
+            told = no_json(value, f"{field}.")
+        else:
+            told = f"{field} is {value!r}; it must be made of numbers, texts, True, False and None"
+            with suppress(TypeError):
+                told = ConfigDict({name: value}, convert_dict=False).to_json() and ""
+        if told:
+            return told
+    return ""
 
 
 def innermost(error: Any) -> str:
