@@ -4,6 +4,7 @@ import pytest
 
 from tests.experiments.commands import command
 from tests.experiments.sentences import corpus, words
+from tests.experiments.study_test import STUDY
 
 
 def no_text(folder):
@@ -34,3 +35,17 @@ def test_what_cannot_be_trained_leaves_nothing(what, tmp_path):
     assert told.returncode == 2 and said in told.stderr, told
     assert len(told.stderr.strip().splitlines()) == 1
     assert not told.stdout and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("what", ["a test set that is no text", "no pair short enough"])
+def test_a_study_that_cannot_be_trained_leaves_nothing(what, tmp_path):
+    change, fields, said = REFUSED[what]
+    corpus(tmp_path)
+    if change is not None:
+        change(tmp_path)
+    fields = {**fields, "data.options.path": f"{tmp_path}/{{split}}.jsonl"}
+    given = [f"--config.base.{name}={value}" for name, value in fields.items()]
+    told = command("ablate", STUDY, *given, f"--workdir={tmp_path}/new/study")
+    assert told.returncode == 2 and said in told.stderr, told
+    assert len(told.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "new").exists()
