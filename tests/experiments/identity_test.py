@@ -10,6 +10,7 @@ import pytest
 import attention_lab
 from attention_lab import runs
 from attention_lab.evaluation import records
+from attention_lab.training import checkpoint
 from experiments import fleet, translation
 from experiments.study import study_of
 from tests.experiments import sentences
@@ -154,7 +155,7 @@ CHANGES = {
     ),
     "version of parameters": (
         another_version("**/origin.json", "parameters"),
-        "has parameters of version 99, and this program reads 1",
+        f"has parameters of version 99, and this program reads {checkpoint.VERSION}",
         BOTH,
         BOTH,
     ),
