@@ -258,11 +258,14 @@ def translate(workdir, path, what):
     beam = int(what.flags.get("beam", run.config["decoding"]["beam"]))
     found = run.n_best(lines, n_best=number, beam=max(beam, number))
     assert len(found) == len(lines) and all(map(len, found))
-    best = [one for some in found for one in some[:number]]
-    assert all(one.text == normalize(one.text) for one in best)
-    said = [f"{one.score:.4f}\t{one.text}" if number > 1 else one.text for one in best]
+    said = []
+    for some in found:
+        best = some[:number]
+        assert all(one.text == normalize(one.text) for one in best)
+        said += [f"{one.score:.4f}\t{one.text}" if number > 1 else one.text for one in best]
+        said += ["-inf\t"] * (number - len(best))  # so that each line has equally many
     assert told.stdout == "".join(f"{line}\n" for line in said).encode()
-    assert told.stdout.count(b"\n") == len(said) == len(told.stdout.decode().splitlines())
+    assert told.stdout.count(b"\n") == number * len(lines) == len(told.stdout.decode().splitlines())
     assert told.status == int(any(some[0].refused is not None for some in found))
 
 
