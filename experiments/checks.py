@@ -1,5 +1,6 @@
 """What the numbers of a config must be: told in one line, before anything is read, computed or written."""
 
+import functools
 from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
@@ -61,11 +62,11 @@ RULES: dict[str, Rule] = {
     "decoding.coverage_penalty": AMOUNT,
     "decoding.longest": PAIR,
     **{
-        f"model.{size}": NATURAL
+        f"model.{side}.{size}": NATURAL
+        for side in ("encoder", "decoder")
         for size in (
             "embedding",
             "hidden",
-            "memory",
             "layers",
             "features",
             "feed_forward",
@@ -74,8 +75,9 @@ RULES: dict[str, Rule] = {
         )
     },
     **{
-        f"model.{size}": MAYBE
-        for size in ("key_value_heads", "key_size", "value_size", "decoder_layers")
+        f"model.{side}.{size}": MAYBE
+        for side in ("encoder", "decoder")
+        for size in ("key_value_heads", "key_size", "value_size")
     },
 }
 STUDY_RULES: dict[str, Rule] = {
@@ -89,7 +91,7 @@ STUDY_RULES: dict[str, Rule] = {
 def run(config: Config) -> None:
     """Checks the config of one run. Raises ValueError, with the field, its value and what is expected."""
     _check(config, RULES)
-    training, model = config["training"], config["model"]
+    training = config["training"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
     look_up("training.compute", translation.COMPUTE, training["compute"])
     precision = training["matmul_precision"]
@@ -100,8 +102,7 @@ def run(config: Config) -> None:
     splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
-    options = {name: value for name, value in model.items() if name != "kind"}
-    make_model(model["kind"], 8, 8, **options)  # of any vocabulary: its pieces are looked up
+    make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
 
 
 def study(config: Config) -> None:
@@ -113,8 +114,8 @@ def study(config: Config) -> None:
 
 def _check(config, rules):
     for field, (expected, holds) in rules.items():
-        room, _, name = field.rpartition(".")
-        fields = config[room] if room else config
+        *rooms, name = field.split(".")
+        fields = functools.reduce(lambda within, room: within[room], rooms, config)
         if name not in fields:
             continue  # of another kind of model
         value = fields[name]

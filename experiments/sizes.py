@@ -14,6 +14,7 @@ import numpy as np
 from attention_lab import runs
 from attention_lab.data.pipeline import Batches
 from attention_lab.models import Model
+from attention_lab.padded import Padded
 from attention_lab.training import cost
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout
@@ -93,6 +94,6 @@ def _parts(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batch
 def _shapes(bucket):
     lengths = {"source": bucket.source, "target": bucket.target}
     return {
-        name: jax.ShapeDtypeStruct((bucket.rows, length), np.int32)
-        for name, length in lengths.items()
+        name: Padded(*(jax.ShapeDtypeStruct((bucket.rows, n), kind) for kind in (np.int32, bool)))
+        for name, n in lengths.items()
     }

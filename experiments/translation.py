@@ -33,7 +33,6 @@ from attention_lab.evaluation.quality import quality
 from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
 from attention_lab.evaluation.statistics import bleu_parts
-from attention_lab.marks import PAD
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.models.base import at_precision, computed_in
@@ -202,11 +201,12 @@ def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], 
 
 @functools.partial(jax.jit, static_argnums=0)
 def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
-    """−log p(target) of each sentence [B], of sources and targets int[B, K] and [B, T]."""
+    """−log p(target) of each sentence [B], of sources and targets [B, K] and [B, T]."""
 
     def one(source, target):
         logits = model.apply(params, {"source": source, "target": target}).logits
-        return jax.numpy.where(target != PAD, cross_entropy(logits, target, 0.0), 0).sum()
+        losses = cross_entropy(logits, target.values, 0.0)
+        return jax.numpy.where(target.valid, losses, 0).sum()
 
     return jax.vmap(one)(source, target)
 

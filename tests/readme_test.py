@@ -4,10 +4,10 @@ import pathlib
 import re
 
 import pytest
+from attention_lab.models.timings import TIMINGS
 
 from attention_lab import mechanism
 from attention_lab.mechanism import legality, registry
-from attention_lab.models.timings import TIMINGS
 
 pytestmark = pytest.mark.oldest
 

@@ -39,7 +39,7 @@ def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Upda
     step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
     step = at_precision(step, config["training"]["matmul_precision"])
     batches = [translation.batches_of({**config, "seed": seed}, corpus.pairs) for seed in seeds]
-    shapes = [batches[0][t]["target"].shape for t in range(batches[0].per_epoch)]
+    shapes = [batches[0][t]["target"].valid.shape for t in range(batches[0].per_epoch)]
     usual = [t for t, shape in enumerate(shapes) if shape == statistics.mode(shapes)]
     return Updates(model, optimizer, translation.hyper_of(config), step, batches, usual[:count])
 

@@ -25,16 +25,30 @@ from attention_lab.training.step import init_state, make_train_step
 PATH = Path(__file__).with_suffix(".json")
 UPDATES = 50
 HYPER = {"learning_rate": 3e-3, "weight_decay": 0.01, "dropout": 0.0, "label_smoothing": 0.1}
+SHAPE = {"features": 64, "heads": 4, "feed_forward": 128, "layers": 2, "norm": "pre"}
 MODELS = {
-    "quickstart": (
-        "recurrent",
-        {"tie": "output", "embedding": 128, "hidden": 128, "memory": 128},
-    ),
-    "transformer": (
-        "transformer",
-        {"tie": "output", "features": 64, "heads": 4, "feed_forward": 128, "layers": 2, "norm": "pre"},
-    ),
+    "quickstart": {
+        "encoder": {"kind": "recurrent", "embedding": 128, "features": 128},
+        "decoder": {"kind": "bahdanau", "embedding": 128, "hidden": 128},
+        "tie": "output",
+    },
+    "transformer": {
+        "encoder": {"kind": "transformer", **SHAPE},
+        "decoder": {"kind": "transformer", **SHAPE},
+        "tie": "output",
+    },
 }
+# By what name a parameter is drawn, of what it is called now: the one that it had when the losses were written down.
+NAMES = (
+    ("encoder/layer_", "encoder_"),
+    ("encoder/norm", "encoder_norm"),
+    ("decoder/layer_", "decoder_"),
+    ("decoder/norm", "decoder_norm"),
+    ("decoder/cell_", "decoder_"),
+    ("decoder/bridge", "bridge"),
+    ("decoder/readout", "timing"),
+    ("decoder/attention", "attention"),
+)
 
 
 def corpus(cache):
@@ -51,6 +65,10 @@ def written_down(params):
 
     def draw(path, x):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
+        for now, before in NAMES:
+            if name.startswith(now):
+                name = before + name.removeprefix(now)
+                break
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         fan = np.prod(x.shape[:-1]) if x.ndim > 1 else 1e4
         return rng.normal(size=x.shape) / np.sqrt(fan) + name.endswith("scale")
@@ -60,8 +78,7 @@ def written_down(params):
 
 def losses(name, batches, sizes):
     """The loss of each update."""
-    kind, options = MODELS[name]
-    model = make_model(kind, *sizes, **options)
+    model = make_model(*sizes, **MODELS[name])
     optimizer = adam(1.0)
     state = init_state(model, optimizer, jax.random.key(0), HYPER)
     params = written_down(state.params)
@@ -80,8 +97,12 @@ def measured(cache):
     digest = hashlib.sha256()
     for batch in batches:
         for side in ("source", "target"):
-            digest.update(repr(batch[side].shape).encode() + batch[side].astype("<i4").tobytes())
-    return {"batches": digest.hexdigest(), **{name: losses(name, batches, sizes) for name in MODELS}}
+            values = batch[side].values
+            digest.update(repr(values.shape).encode() + values.astype("<i4").tobytes())
+    return {
+        "batches": digest.hexdigest(),
+        **{name: losses(name, batches, sizes) for name in MODELS},
+    }
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attention_lab.models.timings import TIMINGS
 
 from attention_lab.mechanism import Dims, attend, init_attention, make_attention, remember
 from attention_lab.models.cells import CELLS
-from attention_lab.models.timings import TIMINGS
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout, init_states, spread
 from attention_lab.training.step import init_state, make_train_step

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from attention_lab.models.timings import TIMINGS
 from jax.extend import core
 
 from attention_lab.mechanism import (
@@ -17,7 +18,6 @@ from attention_lab.mechanism import (
 )
 from attention_lab.models.base import computed_in
 from attention_lab.models.cells import CELLS, project
-from attention_lab.models.timings import TIMINGS
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import init_state, make_train_step
