@@ -1,6 +1,11 @@
 """What every config starts from; a config file changes what it is about."""
 
+from typing import Any
+
 from ml_collections import ConfigDict, config_dict
+
+# The fields by which a recurrent model is made larger or smaller.
+WIDTHS = ("model.encoder.features", "model.decoder.hidden")
 
 
 def translation() -> ConfigDict:
@@ -72,7 +77,7 @@ def study() -> ConfigDict:
             "seeds": (0, 1, 2, 3, 4),  # every arm is trained with each
             # What arms have equally much of: "tokens", "flops" or "parameters". Of the last, these fields of an
             # arm are set to the same multiple of step.
-            "budget": {"equal": "tokens", "fields": ("model.hidden", "model.memory"), "step": 16},
+            "budget": {"equal": "tokens", "fields": WIDTHS, "step": 16},
             # A number that is chosen for each arm on validation examples; no values: none is.
             "tuning": {
                 "field": "training.learning_rate",
@@ -86,51 +91,69 @@ def study() -> ConfigDict:
     )
 
 
-def recurrent(timing: str = "bahdanau", score: str = "additive") -> ConfigDict:
-    """An RNN encoder-decoder; see attention_lab.models.recurrent."""
+def recurrent(decoder: str = "bahdanau", score: str = "additive") -> ConfigDict:
+    """A recurrent encoder, and one of the decoders fixed, bahdanau and luong."""
     return ConfigDict(
         {
-            "kind": "recurrent",
-            "cell": "gru",
-            "timing": timing,
-            "input_feeding": True,
-            "attention": attention(score),
-            "embedding": 256,
-            "hidden": 256,
-            "memory": 512,
-            "layers": 1,
+            "encoder": {
+                "kind": "recurrent",
+                "cell": "gru",
+                "embedding": 256,
+                "features": 512,  # of a state, both directions together
+                "layers": 1,
+            },
+            "decoder": {
+                "kind": decoder,
+                "cell": "gru",
+                "attention": attention(score),
+                "input_feeding": True,  # of luong
+                "embedding": 256,
+                "hidden": 256,
+                "layers": 1,
+                "positions": 512,
+                "recompute": False,  # a step's insides in the backward pass, to save memory
+            },
             "tie": "all",
-            "positions": 512,
-            "recompute": False,  # a step's insides in the backward pass, to save memory
         }
     )
 
 
 def transformer(score: str = "scaled_dot") -> ConfigDict:
-    """A small Transformer; see attention_lab.models.transformer."""
+    """A small Transformer."""
     return ConfigDict(
         {
-            "kind": "transformer",
-            "encoder": attention(score),
-            "decoder": attention(score),
-            "cross": attention(score),
-            "encoding": "sinusoidal",
-            "features": 256,
-            "heads": 4,
-            "key_value_heads": config_dict.placeholder(int),
-            "key_size": config_dict.placeholder(int),
-            "value_size": config_dict.placeholder(int),
-            "feed_forward": 1024,
-            "layers": 3,
-            "decoder_layers": config_dict.placeholder(int),
-            "activation": "relu",
-            "norm": "pre",
+            "encoder": transformer_stack(score),
+            "decoder": {**transformer_stack(score), "cross": attention(score)},
             "tie": "all",
-            "attention_dropout": False,
-            "positions": 512,
-            "recompute": False,  # a layer's insides in the backward pass, to save memory
         }
     )
+
+
+def transformer_stack(score: str) -> dict[str, Any]:
+    """The encoder of a small Transformer, or its decoder without cross-attention."""
+    return {
+        "kind": "transformer",
+        "attention": attention(score),
+        "encoding": "sinusoidal",
+        "features": 256,
+        "heads": 4,
+        "key_value_heads": config_dict.placeholder(int),
+        "key_size": config_dict.placeholder(int),
+        "value_size": config_dict.placeholder(int),
+        "feed_forward": 1024,
+        "layers": 3,
+        "activation": "relu",
+        "norm": "pre",
+        "attention_dropout": False,
+        "positions": 512,
+        "recompute": False,  # a layer's insides in the backward pass, to save memory
+    }
+
+
+def both_stacks(model: ConfigDict, **sizes: Any) -> None:
+    """Sets the sizes in encoder and decoder alike."""
+    for stack in (model.encoder, model.decoder):
+        stack.update(sizes)
 
 
 def attention(score: str) -> ConfigDict:

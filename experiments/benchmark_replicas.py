@@ -1,7 +1,7 @@
 """What many seeds cost, trained together or one after the other, in every layout of the machine.
 
     python -m experiments.benchmark_replicas --config=configs/quickstart.py
-    python -m experiments.benchmark_replicas --config=configs/quickstart.py --seeds=4 --config.model.hidden=64
+    python -m experiments.benchmark_replicas --config=configs/quickstart.py --seeds=4 --config.model.decoder.hidden=64
     python -m experiments.benchmark_replicas --whole_runs --config=configs/quickstart_small.py
 
 Updates, or with --whole_runs the commands experiments.train and experiments.ablate from start to end. All take

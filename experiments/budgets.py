@@ -2,7 +2,7 @@
 
     config.budget = {"equal": "updates"}      # each arm sees as many tokens as the first arm's updates need,
     config.budget = {"equal": "flops"}        # or as the first arm's work allows
-    config.budget = {"equal": "parameters", "fields": ("model.hidden", "model.memory"), "step": 16}
+    config.budget = {"equal": "parameters", "fields": ("model.encoder.features", "model.decoder.hidden"), "step": 16}
 
 Each is a change of the arms' fields, made before anything runs and written into study.json.
 """

@@ -136,7 +136,7 @@ def study_of(config: Config, folder: Path) -> Study:
 
 
 def changed(base: Config, fields: Config, arm: str) -> dict[str, Any]:
-    """The config with some fields, "model.attention.score", set. Raises ValueError where one is not there."""
+    """The config with some fields, "model.decoder.attention.score", set. Raises ValueError where one is not there."""
     config = json.loads(json.dumps(base))
     for place, value in fields.items():
         *path, last = place.split(".")

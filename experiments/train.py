@@ -1,7 +1,7 @@
 """Trains a translation model, and judges it on the test set.
 
     python -m experiments.train --config=configs/quickstart.py
-    python -m experiments.train --config=configs/quickstart.py --config.model.attention.score=general
+    python -m experiments.train --config=configs/quickstart.py --config.model.decoder.attention.score=general
     python -m experiments.train --config=configs/multi30k.py:gru --workdir=runs/multi30k_gru
     python -m experiments.train --coordinator=HOST:PORT --processes=2 --process=0    # and --process=1, elsewhere
     python -m experiments.train --print_config

@@ -12,12 +12,13 @@ pytestmark = pytest.mark.oldest
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = {
     "marks": {"marks"},
+    "padded": {"marks", "padded"},
     "mechanism": {"mechanism"},
-    "models": {"marks", "mechanism", "models"},
-    "decoding": {"marks", "mechanism", "models", "decoding"},
-    "data": {"marks", "mechanism", "data"},
-    "training": {"marks", "mechanism", "models", "decoding", "data", "training"},
-    "evaluation": {"marks", "mechanism", "models", "decoding", "data", "evaluation"},
+    "models": {"marks", "padded", "mechanism", "models"},
+    "decoding": {"marks", "padded", "mechanism", "models", "decoding"},
+    "data": {"marks", "padded", "mechanism", "data"},
+    "training": {"marks", "padded", "mechanism", "models", "decoding", "data", "training"},
+    "evaluation": {"marks", "padded", "mechanism", "models", "decoding", "data", "evaluation"},
     "views": {"marks", "mechanism", "models", "decoding", "data", "views"},
 }
 ROOMS["runs"] = {*ROOMS["training"], *ROOMS["evaluation"], "runs"}

@@ -19,8 +19,7 @@ NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in ("__in
 
 
 def parameters(config, vocabulary):
-    options = {name: value for name, value in config["model"].items() if name != "kind"}
-    model = make_model(config["model"]["kind"], vocabulary, vocabulary, **options)
+    model = make_model(vocabulary, vocabulary, **config["model"])
     return sum(x.size for x in jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0))))
 
 

@@ -35,8 +35,8 @@ STUDY = {**json.loads(defaults.study().to_json()), "arms": {"a": {}}}
         ("decoding.beam", 0),
         ("decoding.longest", 3),
         ("decoding.longest", [1]),
-        ("model.hidden", 0),
-        ("model.positions", None),
+        ("model.decoder.hidden", 0),
+        ("model.decoder.positions", None),
     ],
 )
 def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
@@ -51,7 +51,7 @@ def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
         ("training.schedule", "cosin", "did you mean 'cosine'"),
         ("data.test", "tst", "did you mean 'test'"),
         ("data.name", "rosett", "did you mean 'rosetta'"),
-        ("model.attention.score", "genral", "did you mean 'general'"),
+        ("model.decoder.attention.score", "genral", "did you mean 'general'"),
         ("data.bleu_tokenize", "ja-mecap", "did you mean 'ja-mecab'"),
     ],
 )
@@ -122,7 +122,7 @@ def test_every_config_that_is_shipped_passes():
         ("train", ["--config=configs/quickstart.py:foo"], "nothing behind a colon"),
         ("train", ["--config=README.md"], "README.md"),
         ("train", ["--config=configs/quickstart.py", "--config.training.buckets=0"], "at least 1"),
-        ("ablate", ["--config.base.model.attention.score=foo", "--list"], "'foo'"),
+        ("ablate", ["--config.base.model.decoder.attention.score=foo", "--list"], "'foo'"),
         ("ablate", ["--list", "--arm=nope"], "no arm 'nope'"),
         (
             "train",

@@ -10,6 +10,7 @@ import pytest
 
 from attention_lab import runs
 from attention_lab.decoding import Search, decode
+from attention_lab.padded import Padded
 from attention_lab.runs.run import forced_weights
 from attention_lab.training.optimizer import adam
 from attention_lab.training.step import init_state
@@ -22,15 +23,24 @@ LENGTH = (
     130  # so that a Transformer's attention is done in tiles, whose gradient has a rule of its own
 )
 SMALL = {
-    "recurrent": {"embedding": 6, "hidden": 8, "memory": 8},
-    "transformer": {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1},
+    "recurrent": {
+        "encoder": {"embedding": 6, "features": 8},
+        "decoder": {"embedding": 6, "hidden": 8},
+    },
+    "transformer": dict.fromkeys(
+        ("encoder", "decoder"), {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
+    ),
 }
 SET = {"highest": "HIGHEST", "high": "HIGH", "default": "DEFAULT"}
 
 
 def config_of(kind, **fields):
     config = {**json.loads(defaults.translation().to_json())}
-    config["model"] = {**json.loads(getattr(defaults, kind)().to_json()), **SMALL[kind]}
+    model = json.loads(getattr(defaults, kind)().to_json())
+    config["model"] = {
+        **model,
+        **{side: {**model[side], **SMALL[kind][side]} for side in SMALL[kind]},
+    }
     return changed(config, fields, "this")
 
 
@@ -42,7 +52,7 @@ def model_of(kind, precision):
 
 
 def ids(*shape):
-    return jax.ShapeDtypeStruct(shape, jnp.int32)
+    return Padded(*(jax.ShapeDtypeStruct(shape, kind) for kind in (jnp.int32, bool)))
 
 
 def update(kind, precision):
@@ -64,7 +74,7 @@ def of_params(function):
 
 
 def tokens(*shape):
-    return jnp.full(shape, 5, jnp.int32)
+    return Padded(jnp.full(shape, 5, jnp.int32), jnp.ones(shape, bool))
 
 
 PROGRAMS = {

@@ -38,7 +38,10 @@ def test_arms_of_one_structure_are_one_crew(tmp_path):
 
 
 def test_axes_give_the_full_grid(tmp_path):
-    axes = {"model.attention.score": ["dot", "general"], "model.timing": ["luong", "bahdanau"]}
+    axes = {
+        "model.decoder.attention.score": ["dot", "general"],
+        "model.decoder.kind": ["luong", "bahdanau"],
+    }
     study = study_of(config_of(arms={}, axes=axes), tmp_path)
     assert len(study.arms) == 4 == len(study.crews)
     assert study.arms[1].config["model"]["attention"]["score"] == "dot"
@@ -49,7 +52,7 @@ def test_axes_give_the_full_grid(tmp_path):
     ("fields", "told"),
     [
         ({"arms": {"a": {"model.timming": "none"}}}, "did you mean 'timing'"),
-        ({"arms": {"a": {"model.timing.x": 1}}}, "nothing inside"),
+        ({"arms": {"a": {"model.decoder.kind.x": 1}}}, "nothing inside"),
         ({"arms": {"a": {"devices.data": 2}}}, "arm a: devices split one run"),
         ({"arms": {}}, "no arms"),
         ({"seeds": [1, 1]}, "different numbers"),

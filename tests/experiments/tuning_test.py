@@ -38,4 +38,4 @@ def test_tuning_takes_the_value_that_validates_best(tmp_path, monkeypatch):
     config = tuned(CONFIG, tmp_path)
     found = {name: fields["training.learning_rate"] for name, fields in config["arms"].items()}
     assert found == best
-    assert config["arms"]["no attention"]["model.timing"] == "none"
+    assert config["arms"]["no attention"]["model.decoder.kind"] == "fixed"

@@ -13,23 +13,27 @@ from tests.models.small import STRUCTURES
 
 WORDS = "the cat sat on a mat"
 SENTENCES = [WORDS, " ".join(["cat"] * 30), "", "the mat"]
+SHAPE = {"encoding": "learned", "features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
 MODELS = {
     "learned positions": (
-        "transformer",
-        {"encoding": "learned", "features": 8, "heads": 2, "feed_forward": 8, "layers": 1},
+        {"kind": "transformer", **SHAPE},
+        {"kind": "transformer", **SHAPE},
     ),
     "location": (
-        "recurrent",
-        {"attention": {"score": "location"}, "embedding": 6, "hidden": 6},
+        {"kind": "recurrent", "embedding": 6, "features": 6},
+        {"kind": "bahdanau", "attention": {"score": "location"}, "embedding": 6, "hidden": 6},
     ),
 }
 
 
 @functools.cache
 def run_of(name, positions=24, scale=1.0):
-    kind, options = MODELS[name]
+    sides = dict(zip(("encoder", "decoder"), MODELS[name], strict=True))
+    for side in sides.values():
+        if side["kind"] != "recurrent":
+            side["positions"] = positions
     tokenizer = train("word", [WORDS], 20)
-    model = make_model(kind, len(tokenizer), len(tokenizer), positions=positions, **options)
+    model = make_model(len(tokenizer), len(tokenizer), **sides)
     params = jax.tree.map(lambda x: scale * x, model.init(jax.random.key(0)))
     config = {"decoding": {"beam": 2, "longest": (2, 0.5)}}
     return Run(config, model, params, tokenizer, tokenizer)
@@ -73,7 +77,7 @@ def test_only_tables_of_positions_limit_a_model(make):
     model = make()
     params = jax.eval_shape(model.init, jax.random.key(0))
     limits = model.limits(params)
-    assert limits == ((24, 24) if "source_encoding/table" in places(params) else (None, None))
+    assert limits == ((24, 24) if "encoder/positions/table" in places(params) else (None, None))
 
 
 def places(params):

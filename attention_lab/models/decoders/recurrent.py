@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from attention_lab.mechanism import Attention, Dims, Memory, attend, init_attention, remember
+from attention_lab.mechanism import Attention, Dims, attend, init_attention, remember
 from attention_lab.mechanism.contracts import Array, Params, matmul
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
@@ -40,7 +40,7 @@ class Sizes(NamedTuple):
 class Asked(NamedTuple):
     """An encoded source as a recurrent decoder keeps it."""
 
-    memory: Memory | None  # None where nothing is attended to
+    memory: Any  # a Memory; None where nothing is attended to
     summary: Array  # all that a fixed context holds
 
 
@@ -57,7 +57,7 @@ class Cells(NamedTuple):
     """A decoder's cells and attention, with their parameters {"cells": [..], "attention", "readout"}."""
 
     cell: Cell
-    attention: Attention | None
+    attention: Attention
     params: Params
 
     def top(self, state: State) -> Array:
@@ -82,7 +82,7 @@ class Cells(NamedTuple):
             layers.append(self.cell.step(params, projected, before))
         return state._replace(layers=tuple(layers), position=state.position + 1)
 
-    def attend(self, state: State, source: Asked) -> tuple[Array, Array, State]:
+    def attend(self, state: State, source: Asked) -> tuple[Array, Array | None, State]:
         """c_t, the weights [K], and the state with the attention's feedback."""
         context = attend(
             self.attention,

@@ -39,10 +39,9 @@ class Recurrent(nn.Module):
     def __call__(self, source: Padded, dropout: Dropout, weights: bool = False) -> Encoded:
         """source: embeddings [K, E]. Returns K states and no weights."""
         del weights
-        x, summary = dropout(source.values), None
-        for number, params in enumerate(self.layer):
-            x = dropout(x) if number else x
-            x, summary = bidirectional(self.cell, params, x, source.valid)
+        x = source.values
+        for params in self.layer:
+            x, summary = bidirectional(self.cell, params, dropout(x), source.valid)
         return Encoded(x, source.valid, summary, {})
 
     def limit(self, params: Params) -> int | None:
