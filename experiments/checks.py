@@ -6,6 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from attention_lab import runs
 from attention_lab.data.sources import dataset
 from attention_lab.evaluation.quality import bleu_metric
@@ -102,7 +104,15 @@ def run(config: Config) -> None:
     splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
-    make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
+    made = make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
+    # Nothing is computed, no key either: several processes are connected before JAX computes.
+    limits = made.limits(jax.eval_shape(lambda: made.init(jax.random.key(0))))
+    for side, most in zip(("encoder", "decoder"), limits, strict=True):
+        if most is not None and data["max_length"] > most:
+            raise ValueError(
+                f"data.max_length is {data['max_length']}, but model.{side}.positions is {most}, and this {side} "
+                "reads no more tokens than that; lower the one or raise the other"
+            )
 
 
 def study(config: Config) -> None:

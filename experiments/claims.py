@@ -117,9 +117,9 @@ def table(verdicts: Sequence[Verdict]) -> tuple[list[str], list[list[str]]]:
 
 
 def legend(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> str:
-    """What EARLY means where it was said, and which replicas skipped updates."""
+    """What EARLY means where it was said, and which replicas skipped updates or could not read some sentences."""
     said = [reporting.EARLY_NOTE] if any(one.early for one in verdicts) else []
-    return "\n\n".join([*said, *filter(None, [reporting.skipped(rows)])])
+    return "\n\n".join([*said, *filter(None, [reporting.skipped(rows), reporting.refused(rows)])])
 
 
 def as_json(one: Verdict) -> dict[str, object]:

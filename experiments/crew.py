@@ -51,9 +51,10 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     model = runs.model_of(config, *tokenizers)
     longest = max(map(crew.replica_folder, crew.replicas), key=lambda folder: len(str(folder)))
     Checkpoints(longest / "checkpoints").rehearse()
+    given = translation.judged_on(config, corpus, model)
     data = translation.data_of(config, crew.also) | corpus.data
     runs.begin(crew.folder, *tokenizers, data)
-    best = fit(crew, layout, corpus, model, interrupt)
+    best = fit(crew, layout, corpus, model, given, interrupt)
     interrupt.check()
     now = translation.data_of(config, crew.also)  # hours later
     runs.compare(data, now, "those on which the training started")
@@ -79,7 +80,12 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
 
 
 def fit(
-    crew: Crew, layout: Layout, corpus: translation.Corpus, model: Model, interrupt: Interrupt
+    crew: Crew,
+    layout: Layout,
+    corpus: translation.Corpus,
+    model: Model,
+    given: translation.Judged,
+    interrupt: Interrupt,
 ) -> Params:
     """Each replica's best parameters [S, ..]."""
     replicas = crew.replicas
@@ -104,13 +110,13 @@ def fit(
     states, best = place((progress["states"], progress["best"]), layout)
     done = int(np.max(states.step))
     count = sum(x.size for x in jax.tree.leaves(states.params)) // len(places)
-    print(showing.plan(model.name, count, corpus, batches[0], updates, done), flush=True)
+    print(showing.plan(model.name, count, corpus, batches[0], updates, done, given), flush=True)
 
     journal = Journal(crew.folder / "metrics.jsonl", done)
     together = Together(batches)
     ahead = Ahead(together, training["workers"], updates)
     meter = Meter(journal, updates, Finite(together, crew.folder, journal), lambda: ahead.waited)
-    judge = make_judge(config, model, corpus, layout)
+    judge = make_judge(model, given, layout)
     keep = KeepBest(judge, journal, meter, checkpoints, best, progress["ranks"])
     hooks: list[Hook] = [meter, every(-(-updates // training["validations"]), keep)]
     one_step = translation.step_of(config, model, optimizer, updates)
@@ -163,23 +169,20 @@ class KeepBest:
 
 
 def make_judge(
-    config: Any, model: Model, corpus: translation.Corpus, layout: Layout
+    model: Model, given: translation.Judged, layout: Layout
 ) -> Callable[[Params], dict[str, np.ndarray]]:
     """params [S, ..] -> {"bleu": [S], "perplexity": [S]}, as `translation.make_judge` does for one."""
-    given = translation.judged_on(config, corpus)
     decode = partial(runs.decode_together, model, given.greedy, layout)
     nats = jax.jit(spread(partial(translation.nats, model), layout))
 
     def judge(params):
         count = len(jax.tree.leaves(params)[0])
-        found = runs.for_all(partial(decode, params), count, given.source)
-        words = corpus.target_tokenizer.decode
-        said = [[words(tokens[0]) for tokens in one.tokens] for one in found]  # [N][S]
-        scores = [
-            bleu(each, given.references, given.tokenize).score for each in zip(*said, strict=True)
-        ]
-        lost = runs.for_all(partial(nats, params), count, given.source, given.target)
-        tokens = sum(map(len, given.target))
+        for_all = partial(runs.for_all, limits=given.limits)
+        found = for_all(partial(decode, params), count, list(given.sources.values()))
+        said = [given.texts(one.tokens[number, 0] for one in found) for number in range(count)]
+        scores = [bleu(texts, given.references, given.tokenize).score for texts in said]
+        lost = for_all(partial(nats, params), count, *given.pairs)
+        tokens = sum(map(len, given.pairs[1]))
         return {"bleu": np.array(scores), "perplexity": np.exp(np.sum(lost, axis=0) / tokens)}
 
     return judge

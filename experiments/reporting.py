@@ -39,7 +39,7 @@ def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> 
     said = [grid(one.header, one.lines) for one in main if one.lines]
     if any(EARLY in cell for one in main for line in one.lines for cell in line):
         said.append(EARLY_NOTE)
-    tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows)])))
+    tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows), refused(rows)])))
     replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     tables = [*main, *claims(study), *details(rows, arms)]
     drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
@@ -61,7 +61,7 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
     base = study.config["base"]
     seeds = {arm.name: len(findings.of_arm(rows, arm.name)) for arm in study.arms}
     done = [f"{n} seeds" if n else "not finished" for n in dict.fromkeys(seeds.values())]
-    return " ".join(filter(None, [_what(study, rows, base, done), skipped(rows)]))
+    return " ".join(filter(None, [_what(study, rows, base, done), skipped(rows), refused(rows)]))
 
 
 def _what(study, rows, base, done):
@@ -87,6 +87,17 @@ def skipped(rows: Sequence[Row]) -> str:
         f"Replicas that skipped updates which were not finite, and count like the others{what * frozen}: "
         f"{'; '.join(told)}."
     )
+
+
+def refused(rows: Sequence[Row]) -> str:
+    """Which replicas could not read some sentences, in a sentence; "" where none did."""
+    told = [
+        f"{row['arm']}, seed {row['seed']}: {row['refused']:,}"
+        for row in rows
+        if row.get("refused")
+    ]
+    what = "Sentences that a model could not read, and that count as translated by nothing"
+    return f"{what}: {'; '.join(told)}." if told else ""
 
 
 def _tuning(tuning):

@@ -2,6 +2,7 @@
 
 {"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters",
  "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
+ "refused": sentences of all splits that the model could not read, and which count as empty,
  "parts": {split: {"source_words": [N], "bleu": [N, 10], "aer": [N, 4], "frequency": [N, 5, 2], ..}},
  "translations", "references": [N], "curve": [{"tokens", "bleu", "perplexity"}], "flops", "memory",
  "skipped": updates that were not finite, "frozen": whether a run of this replica alone would have ended by them,
@@ -58,9 +59,10 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
         for one, folder in zip(each, folders, strict=True):
             one.save(folder)
     examples = translation.examples_of(all_.each[0], test)
-    records = [one.records[:SEEN] for one in found[test]]
-    if not all(records):
-        records = all_.forced_records(examples[:SEEN])
+    looked = [one.records[:SEEN] for one in found[test]]
+    if not all(looked):
+        looked = all_.forced_records(examples[:SEEN])
+    records = [[record for record in each if "refused" not in record.info] for each in looked]
     rows = []
     for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
         results = found[test][number].results
@@ -69,6 +71,7 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
             "arm": replica.arm.name,
             "seed": replica.seed,
             **results,
+            "refused": sum(each[number].results["refused"] for each in found.values()),
             "data": dict(all_.each[number].data),
             "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
             "translations": (folder / "evaluation" / f"{test}.txt")
@@ -121,7 +124,7 @@ def plain(values: np.ndarray) -> list[Any]:
 def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) -> Row:
     """How attention spreads over the source, and one sentence as an example; nothing without attention."""
     places = cross_places(records)
-    if not places:
+    if not places:  # or no sentence that the model can read
         return {}
     bits = np.concatenate(
         [diagnostics.entropy(r.weights[place]).ravel() for r in records for place in places]
@@ -177,7 +180,7 @@ def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
 
 def cross_places(records: Sequence[Record]) -> list[str]:
     """Where the decoder looks at the source, by layer."""
-    found = [place for place in records[0].weights if place.startswith("cross/")]
+    found = [place for r in records[:1] for place in r.weights if place.startswith("cross/")]
     return sorted(found, key=lambda place: int(place.split("/")[1]))
 
 

@@ -7,11 +7,17 @@ from attention_lab import runs
 from attention_lab.data.pipeline import Batches
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.views import heatmap, text
-from experiments.translation import Corpus
+from experiments.translation import Corpus, Judged
 
 
 def plan(
-    name: str, parameters: int, corpus: Corpus, batches: Batches, updates: int, start: int
+    name: str,
+    parameters: int,
+    corpus: Corpus,
+    batches: Batches,
+    updates: int,
+    start: int,
+    given: Judged,
 ) -> str:
     """What is about to be trained, on what, for how long."""
     left_out = [f"{count:,} with {why}" for why, count in corpus.pairs.left_out.items() if count]
@@ -23,6 +29,13 @@ def plan(
         f"batches  {len(batches.buckets)} lengths, {batches.padding:.0%} padding; {updates:,} updates, "
         f"{updates / batches.per_epoch:.1f} epochs",
     ]
+    count = len(given.references)
+    if left := count - len(given.pairs[0]):
+        empty = count - len(given.sources)
+        lines.append(
+            f"judged   {count:,} validation pairs; the model cannot read {left:,} of them, which perplexity leaves out, "
+            f"nor the sources of {empty:,}, whose translations are empty"
+        )
     if start:
         lines.append(f"goes on  after update {start:,}")
     return "\n".join(lines)
@@ -44,6 +57,12 @@ def scores(results: dict[str, Any]) -> str:
         )
     elif results.get("unaligned"):
         lines.append(f"AER   none: {results['unaligned']}")
+    if results["refused"]:
+        lines.append(f"without a translation, and empty for all scores: {results['refused']:,}")
+    if found and found["refused"]:
+        lines.append(
+            f"too long for the model with their references, and without links: {found['refused']:,}"
+        )
     if results["cut_off"]:
         lines.append(f"cut off by the length limit: {results['cut_off']:,}")
     return "\n".join(lines)
@@ -62,7 +81,7 @@ def translation(
     print(f"\n{sentence}\n{found.text}\n")
     places = sorted(place for place in found.weights if place.startswith("cross/"))
     if not places or not found.text.strip():
-        print("(no attention to show)")
+        print(f"(no translation: {found.refused})" if found.refused else "(no attention to show)")
         return
     record = run.record(sentence, found)
     place, head = (choice["place"], choice["head"]) if choice else (places[-1], None)

@@ -74,11 +74,12 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
         shardings(
             jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
         )
+        given = translation.judged_on(config, corpus, model)
         if processes.is_first():
             if (workdir / "evaluation" / f"{test}.json").is_file():
                 translation.earlier(workdir, test, translation.split_of(config, test))
             runs.write(workdir, config, *tokenizers, corpus.data)
-    fit(config, workdir, corpus, model, interrupt)
+    fit(config, workdir, corpus, model, given, interrupt)
     interrupt.check()
     hosts.part()
     if not processes.is_first():
@@ -98,7 +99,12 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
 
 
 def fit(
-    config: Any, workdir: Path, corpus: translation.Corpus, model: Model, interrupt: Interrupt
+    config: Any,
+    workdir: Path,
+    corpus: translation.Corpus,
+    model: Model,
+    given: translation.Judged,
+    interrupt: Interrupt,
 ) -> TrainState:
     """Trains within the budget, going on from the latest checkpoint where there is one."""
     training = config["training"]
@@ -118,18 +124,15 @@ def fit(
         runs.sit(workdir)
     count = sum(x.size for x in jax.tree.leaves(state.params))
     if processes.is_first():
-        print(
-            showing.plan(model.name, count, corpus, batches, updates, int(state.step)), flush=True
-        )
+        done = int(state.step)
+        print(showing.plan(model.name, count, corpus, batches, updates, done, given), flush=True)
 
     journal = Journal(workdir / "metrics.jsonl", int(state.step))
-    given = Split(batches, mesh) if mesh.size > 1 else batches
+    shared = Split(batches, mesh) if mesh.size > 1 else batches
     placed = (lambda batch: batch) if mesh.size > 1 else jax.device_put
-    ahead = Ahead(given, training["workers"], updates, placed)
+    ahead = Ahead(shared, training["workers"], updates, placed)
     meter = Meter(journal, updates, Finite(batches, workdir, journal), lambda: ahead.waited)
-    judge = translation.make_judge(
-        config, model, corpus
-    )  # each process by itself, and all find the same
+    judge = translation.make_judge(model, given)  # each process by itself, and all find the same
     validate = Validate(
         lambda params: judge(processes.whole(params)),
         journal,

@@ -6,7 +6,8 @@
     python -m experiments.translate                 # asks for sentences, or reads a pipe
 
 Lines out correspond to lines in; a blank line stays blank. A sentence that the model cannot read
-is an empty line, and is named. Exit status: 0; 1 where there was one; 2 where the command cannot be obeyed.
+is an empty line, and is named. With --n_best there are as many lines for each, the last ones empty where fewer
+were found. Exit status: 0; 1 where a sentence could not be read; 2 where the command cannot be obeyed.
 """
 
 import sys
@@ -46,9 +47,7 @@ def main(words: list[str]) -> int:
         return translate(run, read_lines(FILE.value), looks)
     if not sys.stdin.isatty():
         return translate(run, lines_of(sys.stdin.buffer.read(), "standard input"), looks)
-    for line in prompt():
-        translate(run, [line], looks)
-    return 0
+    return max((translate(run, [line], looks) for line in prompt()), default=0)
 
 
 def translate(run: runs.Run, sentences: list[str], looks: object) -> int:
@@ -67,6 +66,8 @@ def translate(run: runs.Run, sentences: list[str], looks: object) -> int:
                 print(f"{hypothesis.score:.4f}\t{hypothesis.text}")
             else:
                 print(hypothesis.text)
+        if not looks:
+            print("-inf\t\n" * (N_BEST.value - len(hypotheses)), end="")
         if why := hypotheses[0].refused:
             print(f"translate: line {line}: {why}: {sentence[:60]!r}", file=sys.stderr)
         elif not hypotheses[0].ended:

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -35,7 +35,7 @@ from attention_lab.evaluation.records import save as save_records
 from attention_lab.evaluation.statistics import bleu_parts
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
-from attention_lab.models.base import at_precision, computed_in
+from attention_lab.models.base import Limits, at_precision, computed_in
 from attention_lab.training.finite import skip_nonfinite
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES
@@ -161,38 +161,56 @@ def step_of(
 class Judged(NamedTuple):
     """The validation sentences, as ids with END, and what a translation is compared with."""
 
-    source: list[np.ndarray]
-    target: list[np.ndarray]
+    sources: dict[int, np.ndarray]  # that the model can read, by their place among all
+    pairs: tuple[list[np.ndarray], list[np.ndarray]]  # sources and targets, where it can read both
     references: list[str]
+    target_tokenizer: Tokenizer
+    limits: Limits
     tokenize: str  # how, for BLEU
     greedy: Search  # how to translate them
 
+    def texts(self, said: Iterable[np.ndarray]) -> list[str]:
+        """A translation of each sentence, of what was said to the sources; empty where the model cannot read it."""
+        texts = dict(zip(self.sources, map(self.target_tokenizer.decode, said), strict=True))
+        return [texts.get(place, "") for place in range(len(self.references))]
 
-def judged_on(config: Any, corpus: Corpus) -> Judged:
-    """The first validation sentences, as many as the config says."""
+
+def judged_on(config: Any, corpus: Corpus, model: Model) -> Judged:
+    """The first validation sentences, as many as the config says. Raises ValueError where the model can read none."""
     examples = corpus.validation[: config["training"]["validation_sentences"]]
+    sources = runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples))
+    targets = runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples))
+    limits = model.limits(jax.eval_shape(model.init, jax.random.key(0)))
+    pairs = list(zip(sources, targets, strict=True))
+    kept = [pair for pair in pairs if not limits.refusal(*pair)]
+    if not kept:
+        raise ValueError(
+            f"none of {len(pairs)} validation pairs can be read: the first has {limits.refusal(*pairs[0])}; raise "
+            "model.encoder.positions or model.decoder.positions"
+        )
     return Judged(
-        runs.with_end(corpus.source_tokenizer, (e["source"] for e in examples)),
-        runs.with_end(corpus.target_tokenizer, (e["target"] for e in examples)),
+        {place: ids for place, ids in enumerate(sources) if not limits.refusal(ids)},
+        ([source for source, _ in kept], [target for _, target in kept]),
         [e["target"] for e in examples],
+        corpus.target_tokenizer,
+        limits,
         config["data"]["bleu_tokenize"],
         runs.search_of({**config["decoding"], "beam": 1, "coverage_penalty": 0.0}),
     )
 
 
-def make_judge(config: Any, model: Model, corpus: Corpus) -> Callable[[Params], dict[str, float]]:
+def make_judge(model: Model, given: Judged) -> Callable[[Params], dict[str, float]]:
     """params -> {"bleu", "perplexity"} on the first validation sentences, greedily decoded."""
-    given = judged_on(config, corpus)
 
     def judge(params):
         answer = functools.partial(decode, model, params, search=given.greedy)
-        found = in_batches(answer, given.source, step=COARSE)
-        hypotheses = [corpus.target_tokenizer.decode(one.tokens[0]) for one in found]
-        count = functools.partial(nats, model, params)
-        lost = in_batches(count, given.source, given.target, step=COARSE)
-        tokens = sum(map(len, given.target))
+        batched = functools.partial(in_batches, step=COARSE, limits=given.limits)
+        found = batched(answer, list(given.sources.values()))
+        lost = batched(functools.partial(nats, model, params), *given.pairs)
+        tokens = sum(map(len, given.pairs[1]))
+        texts = given.texts(one.tokens[0] for one in found)
         return {
-            "bleu": quality(hypotheses, given.references, given.tokenize)["bleu"],
+            "bleu": quality(texts, given.references, given.tokenize)["bleu"],
             "perplexity": float(np.exp(sum(float(n) for n in lost) / tokens)),
         }
 
@@ -313,9 +331,6 @@ def unaligned(run: runs.Run, examples: Sequence[Mapping[str, Any]]) -> str | Non
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
-    sentences = sources_of([*examples, *_chosen_on(run)])
-    if any(map(run.too_long, runs.with_end(run.source_tokenizer, sentences))):
-        return "the model cannot read every sentence"
     if not any(len(example["links"]) for example in _chosen_on(run)):
         return "no validation example has links, by which to choose where and how to read them"
     return None
@@ -348,7 +363,7 @@ def judged(
         "data": {split: sources.digest_of(examples)},
         "sentences": len(examples),
         **quality(texts, references, tokenize),
-        "cut_off": sum(not t.ended for t in found),
+        "cut_off": sum(not t.ended and t.refused is None for t in found),
         "refused": sum(t.refused is not None for t in found),  # empty for all scores
         "seconds": seconds,
         "search": {**run.config["decoding"], **search},
@@ -376,4 +391,5 @@ def aligned(
     told = {name: 100 * value for name, value in found._asdict().items()}
     rule = {"place": choice.place, "head": choice.head, "rule": str(choice.rule)}
     links = link_counts(predicted_links(records, choice), [r.links or () for r in records])
-    return {**told, **rule}, links
+    refused = sum("refused" in record.info for record in records)  # which have no links
+    return {**told, **rule, "refused": refused}, links

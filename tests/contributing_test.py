@@ -1,7 +1,5 @@
 """What CONTRIBUTING shows is executed: a new score needs one function, one line and one oracle."""
 
-import pathlib
-import re
 import types
 
 import jax
@@ -10,12 +8,15 @@ import numpy as np
 import pytest
 
 from attention_lab.mechanism import Attention, scores
-from tests import cases, reference
+from tests import cases, pages, reference
 
 pytestmark = pytest.mark.oldest
 
-TEXT = (pathlib.Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
-FUNCTION, ORACLE = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+FUNCTION, ORACLE = pages.blocks("CONTRIBUTING.md", "python")
+
+
+def test_contributing_is_one_page():
+    assert len(pages.text("CONTRIBUTING.md").splitlines()) <= 120
 
 
 @pytest.mark.parametrize("how", ["self dense", "cross blockwise"])

@@ -1,47 +1,42 @@
-"""What the README shows is true: its Python runs, its table is the table, its links lead somewhere."""
+"""README.md fits on a screen, shows what the project made, and leads to every page."""
 
-import pathlib
 import re
 
 import pytest
-from attention_lab.models.timings import TIMINGS
 
-from attention_lab import mechanism
-from attention_lab.mechanism import legality, registry
+from tests import pages
 
 pytestmark = pytest.mark.oldest
 
-ROOT = pathlib.Path(__file__).parent.parent
-TEXT = (ROOT / "README.md").read_text()
+TEXT = pages.text("README.md")
 
 
-def test_its_python_runs():
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(block, {})
+def test_it_is_one_screen():
+    assert len(TEXT.splitlines()) <= 150
 
 
-def test_its_table_of_what_is_legal_is_the_one_in_the_code():
-    told = "paste what `python -m experiments.benchmark --list` prints into README.md"
-    assert legality.markdown() in TEXT, told
+def test_it_shows_one_picture():
+    assert re.findall(r"!\[.+\]\((.+)\)", TEXT) == ["docs/quickstart.png"]
 
 
-def test_every_function_in_its_glossary_exists():
-    glossary = TEXT.split("## From the formulas to the names")[1].split("\n## ")[0]
-    names = {
-        name
-        for row in glossary.splitlines()
-        if row.startswith("| $")
-        for name in re.findall(r"`([a-zA-Z_0-9]+)", row.split("|")[2])
-    }
-    known = set(dir(mechanism)) | {name for pieces in registry.PIECES.values() for name in pieces}
-    known |= set(registry.ENCODINGS) | {"rotary", "both", "either", "vector", "weights"}
-    known |= {"models", "timing"}
-    assert len(names) > 20 and not names - known
-    assert set(re.findall(r'timing="(\w+)"', glossary)) == set(TIMINGS)
+def test_it_has_ten_lines_of_python():
+    (block,) = pages.blocks("README.md", "python")
+    assert len(block.splitlines()) <= 11  # with the blank one
 
 
-def test_its_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
-        assert (ROOT / target).exists(), target
+def test_it_leads_to_every_page():
+    there = {link.partition("#")[0] for link in pages.links("README.md")}
+    assert set(pages.NAMES) - {"README.md", "docs/index.md", "docs/contributing.md"} <= there
+
+
+def test_its_results_are_those_of_the_page_of_results():
+    rows = [
+        line for line in pages.section("README.md", "Results").splitlines() if "--config" in line
+    ]
+    cells = [row.split("|") for row in rows]
+    numbers = [cell.strip() for row in cells for cell in row[4:6] if cell.strip()]
+    results = pages.text("docs/results.md")
+    assert len(rows) > 3 and len(numbers) > 4
+    for row in cells:
+        assert re.search(r"`--(config=\S+)`", row[3])[1] in results
+    assert all(re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", results) for number in numbers)

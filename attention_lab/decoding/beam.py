@@ -144,7 +144,7 @@ def beam(
 
     def go_on(number, beam):
         """Until all searches are over, the last of them in smaller and smaller batches."""
-        count = len(beam.source)
+        count = len(beam.limit)
         left = count // 2 if count > few else 0
 
         def unfinished(carry):

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from attention_lab.models.base import Limits
 from attention_lab.padded import Padded, pad
 
 # Widths are multiples of a step, and each is one more program to compile: for what runs often, and for the rest.
@@ -17,6 +18,7 @@ def in_batches(
     *columns: Sequence[np.ndarray],
     rows: int = 64,
     step: int = FINE,
+    limits: Limits = Limits(),
     progress: Callable[[int], Any] | None = None,
 ) -> list[Any]:
     """Each sentence's part of what `answer` makes of batches, as NumPy.
@@ -24,7 +26,7 @@ def in_batches(
     columns: ids of sources, and of targets where they are given too. answer: one batch [rows, width] per
     column -> a pytree with leading axis `rows`; the last batch is filled up with padding, so that all of
     one width have one shape. Few sentences make smaller batches. step: widths are multiples of it, and each
-    is one more program to compile. progress is told how many sentences each batch has brought.
+    is one more program to compile. limits: those of the model, which no sentence exceeds, nor then its padding. progress is told how many sentences each batch has brought.
     """
     if not columns[0]:
         return []
@@ -33,7 +35,8 @@ def in_batches(
     results: list[Any] = [None] * len(order)
     for first in range(0, len(order), rows):
         part = order[first : first + rows]
-        found = answer(*(_padded([column[i] for i in part], rows, step) for column in columns))
+        batch = zip(columns, limits, strict=False)
+        found = answer(*(_padded([ids[i] for i in part], rows, step, most) for ids, most in batch))
         found = jax.tree.map(np.asarray, found)
         for row, i in enumerate(part):
             results[i] = jax.tree.map(lambda x, row=row: x[row], found)
@@ -42,5 +45,6 @@ def in_batches(
     return results
 
 
-def _padded(sentences, rows, step) -> Padded:
-    return pad(sentences, -(-max(map(len, sentences)) // step) * step, rows)
+def _padded(sentences, rows, step, most) -> Padded:
+    width = -(-max(map(len, sentences)) // step) * step
+    return pad(sentences, width if most is None else min(width, most), rows)

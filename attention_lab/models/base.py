@@ -11,7 +11,7 @@ after the start mark.
 """
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sized
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -82,6 +82,13 @@ class Limits(NamedTuple):
 
     source: int | None = None
     target: int | None = None
+
+    def refusal(self, *sides: Sized) -> str | None:
+        """Why the model cannot read a source [K], or a source and its target [T]; None where it can."""
+        for name, ids, limit in zip(self._fields, sides, self, strict=False):
+            if limit is not None and len(ids) > limit:
+                return f"{len(ids)} {name} tokens, and the model reads at most {limit}"
+        return None
 
 
 def least(*limits: int | None) -> int | None:

@@ -238,7 +238,16 @@ class DecoderLayer(nn.Module):
 def encode_positions(
     encoding: Encoding, params: Params, embedded: Array, positions: Array
 ) -> Array:
-    """Embeddings [L, D] with an encoding of their positions [L]."""
+    """Embeddings [L, D] with an encoding of their positions [L].
+
+    Raises ValueError where a table of positions is too short for them.
+    """
+    limit = encoding.limit(params)
+    if limit is not None and len(embedded) > limit:
+        raise ValueError(
+            f"{encoding.name} tells {limit} positions apart, but there are {len(embedded)} tokens; make the "
+            f"model with positions={len(embedded)} or more"
+        )
     return jax.vmap(encoding.encode, (None, 0, 0))(params, embedded, positions)
 
 

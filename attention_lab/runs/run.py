@@ -16,7 +16,7 @@ from attention_lab.evaluation.records import Record, make_record
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models import Model
-from attention_lab.models.base import look_up
+from attention_lab.models.base import Limits, look_up
 from attention_lab.padded import Padded
 
 Config = Mapping[str, Any]
@@ -84,20 +84,19 @@ class Run(NamedTuple):
             lambda batch: decode(self.model, self.params, batch, chosen, weights),
             self.readable(sources),
             step=step,
+            limits=self.limits,
             progress=progress,
         )
         return self.spelled(sources, found, most)
 
-    def too_long(self, ids: np.ndarray) -> str | None:
-        """Why the model cannot read a source [K], None where it can."""
-        limit = self.model.limits(self.params).source
-        if limit is None or len(ids) <= limit:
-            return None
-        return f"{len(ids)} tokens, and the model reads at most {limit}"
+    @property
+    def limits(self) -> Limits:
+        """The most tokens that the model can read."""
+        return self.model.limits(self.params)
 
     def readable(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Those that have more than END, and that the model can read."""
-        return [ids for ids in sources if len(ids) > 1 and not self.too_long(ids)]
+        return [ids for ids in sources if len(ids) > 1 and not self.limits.refusal(ids)]
 
     def spelled(
         self, sources: Sequence[np.ndarray], found: Sequence[Any], most: int | None
@@ -110,7 +109,7 @@ class Run(NamedTuple):
             if len(ids) == 1:
                 results.append([blank])
                 continue
-            if why := self.too_long(ids):
+            if why := self.limits.refusal(ids):
                 results.append([blank._replace(score=-np.inf, ended=False, refused=why)])
                 continue
             hypotheses = next(left)
@@ -152,44 +151,68 @@ class Run(NamedTuple):
 
     def places(self) -> list[str]:
         """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
+        return sorted(self._heads())
+
+    def _heads(self):
+        """How many heads the model has at each place."""
         one = Padded(*(jax.ShapeDtypeStruct((1, 1), kind) for kind in (np.int32, bool)))
-        return sorted(jax.eval_shape(partial(forced_weights, self.model), self.params, one, one))
+        shapes = jax.eval_shape(partial(forced_weights, self.model), self.params, one, one)
+        return {place: shape.shape[1] for place, shape in shapes.items()}
 
     def forced_records(
         self, examples: Sequence[Mapping[str, Any]], progress: Callable[[int], Any] | None = None
     ) -> list[Record]:
-        """Where the model looks while it is told the target of each example, with its words and links."""
+        """Where the model looks while it is told the target of each example, with its words and links.
+
+        It looks nowhere, all weights are 0, in one that it cannot read, and info["refused"] says why.
+        """
         encoded, ids = self.encoded(examples)
         answer = partial(forced_weights, self.model, self.params)
-        found = in_batches(answer, *ids, step=COARSE, progress=progress)
+        found = in_batches(answer, *ids, step=COARSE, limits=self.limits, progress=progress)
         return self.recorded(examples, encoded, found)
 
     def _sides(self):
         return _Side(self.source_tokenizer, "source"), _Side(self.target_tokenizer, "target")
 
     def encoded(self, examples: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
-        """Both sides of each example, encoded, and the ids [K] of all sources and of all targets."""
-        encoded = [[side.encode(example) for side in self._sides()] for example in examples]
-        return encoded, [[np.array([*e[s].ids, END], np.int32) for e in encoded] for s in (0, 1)]
+        """Each example's sides, encoded, and why the model cannot read them; ids [K] of those that it can, by side."""
+        encoded: list[Any] = []
+        columns: list[Any] = [[], []]
+        for example in examples:
+            sides = [side.encode(example) for side in self._sides()]
+            both = [np.array([*side.ids, END], np.int32) for side in sides]
+            refused = self.limits.refusal(*both)
+            encoded.append((*sides, refused))
+            for column, ids in zip(columns, both, strict=True):
+                column += [] if refused else [ids]
+        return encoded, columns
 
     def recorded(
         self, examples: Sequence[Mapping[str, Any]], encoded: Sequence[Any], found: Sequence[Any]
     ) -> list[Record]:
-        """A record of each example, of what `forced_weights` has found for its batch."""
-        sides = self._sides()
+        """A record of each example; found: of those that the model can read, the `forced_weights`."""
+        sides, left = self._sides(), iter(found)
+        heads = self._heads() if any(refused for *_, refused in encoded) else {}
+
+        def weights(queries, keys, refused):
+            longest = max(queries, keys)
+            nowhere = {p: np.broadcast_to(0.0, (n, longest, longest)) for p, n in heads.items()}
+            all_ = nowhere if refused else next(left)
+            return {place: _trim(each, queries, keys, place) for place, each in all_.items()}
+
         return [
             make_record(
                 [*source.pieces, END_PIECE],
                 [*target.pieces, END_PIECE],
-                {p: _trim(w, len(target.ids) + 1, len(source.ids) + 1, p) for p, w in all_.items()},
+                weights(len(target.ids) + 1, len(source.ids) + 1, refused),
                 source_words=sides[0].words(example),
                 target_words=sides[1].words(example),
                 source_word_of=[*source.word_of, -1],
                 target_word_of=[*target.word_of, -1],
                 links=example.get("links"),
-                info={"model": self.model.name},
+                info={"model": self.model.name} | ({"refused": refused} if refused else {}),
             )
-            for example, (source, target), all_ in zip(examples, encoded, found, strict=True)
+            for example, (source, target, refused) in zip(examples, encoded, strict=True)
         ]
 
 

@@ -11,6 +11,7 @@ from attention_lab.decoding import COARSE, FINE, Hypotheses, Search, decode, in_
 from attention_lab.evaluation.records import Record
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
+from attention_lab.models.base import Limits
 from attention_lab.runs.run import Run, Translation, forced_weights, search_of, with_end
 from attention_lab.training.replicas import Layout, place, spread, stack, take
 
@@ -34,7 +35,7 @@ class Runs(NamedTuple):
         chosen = search_of({**one.config["decoding"], **search})
         sources = with_end(one.source_tokenizer, sentences)
         answer = partial(decode_together, one.model, chosen, self.layout)
-        found = self._in_batches(answer, [self.each[0].readable(sources)], step, progress)
+        found = self._in_batches(answer, [one.readable(sources)], step, progress)
         return [
             [best for (best,) in run.spelled(sources, mine, 1)]
             for run, mine in zip(self.each, found, strict=True)
@@ -59,7 +60,8 @@ class Runs(NamedTuple):
         room = self.layout.room(len(each))
         filler = each[-1:] * (room - len(each))  # every device has equally many
         params = place(stack(each + filler), self.layout)
-        found = for_all(partial(answer, params), room, *columns, step=step, progress=progress)
+        given = {"step": step, "limits": self.each[0].limits, "progress": progress}
+        found = for_all(partial(answer, params), room, *columns, **given)
         return [[take(one, number) for one in found] for number in range(len(each))]
 
 
@@ -68,6 +70,7 @@ def for_all(
     count: int,
     *columns: Sequence[np.ndarray],
     step: int = COARSE,
+    limits: Limits = Limits(),
     progress: Callable[[int], Any] | None = None,
 ) -> list[Any]:
     """For each sentence, what all replicas make of it: [S, ..].
@@ -81,7 +84,7 @@ def for_all(
         found = answer(*each)
         return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
 
-    return in_batches(by_sentence, *columns, step=step, progress=progress)
+    return in_batches(by_sentence, *columns, step=step, limits=limits, progress=progress)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -170,10 +170,10 @@ def test_many_sentences_come_back_in_order_in_few_shapes():
 def test_greedy_stops_at_the_end_or_the_limit():
     model, params = trained_like("luong")
     found = np.asarray(greedy(model, params, batch_of(*FOUR), LONGEST).tokens)
-    for row, length in zip(found, FOUR, strict=True):
-        said = [t for t in row if t != PAD]
+    for words, length in zip(found, FOUR, strict=True):
+        said = [t for t in words if t != PAD]
         assert START not in said[1:] and len(said) <= LONGEST[0] + LONGEST[1] * length
-        assert END not in said[:-1] and not np.any(row[len(said) :])
+        assert END not in said[:-1] and not np.any(words[len(said) :])
 
 
 @pytest.mark.parametrize("size", [7, 64, 100, 1000])

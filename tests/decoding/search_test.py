@@ -49,10 +49,10 @@ def every_sentence(params, limit, alpha):
 
     def scored(sentences):
         found = []
-        for tokens in sentences:
-            pairs = zip([START, *tokens[:-1]], tokens, strict=True)
+        for words in sentences:
+            pairs = zip([START, *words[:-1]], words, strict=True)
             total = sum(logs[t, a, b] for t, (a, b) in enumerate(pairs))
-            found.append((total / ((5 + len(tokens)) / 6) ** alpha, tokens))
+            found.append((total / ((5 + len(words)) / 6) ** alpha, words))
         return sorted(found, key=lambda one: -one[0])
 
     return scored(ended) + scored(cut)

@@ -27,9 +27,10 @@ SMALL = {
         "encoder": {"embedding": 6, "features": 8},
         "decoder": {"embedding": 6, "hidden": 8},
     },
-    "transformer": dict.fromkeys(
-        ("encoder", "decoder"), {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
-    ),
+    "transformer": {
+        side: {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
+        for side in ("encoder", "decoder")
+    },
 }
 SET = {"highest": "HIGHEST", "high": "HIGH", "default": "DEFAULT"}
 

@@ -44,14 +44,14 @@ def test_axes_give_the_full_grid(tmp_path):
     }
     study = study_of(config_of(arms={}, axes=axes), tmp_path)
     assert len(study.arms) == 4 == len(study.crews)
-    assert study.arms[1].config["model"]["attention"]["score"] == "dot"
-    assert study.arms[1].config["model"]["timing"] == "bahdanau"
+    assert study.arms[1].config["model"]["decoder"]["attention"]["score"] == "dot"
+    assert study.arms[1].config["model"]["decoder"]["kind"] == "bahdanau"
 
 
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"arms": {"a": {"model.timming": "none"}}}, "did you mean 'timing'"),
+        ({"arms": {"a": {"model.decoder.knd": "fixed"}}}, "did you mean 'kind'"),
         ({"arms": {"a": {"model.decoder.kind.x": 1}}}, "nothing inside"),
         ({"arms": {"a": {"devices.data": 2}}}, "arm a: devices split one run"),
         ({"arms": {}}, "no arms"),

@@ -28,4 +28,8 @@ def get_config(which="whole"):
         base.training.warmup = 0
         broken = {"training.learning_rate": 1e30, "model.decoder.layers": 2}
         config.arms = {"broken": broken, "additive": {}}
+    if which == "limits":
+        base.training.tokens = 400
+        base.data.max_length = base.model.decoder.positions = 24
+        config.arms = {"location": {"model.decoder.attention.score": "location"}, "additive": {}}
     return config

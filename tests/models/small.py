@@ -48,7 +48,7 @@ SIDES = {
         "nothing": {},
     },
     "decoder": {
-        **dict.fromkeys(("fixed", "bahdanau", "luong"), {"embedding": 6, "hidden": 8}),
+        **{name: {"embedding": 6, "hidden": 8} for name in ("fixed", "bahdanau", "luong")},
         "transformer": {"features": 12, "heads": 2, "feed_forward": 12, "layers": 2},
     },
 }

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 from attention_lab.data.tokenizer import train
+from attention_lab.decoding import COARSE, FINE
+from attention_lab.evaluation.alignment import best_place, predicted_links
+from attention_lab.marks import END
 from attention_lab.models import make_model
-from attention_lab.runs import Run
+from attention_lab.runs import Run, Runs
+from attention_lab.training.replicas import Layout
 from tests.models.small import STRUCTURES
 
 WORDS = "the cat sat on a mat"
@@ -24,6 +28,14 @@ MODELS = {
         {"kind": "bahdanau", "attention": {"score": "location"}, "embedding": 6, "hidden": 6},
     ),
 }
+
+
+LINKED = [
+    {"source": WORDS, "target": "the mat", "links": [(0, 0), (5, 1)]},
+    {"source": SENTENCES[1], "target": "the mat", "links": [(0, 0)]},
+    {"source": "the mat", "target": SENTENCES[1], "links": [(0, 0)]},
+    {"source": "", "target": "the mat", "links": []},
+]
 
 
 @functools.cache
@@ -44,11 +56,94 @@ def test_a_sentence_that_a_model_cannot_read_is_empty_and_says_why(name):
     run = run_of(name)
     found = run.translate(SENTENCES)
     assert len(found) == len(SENTENCES)
-    assert found[1].refused == "31 tokens, and the model reads at most 24"
+    assert found[1].refused == "31 source tokens, and the model reads at most 24"
     assert (found[1].text, found[1].ended) == ("", False)
     assert [one.refused for one in (found[0], *found[2:])] == [None] * 3
     assert found[0].ids.size and np.isfinite(found[0].score)
     assert [best[0].refused for best in run.n_best(SENTENCES)] == [one.refused for one in found]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("step", [FINE, COARSE])
+def test_a_sentence_that_fits_is_read_though_padding_to_a_step_would_not_fit(name, step):
+    run = run_of(name, positions=20)  # no multiple of a step
+    (found,) = run.translate([" ".join(["cat"] * 19)], step=step)
+    assert found.refused is None and np.isfinite(found.score)
+    (record,) = run.forced_records([{"source": " ".join(["cat"] * 19), "target": WORDS}])
+    assert record.weights["cross/0"].sum() > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_pair_that_a_model_cannot_read_has_a_record_that_links_nothing(name):
+    run = run_of(name)
+    looked = run.forced_records(LINKED)
+    assert [len(record.source_words) for record in looked] == [6, 30, 2, 0]
+    # location counts source positions alone.
+    target = "31 target tokens, and the model reads at most 24"
+    target = target if name == "learned positions" else None
+    whys = [record.info.get("refused") for record in looked]
+    assert whys == [None, "31 source tokens, and the model reads at most 24", target, None]
+    for record, why in zip(looked, whys, strict=True):
+        assert all(bool(weights.any()) == (why is None) for weights in record.weights.values())
+    choice = best_place(looked)
+    found, alone = predicted_links(looked, choice), predicted_links(looked[:1], choice)
+    assert found[:2] == [*alone, frozenset()]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_runs_side_by_side_refuse_what_one_refuses(name):
+    run = run_of(name)
+    both = Runs((run, run), Layout(1))
+    for found in both.translate(SENTENCES):
+        told = [(one.text, one.refused) for one in run.translate(SENTENCES)]
+        assert [(one.text, one.refused) for one in found] == told
+    for looked in both.forced_records(LINKED):
+        told = [record.info for record in run.forced_records(LINKED)]
+        assert [record.info for record in looked] == told
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_where_nothing_can_be_read_there_is_a_line_and_a_record_of_each(name):
+    run = run_of(name, positions=2)
+    assert [one.refused is None for one in run.translate([WORDS, "cat", WORDS])] == [0, 1, 0]
+    assert all(one.refused for one in run.translate([WORDS, WORDS]))
+    looked = run.forced_records(LINKED[:2])
+    assert ["refused" in record.info for record in looked] == [True, True]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_says_that_its_table_is_too_short(name):
+    run = run_of(name)
+    ids = np.full(25, 5)
+    with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25"):
+        run.model.apply(run.params, {"source": ids, "target": ids[:3]})
+    if name == "learned positions":
+        with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25 tokens"):
+            run.model.apply(run.params, {"source": ids[:3], "target": ids})
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_translation_that_ends_at_once_is_one_empty_text(name):
+    run = run_of(name)
+
+    def step(*given, **options):
+        state, output = run.model.step(*given, **options)
+        return state, output._replace(logits=output.logits.at[..., END].add(1e4))
+
+    ending = run._replace(model=run.model._replace(step=step))
+    for beam in (1, 2):
+        found = ending.translate([WORDS, "", "cat"], beam=beam)
+        assert [(one.text, one.ended, one.refused) for one in found] == [("", True, None)] * 3
+    assert ending.record(WORDS, ending.translate([WORDS], weights=True)[0]).target_words == ()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_search_of_no_token_is_refused(name):
+    for longest in ((0, 0.0), (0, 0.5)):
+        with pytest.raises(ValueError, match="leaves no room for a token"):
+            run_of(name).translate(["cat"], longest=longest)
+    (found,) = run_of(name).translate(["cat"], longest=(1, 0.0))
+    assert len(found.ids) == 1
 
 
 def test_a_target_ends_where_the_model_s_positions_end():

@@ -9,9 +9,11 @@ import pytest
 from attention_lab.data.tokenizer import UNKNOWN_TEXT, train
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.marks import END, UNKNOWN
+from attention_lab.models.base import Limits
 from attention_lab.runs.run import Run, Translation
 from tests.data.small import every_kind
 
+NONE = SimpleNamespace(name="none", limits=lambda params: Limits())
 SOURCES = ["the cat likes GPT", "été là"]
 TARGETS = ["猫喜欢 GPT。", "猫在那里"]
 
@@ -20,7 +22,7 @@ def run_of(kind, byte_fallback=False):
     """A run without a model: nothing is computed here."""
     size = 400 if byte_fallback else 80
     tokenizers = (train(kind, texts, size, byte_fallback) for texts in (SOURCES, TARGETS))
-    return Run({}, SimpleNamespace(name="none"), {}, *tokenizers)
+    return Run({}, NONE, {}, *tokenizers)
 
 
 def translated(run, source, target):
@@ -55,10 +57,10 @@ def test_characters_are_the_words_of_a_translation_without_spaces(kind, byte_fal
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
 def test_a_source_without_spaces_has_its_characters_as_words(kind):
     tokenizer = train(kind, TARGETS, 60)
-    run = Run({}, SimpleNamespace(name="none"), {}, tokenizer, tokenizer)
+    run = Run({}, NONE, {}, tokenizer, tokenizer)
     example = {"source": TARGETS[0], "target": TARGETS[1]}
     encoded, _ = run.encoded([example])
-    sizes = [len(side.ids) + 1 for side in encoded[0]]
+    sizes = [len(side.ids) + 1 for side in encoded[0][:2]]
     found = [{"cross/0": np.ones((1, sizes[1], sizes[0]))}]
     (record,) = run.recorded([example], encoded, found)
     assert record.source_words == ("猫", "喜", "欢", "GPT", "。")
@@ -73,7 +75,7 @@ def test_words_and_texts_in_different_forms_are_the_same_record(kind):
     for text, words in [(SOURCES[1], apart.split()), (apart, SOURCES[1].split())]:
         example = {"source": text, "target": TARGETS[1], "source_words": words}
         encoded, _ = run.encoded([example])
-        sizes = [len(side.ids) + 1 for side in encoded[0]]
+        sizes = [len(side.ids) + 1 for side in encoded[0][:2]]
         found = [{"cross/0": np.ones((1, sizes[1], sizes[0]))}]
         records += run.recorded([{**example, "links": [(1, 0)]}], encoded, found)
     assert records[0].source_words == records[1].source_words == ("été", "là")

@@ -1,0 +1,52 @@
+"""How the pages are built: `sphinx-build -W --keep-going -n docs build/docs` (pip install ".[docs]").
+
+Nothing on a page comes from a network: formulas are MathML, and the theme brings its own fonts and scripts.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "extensions")]
+
+import attention_lab  # noqa: E402  (the lines above say where it lies)
+
+project = "attention_lab"
+author = "The authors of attention_lab"
+version = release = attention_lab.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "docstrings",
+    "mathml",
+    "reference",
+    "root_pages",
+]
+exclude_patterns = ["extensions"]
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+# Types of other libraries stand in signatures without a link: to find where they are described needs a network.
+nitpick_ignore_regex = [
+    (
+        "py:.*",
+        r"(collections|contextlib|flax|jax|matplotlib|numpy|optax|os|pathlib|sacrebleu|types)\..*",
+    ),
+    ("py:class", r"attention_lab\.data\.rosetta\.dice\.Choice"),  # a type variable
+]
+toc_object_entries_show_parents = "hide"
+
+html_theme = "furo"
+html_title = "attention_lab"
+html_show_copyright = False
+html_math_renderer = "mathml"
+html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
