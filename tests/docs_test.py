@@ -121,7 +121,7 @@ def test_every_function_in_the_glossary_exists():
     }
     known = set(dir(mechanism)) | {name for pieces in registry.PIECES.values() for name in pieces}
     known |= set(registry.ENCODINGS) | {"rotary", "both", "either", "vector", "weights"}
-    known |= {"encoder", "decoder"}
+    known |= {*ENCODERS, *DECODERS}
     assert len(names) > 20 and not names - known
     assert set(re.findall(r"decoder `(\w+)`", glossary)) == set(DECODERS)
     assert set(re.findall(r"encoder `(\w+)`", glossary)) == set(ENCODERS)

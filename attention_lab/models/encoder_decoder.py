@@ -104,11 +104,11 @@ def make_encoder_decoder(
         return module.init(rng, one, one, Dropout(None, None))["params"]
 
     def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
-        given = example.get("source"), example["target"], Dropout(rng, hyper)
+        given = _padded(example["source"]), _padded(example["target"]), Dropout(rng, hyper)
         return module.apply({"params": params}, *given, weights, dtype)
 
     def start(params, source, length):
-        return module.apply({"params": params}, source, length, method="start")
+        return module.apply({"params": params}, _padded(source), length, method="start")
 
     def step(params, source, state, token, *, weights=False):
         return module.apply({"params": params}, source, state, token, weights, method="step")
@@ -121,3 +121,13 @@ def make_encoder_decoder(
 
     name = f"{encoder.label}, {decoder.label}"
     return Model(name, init, apply, start, step, matrices, limits)
+
+
+def _padded(sequence: Any) -> Padded:
+    """The sequence. Raises ValueError where nothing says which of its positions exist."""
+    if not isinstance(sequence, Padded):
+        raise ValueError(
+            "a model takes sources and targets as Padded(values, valid), of which valid says which positions exist; "
+            f"{type(sequence).__name__} was given"
+        )
+    return sequence

@@ -212,6 +212,16 @@ def test_what_does_not_exist_is_told_in_one_line(side, words, told):
     assert "\n" not in str(error.value)
 
 
+def test_a_sequence_that_does_not_say_what_is_padding_is_refused():
+    model, one = recurrent(), example([5, 3], [5, 3])
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    for side in one:
+        with pytest.raises(ValueError, match=r"Padded\(values, valid\).*ndarray was given"):
+            model.apply(params, one | {side: np.array([5, 3])})
+    with pytest.raises(ValueError, match="which positions exist"):
+        model.start(params, np.array([5, 3]), 4)
+
+
 def of_two_widths():
     sides = {"encoder": {"kind": "recurrent", "embedding": 4}, "decoder": {"kind": "fixed"}}
     return make_model(7, 7, tie="all", **sides)

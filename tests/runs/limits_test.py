@@ -13,7 +13,7 @@ from attention_lab.marks import END
 from attention_lab.models import make_model
 from attention_lab.runs import Run, Runs
 from attention_lab.training.replicas import Layout
-from tests.models.small import STRUCTURES
+from tests.models.small import STRUCTURES, example
 
 WORDS = "the cat sat on a mat"
 SENTENCES = [WORDS, " ".join(["cat"] * 30), "", "the mat"]
@@ -116,10 +116,10 @@ def test_a_model_says_that_its_table_is_too_short(name):
     run = run_of(name)
     ids = np.full(25, 5)
     with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25"):
-        run.model.apply(run.params, {"source": ids, "target": ids[:3]})
+        run.model.apply(run.params, example(ids, ids[:3]))
     if name == "learned positions":
         with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25 tokens"):
-            run.model.apply(run.params, {"source": ids[:3], "target": ids})
+            run.model.apply(run.params, example(ids[:3], ids))
 
 
 @pytest.mark.parametrize("name", MODELS)
