@@ -1,4 +1,4 @@
-"""The quickstart with a tenth of its budget and greedy translation: what one seed of the quickstart study is.
+"""The quickstart with a tenth of its budget and greedy translation: whole runs that are short enough to be timed.
 
 python -m experiments.train --config=configs/quickstart_small.py
 """

@@ -38,9 +38,14 @@ POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
 AMOUNT: Rule = ("a number, at least 0", lambda x: isfinite(x) and x >= 0)
 SHARE: Rule = ("at least 0 and less than 1", lambda x: 0 <= x < 1)
 PAIR: Rule = ("two numbers, as (10, 2.0)", lambda x: len(x) == 2 and all(n >= 0 for n in x))
+SENTENCES: Rule = (
+    "sentences, as ('The cat sat', 'I am here')",
+    lambda x: isinstance(x, list | tuple) and all(isinstance(one, str) for one in x),
+)
 
 RULES: dict[str, Rule] = {
     "seed": SEED,
+    "showcase": SENTENCES,
     "data.max_length": NATURAL,
     "tokenizer.size": NATURAL,
     "devices.data": MAYBE,

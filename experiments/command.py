@@ -5,21 +5,24 @@ import io
 import itertools
 import json
 import os
+import re
 import shlex
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags, logging
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
 
 ROOM = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
+NO_MEMORY = "RESOURCE_EXHAUSTED"  # as XLA says it
 
 
 class Refusal(Exception):
@@ -40,8 +43,8 @@ config_flags.register_flag_parser(parser=MaybeInteger())(int)
 def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
     """Runs `main(words after the flags)` as the program; its result is the exit status.
 
-    ValueError, OSError and Refusal become one line and status 2, Stopped the command to go on with. config: the
-    value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
+    ValueError, OSError, Refusal and a lack of memory become one line and status 2, Stopped the command to go on
+    with. config: the value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
     beside it, where a mistyped field could end only in a traceback.)
     """
     keep_memory()
@@ -63,6 +66,13 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             return 141
         except (ValueError, OSError, Refusal) as error:
             return refuse(reason_of(error))
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and NO_MEMORY not in str(error):
+                raise
+            told = re.search("allocating [0-9]+ bytes", str(error))
+            return refuse(
+                f"there is not enough memory{f' ({told[0]})' if told else ''}; ask for less at once"
+            )
         except Stopped as reason:
             again = " ".join(["python", "-m", f"experiments.{name}", *map(quoted, sys.argv[1:])])
             print(f"\n{name}: stopped ({reason}); go on with\n{again}", flush=True)
@@ -215,7 +225,10 @@ def config_of(
     another command.
     """
     no_words(words)
-    plain = json.loads(config.to_json())
+    try:
+        plain = json.loads(config.to_json())
+    except TypeError:
+        raise Refusal(no_json(config)) from None
     if missing := [name for name in needs if name not in plain]:
         raise Refusal(
             f"--config: it has no {' and no '.join(missing)}, so it is not one of this command; see --help"
@@ -224,6 +237,21 @@ def config_of(
         return plain
     print(json.dumps(plain, indent=2))
     return None
+
+
+def no_json(config: Any, place: str = "") -> str:
+    """Which field of a config has a value that JSON cannot hold; nothing where none has."""
+    for name in config:
+        value, field = config[name], f"{place}{name}"
+        if isinstance(value, ConfigDict):
+            told = no_json(value, f"{field}.")
+        else:
+            told = f"{field} is {value!r}; it must be made of numbers, texts, True, False and None"
+            with suppress(TypeError):
+                told = ConfigDict({name: value}, convert_dict=False).to_json() and ""
+        if told:
+            return told
+    return ""
 
 
 def innermost(error: Any) -> str:

@@ -98,10 +98,12 @@ def fit(
     updates = translation.updates_of(config, batches[0])
     optimizer = adam(training["clip"])
     hypers = [translation.hyper_of(one) for one in configs]
-    states = init_states(model, optimizer, [one["seed"] for one in configs], hypers)
+    states = init_states(model, optimizer, [one["seed"] for one in configs], hypers, layout)
     progress = {
         "states": states,
-        "best": jax.tree.map(jnp.copy, states.params),  # the states are donated to the step
+        "best": jax.jit(partial(jax.tree.map, jnp.copy))(
+            states.params
+        ),  # the states are donated to the step
         "ranks": jnp.full((len(places), 2), WORST),
     }
     checkpoints = Checkpoints(crew.folder / "checkpoints")

@@ -76,7 +76,8 @@ def shard(crews: Sequence[Crew], words: str) -> Sequence[Crew]:
 
 
 def remember(study: Study) -> None:
-    """Writes study.json. Raises ValueError where the folder holds another study, other data or unreadable rows."""
+    """Writes study.json. Raises ValueError, and writes nothing, where the folder holds another study, other data or
+    unreadable rows, and as `possible` where it is new."""
     path = study.folder / "study.json"
     config = json.loads(json.dumps(study.config))
     differing = runs.differences(runs.read_json(path), config) if path.exists() else []
@@ -89,8 +90,21 @@ def remember(study: Study) -> None:
             "choose another folder: --workdir"
         )
     findings.rows_of(study)
+    if not path.exists():
+        possible(study)
     study.folder.mkdir(parents=True, exist_ok=True)
     runs.write_json(path, config)
+
+
+def possible(study: Study) -> None:
+    """Raises ValueError where a crew could not be trained and judged on the data that there are now."""
+    read = set()
+    for one in study.crews:
+        config = one.arms[0].config
+        if (name := json.dumps(config["data"])) not in read:
+            translation.data_of(config, one.also)
+            read.add(name)
+        sizes.updates_of(config, one.folder)
 
 
 def unchanged(study: Study) -> None:

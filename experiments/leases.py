@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from attention_lab.training.checkpoint import emptied
+
 BEAT, LIMIT = 15.0, 90.0  # seconds
 
 
@@ -45,10 +47,10 @@ def take(path: Path, beat: float = BEAT, limit: float = LIMIT) -> Iterator[bool]
 def alone(folder: Path) -> Iterator[None]:
     """No other process has the folder within. Raises ValueError where one has.
 
-    A folder that was made for this, and in which nothing was left, is removed.
+    Folders that were made for this, and in which nothing was left, are removed.
     """
-    path, there = folder / "lease", folder.exists()
-    try:
+    path = folder / "lease"
+    with emptied(folder):
         with take(path) as mine:
             if mine:
                 yield
@@ -56,10 +58,6 @@ def alone(folder: Path) -> Iterator[None]:
         raise ValueError(
             f"{folder} is in use by {_owner(path)}; wait for it, or choose another: --workdir"
         )
-    finally:
-        if not there:
-            with suppress(OSError):  # not empty
-                folder.rmdir()
 
 
 def _owner(path):

@@ -72,7 +72,7 @@ def prepared(word: str) -> Any:
             raise command.Refusal(f"--options and --name are for our datasets; {word} has its own")
         return tfds_builders.prepare_official(word.removeprefix(PREFIX), DATA_DIR.value)
     options: dict[str, Any] = dict(map(option_of, OPTIONS.value))
-    read, known = sources.dataset(word)
+    read, known, _ = sources.dataset(word)
     name = NAME.value or "_".join([word, *unusual_languages(read, options)])
     if word in ORIGINALS:
         sources.check_options(word, read, options)  # before anything is downloaded

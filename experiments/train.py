@@ -21,6 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab import runs
+from attention_lab.data.pipeline import Batches
 from attention_lab.decoding import COARSE
 from attention_lab.models import Model
 from attention_lab.training import processes
@@ -65,7 +66,7 @@ def main(words: list[str]) -> None:
 
 def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     """Trains, judges and shows, in a folder that no other run writes to."""
-    test = config["data"]["test"]
+    test, showcase = config["data"]["test"], list(map(command.as_text, config["showcase"]))
     with processes.or_none():
         corpus = translation.corpus_of(config, workdir)
         tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
@@ -75,11 +76,13 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
             jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
         )
         given = translation.judged_on(config, corpus, model)
+        batches = translation.batches_of(config, corpus.pairs)
+        translation.updates_of(config, batches)
         if processes.is_first():
-            if (workdir / "evaluation" / f"{test}.json").is_file():
-                translation.earlier(workdir, test, translation.split_of(config, test))
+            # Read only after training, a test set that cannot be read would be known hours too late.
+            translation.earlier(workdir, test, translation.split_of(config, test))
             runs.write(workdir, config, *tokenizers, corpus.data)
-    fit(config, workdir, corpus, model, given, interrupt)
+    fit(config, workdir, corpus, batches, model, given, interrupt)
     interrupt.check()
     hosts.part()
     if not processes.is_first():
@@ -91,7 +94,7 @@ def obey(config: Any, workdir: Path, interrupt: Interrupt) -> None:
     print(showing.scores(found.results), flush=True)
     found.save(workdir)
     choice = found.results.get("alignment")
-    for number, sentence in enumerate(map(command.as_text, config["showcase"])):
+    for number, sentence in enumerate(showcase):
         (shown,) = run.translate([sentence], weights=True)
         picture = workdir / "evaluation" / f"showcase_{number}.png"
         showing.translation(run, sentence, shown, picture=picture, choice=choice)
@@ -102,13 +105,13 @@ def fit(
     config: Any,
     workdir: Path,
     corpus: translation.Corpus,
+    batches: Batches,
     model: Model,
     given: translation.Judged,
     interrupt: Interrupt,
 ) -> TrainState:
     """Trains within the budget, going on from the latest checkpoint where there is one."""
     training = config["training"]
-    batches = translation.batches_of(config, corpus.pairs)
     updates = translation.updates_of(config, batches)
     optimizer = adam(training["clip"])
     rng = jax.random.key(config["seed"])

@@ -41,7 +41,7 @@ from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
-CACHE = Path("runs/cache")  # tokenizers, encoded pairs and compiled programs
+CACHE = Path("runs/cache")  # generated corpora, tokenizers, encoded pairs and compiled programs
 # What is traced: runs that differ in these fields of `training` alone share their compiled programs.
 TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
 COMPUTE = ("float32", "bfloat16")
@@ -82,7 +82,7 @@ class Corpus(NamedTuple):
 
 def split_of(config: Any, split: str) -> list[dict[str, Any]]:
     """A split of the config's dataset. Raises ValueError where it is empty."""
-    source = sources.load(config["data"]["name"], split, **config["data"]["options"])
+    source = sources.opened(config["data"]["name"], split, config["data"]["options"], CACHE)
     if not len(source):
         given = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
         raise ValueError(f"the split {split} of {config['data']['name']} has no example ({given})")

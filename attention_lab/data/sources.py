@@ -31,22 +31,37 @@ class Source(Protocol):
 
 
 class Dataset(NamedTuple):
-    """A corpus: read(split, **options) opens a split; splits names them, empty if the files do."""
+    """A corpus: read(split, **options) opens a split; splits names them, empty if the files do.
+
+    cached(split, options, cache_dir): the same of a corpus that is generated, which is kept in cache_dir.
+    """
 
     read: Callable[..., Source]
     splits: tuple[str, ...] = SPLITS
+    cached: Callable[[str, Mapping[str, Any], Folder], Source] | None = None
 
 
-def load(name: str, split: str, **options: Any) -> Source:
+def load(name: str, split: str, /, *, cache_dir: Folder | None = None, **options: Any) -> Source:
     """A split of a dataset in DATASETS, with the options of its function; "tfds:NAME" is one of TFDS.
 
+    cache_dir: where a corpus that is generated, as rosetta, is kept, so that it is generated once; None: nowhere.
     Raises ValueError for a name, split or option that does not exist, an option that is missing,
     and where `read_parallel` or `tfds` does.
     """
-    read, splits = dataset(name)
+    return opened(name, split, options, cache_dir)
+
+
+def opened(
+    name: str, split: str, options: Mapping[str, Any], cache_dir: Folder | None = None
+) -> Source:
+    """`load` with options as a table, whatever they are called."""
+    read, splits, cached = dataset(name)
     if splits and split not in splits:
         raise ValueError(unknown(f"split of {name}", split, splits))
-    return _call(name, read, split, options)
+    _check_call(name, read, split, options)
+    if cached is None or cache_dir is None:
+        return read(split, **options)
+    return cached(split, options, cache_dir)
 
 
 def digest_of(examples: Iterable[Example]) -> str:
@@ -144,7 +159,16 @@ def rosetta(split: str, **options: Any) -> Source:
     """English and French from a grammar, with exact links: nothing to fetch. See data/rosetta."""
     from attention_lab.data.rosetta import rosetta as generate
 
-    return _call("rosetta", generate, split, options)
+    _check_call("rosetta", generate, split, options)
+    return generate(split, **options)
+
+
+def _cached_rosetta(split, options, cache_dir):
+    from attention_lab.data.generated import cached_rosetta
+    from attention_lab.data.rosetta import rosetta as generate
+
+    _check_call("rosetta", generate, split, options)
+    return cached_rosetta(split, cache_dir=cache_dir, **options)
 
 
 def swapped(example: Example) -> Example:
@@ -191,14 +215,14 @@ def _spelled(split, pattern):
     return there[0] if there else split
 
 
-def _call(name, read, split, options):
+def _check_call(name, read, split, options):
+    """Raises ValueError where the function of a dataset does not take these options."""
     check_options(name, read, options)
     try:
         inspect.signature(read).bind(split, **options)
     except TypeError as error:
         known = ", ".join(_options(read))
         raise ValueError(f"{name} has options {known}: {error}") from None
-    return read(split, **options)
 
 
 def _options(read):
@@ -207,7 +231,7 @@ def _options(read):
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
     {
-        "rosetta": Dataset(rosetta, (*SPLITS, "test_long")),
+        "rosetta": Dataset(rosetta, (*SPLITS, "test_long"), _cached_rosetta),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),

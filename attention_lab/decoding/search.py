@@ -1,6 +1,6 @@
 """How to search: the numbers of a beam search, and which of them can be."""
 
-import math
+from numbers import Integral, Real
 from typing import NamedTuple
 
 
@@ -20,26 +20,36 @@ class Search(NamedTuple):
     n_best: int = 1
 
 
+# What is searched at once has to be counted and held; and float32 holds no greater penalty of a long sentence.
+MOST, GREATEST = 2**16, 10.0
+
+
 def checked(search: Search) -> Search:
     """The search itself. Raises ValueError, with the field and what is expected, where nothing can be searched so."""
     beam, length, coverage, longest, n_best = search
-
-    def whole(number, least):
-        return isinstance(number, int) and not isinstance(number, bool) and number >= least
-
-    if not whole(beam, 1):
-        raise ValueError(f"beam is {beam!r}; it must be a whole number, at least 1")
-    if not whole(n_best, 1) or n_best > beam:
+    if not (_is_number(beam, Integral) and 1 <= beam <= MOST):
+        raise ValueError(f"beam is {beam!r}; it must be a whole number from 1 to {MOST:,}")
+    if not (_is_number(n_best, Integral) and 1 <= n_best <= beam):
         raise ValueError(
             f"n_best is {n_best!r}; it must be a whole number from 1 to the beam, {beam}"
         )
     for name, penalty in (("length_penalty", length), ("coverage_penalty", coverage)):
-        if not (math.isfinite(penalty) and penalty >= 0):
-            raise ValueError(f"{name} is {penalty!r}; it must be a number, at least 0")
-    if not (len(longest) == 2 and all(math.isfinite(n) and n >= 0 for n in longest)):
-        raise ValueError(f"longest is {longest!r}; it must be two numbers, as (10, 2.0)")
+        if not (_is_number(penalty, Real) and 0 <= penalty <= GREATEST):
+            raise ValueError(f"{name} is {penalty!r}; it must be a number from 0 to {GREATEST:g}")
+    if not (isinstance(longest, tuple) and len(longest) == 2 and all(map(_is_length, longest))):
+        raise ValueError(
+            f"longest is {longest!r}; it must be two numbers from 0 to {MOST:,}, as (10, 2.0)"
+        )
     if sum(longest) < 1:
         raise ValueError(
             f"longest={longest!r} leaves no room for a token of an empty sentence; let the sum be 1 or more"
         )
     return search
+
+
+def _is_number(value, kind):
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_length(value):
+    return _is_number(value, Real) and 0 <= value <= MOST

@@ -46,25 +46,22 @@ class Checkpoints:
         if self._steps(LATEST) or self._steps(BEST):
             return
         state = {"written": np.arange(3)}
-        new = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
-        try:
-            with self._manager(TRIAL, create=True) as manager:
-                manager.save(0, args=ocp.args.StandardSave(state), force=True)
-                manager.wait_until_finished()
-            with self._manager(TRIAL) as manager:
-                read = manager.restore(0, args=ocp.args.StandardRestore(state))
-            np.testing.assert_array_equal(read["written"], state["written"])
-        except Exception as error:  # of any of the libraries below
-            told = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"{self.folder}: a checkpoint that is written there cannot be read back ({told}); choose another "
-                "folder: --workdir"
-            ) from error
-        finally:
-            shutil.rmtree(self.folder / TRIAL, ignore_errors=True)
-            for place in new:
-                with contextlib.suppress(OSError):  # not made, or not empty
-                    place.rmdir()
+        with emptied(self.folder):
+            try:
+                with self._manager(TRIAL, create=True) as manager:
+                    manager.save(0, args=ocp.args.StandardSave(state), force=True)
+                    manager.wait_until_finished()
+                with self._manager(TRIAL) as manager:
+                    read = manager.restore(0, args=ocp.args.StandardRestore(state))
+                np.testing.assert_array_equal(read["written"], state["written"])
+            except Exception as error:  # of any of the libraries below
+                told = " ".join(str(error).split())[:200]
+                raise ValueError(
+                    f"{self.folder}: a checkpoint that is written there cannot be read back ({told}); choose "
+                    "another folder: --workdir"
+                ) from error
+            finally:
+                shutil.rmtree(self.folder / TRIAL, ignore_errors=True)
 
     def save(self, kind: str, step: int, state: Any) -> None:
         """Writes the state, whole or not at all, and then removes the one before the last.
@@ -202,6 +199,18 @@ class Checkpoints:
             ocp.CheckpointManager(folder / kind, options=options, item_handlers=handler) as manager,
         ):
             yield manager
+
+
+@contextlib.contextmanager
+def emptied(folder: Path) -> Iterator[None]:
+    """Removes, in the end, what was made within of the folder and those above it, where nothing was left in them."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    finally:
+        for place in new:
+            with contextlib.suppress(OSError):  # not made, or not empty
+                place.rmdir()
 
 
 @contextlib.contextmanager

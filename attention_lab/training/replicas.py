@@ -2,7 +2,7 @@
 
     layout = choose(len(seeds))
     step = jax.jit(spread(train_step, layout), donate_argnums=0)
-    states = place(init_states(model, optimizer, seeds, hypers), layout)
+    states = init_states(model, optimizer, seeds, hypers, layout)
     states, metrics = step(states, Together(batches_of_each_seed)[0])       # metrics: [S]
 
 Replica r is what the same seed and numbers give alone. What is the same for all, code and shapes, is
@@ -10,6 +10,7 @@ compiled once; whatever may differ, seeds, data and `hyper`, is an array.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -108,14 +109,21 @@ def init_states(
     optimizer: optax.GradientTransformation,
     seeds: Sequence[int],
     hypers: Sequence[Hyper],
+    layout: Layout = Layout(),
 ) -> TrainState:
-    """The states before the first update, of which each is `init_state`'s of its seed and numbers."""
-    return stack(
-        [
-            init_state(model, optimizer, jax.random.key(seed), hyper)
-            for seed, hyper in zip(seeds, hypers, strict=True)
-        ]
-    )
+    """The states before the first update, of which each is `init_state`'s of its seed and numbers, in their places.
+
+    As one program: done leaf by leaf, there are as many to compile as there are shapes. The number of seeds must be
+    a multiple of `layout.devices`.
+    """
+    rngs = jnp.stack([jax.random.key(seed) for seed in seeds])
+    numbers = {name: np.array([hyper[name] for hyper in hypers], np.float32) for name in hypers[0]}
+    return _init_states(model, optimizer, layout, rngs, numbers)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _init_states(model, optimizer, layout, rngs, hypers):
+    return spread(partial(init_state, model, optimizer), layout)(rngs, hypers)
 
 
 class Batches(Protocol):

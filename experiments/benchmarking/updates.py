@@ -63,9 +63,8 @@ def together(updates: Updates, layout: Layout) -> Program:
     room = layout.room(len(updates.batches))
     places = [*updates.batches, *updates.batches[-1:] * (room - len(updates.batches))]
     states = replicas.init_states(
-        updates.model, updates.optimizer, [b.seed for b in places], [updates.hyper] * room
+        updates.model, updates.optimizer, [b.seed for b in places], [updates.hyper] * room, layout
     )
-    states = replicas.place(states, layout)
     spread = jax.jit(replicas.spread(updates.step, layout))
     each = Together(places)
 

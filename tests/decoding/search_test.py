@@ -119,6 +119,45 @@ def test_any_search_gives_sorted_sentences_of_the_vocabulary_or_is_refused(
         assert len(set(told)) == len(told)
 
 
+NO_NUMBER = [
+    None,
+    True,
+    -1,
+    "1",
+    b"",
+    1j,
+    {},
+    (1,),
+    np.arange(2),
+    float("nan"),
+    float("inf"),
+    10**400,
+]
+NO_FIELD = {
+    "beam": [*NO_NUMBER, 0, 1.0, 2**17],
+    "n_best": [*NO_NUMBER, 0, 1.0],
+    "length_penalty": [*NO_NUMBER, 11],
+    "coverage_penalty": [*NO_NUMBER, 1e300],
+    "longest": [
+        *(3, None, "ab", {1, 2}, (1,), (1, 2, 3), ("1", 1), (None, 1), ((1, 2), 3), (1j, 1)),
+        *((True, 2.0), (0, 0.5), (1, 1e30), (2**17, 1), np.ones(2)),
+    ],
+}
+
+
+@pytest.mark.parametrize("field", NO_FIELD)
+def test_what_is_no_setting_of_a_search_is_refused_by_name(field):
+    for value in NO_FIELD[field]:
+        with pytest.raises(ValueError, match=field) as error:
+            search_of({field: value})
+        assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = {"beam": np.int64(2), "n_best": np.int32(1), "length_penalty": np.float32(0.5)}
+    assert search_of({**settings, "longest": [np.int64(3), np.float64(1.0)]}).beam == 2
+
+
 def test_a_search_that_cannot_be_is_refused_wherever_it_enters():
     params = table(6, seed=0)
     for search in (Search(beam=0), Search(beam=2, n_best=3), Search(longest=(0, 0.0))):

@@ -20,6 +20,8 @@ STUDY = {**json.loads(defaults.study().to_json()), "arms": {"a": {}}}
         ("seed", None),
         ("seed", 2**32),  # the key of 0
         ("seed", True),
+        ("showcase", "a sentence"),
+        ("showcase", [1]),
         ("training.tokens", 0),
         ("training.warmup", 2**31),
         ("tokenizer.size", 2**70),
@@ -130,6 +132,9 @@ def test_every_config_that_is_shipped_passes():
             ["--config.seed=-1"],
             "seed is -1; it must be a whole number from 0 to 4294967295",
         ),
+        ("train", ["--config.decoding.longest=(1j, 1)"], "decoding.longest is (1j, 1); it must be"),
+        ("train", ["--config.showcase=({1},)"], "showcase is ({1},); it must be"),
+        ("ablate", ["--config.base.decoding.longest=(b'x', 1)"], "base.decoding.longest is (b'x',"),
         ("ablate", ["--config.seeds=(0,-1)", "--list"], "seeds is [0, -1]; it must be"),
         ("claims", ["--config.seeds=(-1,)"], "seeds is [-1]; it must be"),
         ("benchmark", ["--config.seed=-1"], "config.seed: -1 should be a whole number"),

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+import warnings
 
+import jax.numpy as jnp
 import pytest
 
 from attention_lab.mechanism import legality
+from experiments import command as commands
 from tests.experiments.commands import PATIENCE, ROOT, command
 
 TINY = (
@@ -69,6 +72,30 @@ def test_the_gallery_draws_its_picture(tmp_path):
 def test_a_gallery_that_cannot_be_written_is_refused_in_one_line(tmp_path):
     told = command("gallery", f"--out={tmp_path}/no/such/folder/gallery.png")
     assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("lacking", [lambda: jnp.zeros((2**20, 2**28)), lambda: bytearray(2**62)])
+def test_a_lack_of_memory_is_told_in_one_line(lacking, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["some"])
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    monkeypatch.setattr(commands, "keep_memory", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        commands.run(lambda words: lacking())
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("some: there is not enough memory") and told.count("\n") == 1
+
+
+def test_other_errors_of_the_library_are_not_taken_for_one(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["some"])
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    monkeypatch.setattr(commands, "keep_memory", lambda: None)
+
+    def fail(words):
+        raise RuntimeError("INTERNAL")
+
+    with pytest.raises(RuntimeError, match="INTERNAL"):
+        commands.run(fail)
 
 
 COMMANDS = sorted(

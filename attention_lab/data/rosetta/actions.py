@@ -28,7 +28,6 @@ from attention_lab.data.rosetta.verbs import (
     SPECIAL,
     TALK,
     TRANSITIVE,
-    Verb,
 )
 from attention_lab.data.rosetta.words import Phrase, join, mots, pair, spoken
 
@@ -43,14 +42,17 @@ def transitive(scene: Scene) -> Phrase:
 
 def pronominal(scene: Scene) -> Phrase:
     """Paul saw her."""
-    fitting = tuple(
-        v
-        for v in transitive_verbs(scene.kind, scene.frame, scene.name)
-        if "name" in v.objects[does(v, scene.kind, scene.name)]
-    )
+    fitting = _done_to_persons(scene.kind, scene.frame, scene.name)
     if not fitting:
         return transitive(scene)
     return scene.says(scene.dice.zipf(fitting), direct=_draw_pronoun(scene))
+
+
+@functools.cache
+def _done_to_persons(kind, frame, name):
+    return tuple(
+        v for v in transitive_verbs(kind, frame, name) if "name" in v.objects[does(v, kind, name)]
+    )
 
 
 def _draw_pronoun(scene):
@@ -78,6 +80,11 @@ def intransitive(scene: Scene) -> Phrase:
         elif verb.english.base in _TOGETHER and scene.dice.chance(0.3):
             phrase = join(phrase, _companion(scene))
     return phrase
+
+
+@functools.cache
+def _lasting(kind):
+    return tuple(v for v in INTRANSITIVE.values() if does(v, kind) and v.auxiliary == "avoir")
 
 
 @functools.cache
@@ -181,12 +188,7 @@ def wishing(scene: Scene) -> Phrase:
     negation = "not" if dice.chance(0.2) and modal in (CAN, SPECIAL["want"]) else ""
     tense = "present" if frame == "now" else "past"
     if dice.chance(0.3):
-        fitting: tuple[Verb, ...] = tuple(
-            verb
-            for verb in INTRANSITIVE.values()
-            if does(verb, scene.kind) and verb.auxiliary == "avoir"
-        )
-        verb = dice.zipf(fitting)
+        verb = dice.zipf(_lasting(scene.kind))
         return predicate(scene.subject, verb, tense, modal=modal, negation=negation)
     verbs = _wishes(scene.kind, scene.name)
     if modal is SPECIAL["like"]:

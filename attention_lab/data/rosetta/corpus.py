@@ -30,10 +30,10 @@ class Rosetta(Sequence[dict[str, Any]]):
     """
 
     def __init__(self, pairs: Sequence[Realized]):
-        self._pairs = pairs
+        self.pairs = pairs
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self.pairs)
 
     @overload
     def __getitem__(self, number: int) -> dict[str, Any]: ...
@@ -41,8 +41,8 @@ class Rosetta(Sequence[dict[str, Any]]):
     def __getitem__(self, number: slice) -> list[dict[str, Any]]: ...
     def __getitem__(self, number):
         if isinstance(number, slice):
-            return [_example(pair) for pair in self._pairs[number]]
-        return _example(self._pairs[number])
+            return [_example(pair) for pair in self.pairs[number]]
+        return _example(self.pairs[number])
 
 
 def _example(pair):

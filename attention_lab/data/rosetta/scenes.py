@@ -159,10 +159,12 @@ def possible(verb: Verb, frame: str) -> bool:
     return frame in _TENSES[verb.kind] and not ambiguous
 
 
+_GROUPS = MappingProxyType({"kin": "person", "pet": "animal", "cattle": "animal", "wild": "animal"})
+
+
 def does(verb: Verb, kind: str, name: str = "") -> str:
     """The column of a verb's selection for a subject of this class, "" if it has none."""
-    group = {"kin": "person"} | dict.fromkeys(("pet", "cattle", "wild"), "animal")
-    return next((who for who in (name, kind, group.get(kind, kind)) if who in verb.objects), "")
+    return next((who for who in (name, kind, _GROUPS.get(kind, kind)) if who in verb.objects), "")
 
 
 @functools.cache

@@ -9,6 +9,7 @@ concept that only one language expresses links nothing.
 becomes an apple. A contracted word keeps the concepts of both of its parts.
 """
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -62,14 +63,23 @@ def pair(english: str, french: str) -> Phrase:
 
 def spoken(text: str, concepts: tuple[object, ...]) -> tuple[Word, ...]:
     """English words of the same concepts."""
-    return tuple(
-        Word(word, concepts, "an") if word == "a" else Word(word, concepts) for word in text.split()
-    )
+    return tuple([Word(word, concepts, before) for word, before in _english_forms(text)])
 
 
 def mots(text: str, concepts: tuple[object, ...]) -> tuple[Word, ...]:
     """French words of the same concepts."""
-    return tuple(Word(word, concepts, ELIDED.get(word, "")) for word in text.split())
+    return tuple([Word(word, concepts, before) for word, before in _french_forms(text)])
+
+
+# A few thousand texts, each taken apart thousands of times.
+@functools.cache
+def _english_forms(text):
+    return tuple((word, "an" if word == "a" else "") for word in text.split())
+
+
+@functools.cache
+def _french_forms(text):
+    return tuple((word, ELIDED.get(word, "")) for word in text.split())
 
 
 def join(*phrases: Phrase) -> Phrase:

@@ -1,0 +1,87 @@
+"""Generated corpora on disk, known by what they were generated from: a corpus is generated once."""
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import json
+import os
+import pathlib
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attention_lab.data import rosetta as package
+from attention_lab.data.rosetta.corpus import SIZES, Rosetta, rosetta
+from attention_lab.data.rosetta.words import Realized
+from attention_lab.data.tokenizer_files import Path
+
+VERSION = 1  # to be raised where the files look different
+
+
+def cached_rosetta(split: str, *, cache_dir: Path, **options: Any) -> Rosetta:
+    """`rosetta`, or what it gave for the same split, options and grammar before, kept in cache_dir.
+
+    A file that is damaged there is made anew, and one that cannot be written is done without. Raises ValueError
+    where `rosetta` does.
+    """
+    path = pathlib.Path(cache_dir) / f"rosetta-{split}-{digest_of(split, options)[:32]}.bin"
+    return Rosetta(_kept(path.absolute(), split, tuple(sorted(options.items()))))
+
+
+@functools.lru_cache(maxsize=8)
+def _kept(path, split, options):
+    made_from = digest_of(split, dict(options))
+    with contextlib.suppress(OSError, ValueError):
+        return from_bytes(path.read_bytes(), made_from)
+    pairs = rosetta(split, **dict(options)).pairs
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(to_bytes(pairs, made_from))
+        draft.replace(path)  # of two processes that write at once the last one's stays, the same
+    except OSError:  # it is only slower without
+        with contextlib.suppress(OSError):
+            draft.unlink()
+    return pairs
+
+
+def digest_of(split: str, options: Mapping[str, Any]) -> str:
+    """The sha256, in hexadecimal, of all on which `rosetta` depends: split, options and the text of its grammar."""
+    given = inspect.signature(rosetta).bind(split, **options)
+    given.apply_defaults()
+    if given.arguments["size"] is None:
+        given.arguments["size"] = SIZES.get(split)
+    digest = hashlib.sha256(repr((VERSION, *given.arguments.items())).encode())
+    digest.update(_grammar())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _grammar() -> bytes:
+    """The sha256 of the source files of rosetta, each with its name."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(str(package.__file__)).parent.glob("*.py")):
+        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.digest()
+
+
+def to_bytes(pairs: Sequence[Realized], made_from: str) -> bytes:
+    """The pairs as compressed JSON, behind the digest of that and of what they were generated from."""
+    packed = zlib.compress(json.dumps(pairs, ensure_ascii=False).encode(), 1)
+    return _digest(packed, made_from) + packed
+
+
+def from_bytes(data: bytes, made_from: str) -> tuple[Realized, ...]:
+    """What `to_bytes` wrote. Raises ValueError where it is damaged, or made from something else than is given."""
+    packed = data[hashlib.sha256().digest_size :]
+    if _digest(packed, made_from) != data[: -len(packed) or None]:
+        raise ValueError("the pairs are damaged, or were made from something else")
+    return tuple(
+        Realized(source, target, tuple(source_words), tuple(target_words), tuple(map(tuple, links)))
+        for source, target, source_words, target_words, links in json.loads(zlib.decompress(packed))
+    )
+
+
+def _digest(packed, made_from):
+    return hashlib.sha256(made_from.encode() + packed).digest()

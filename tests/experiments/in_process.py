@@ -1,0 +1,67 @@
+"""Commands in this very process, so that a program is compiled once for all of them."""
+
+import contextlib
+import copy
+import io
+import runpy
+import sys
+import warnings
+from typing import NamedTuple
+from unittest import mock
+
+from absl import flags
+
+import experiments
+from experiments import command
+
+
+class Told(NamedTuple):
+    """What a command left: its status and the bytes that it has printed."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+def obey(name, *words, stdin=b""):
+    """`python -m experiments.NAME WORDS`. Raises what would end it in a traceback."""
+    streams = {
+        stream: io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
+        for stream, given in {"stdin": stdin, "stdout": b"", "stderr": b""}.items()
+    }
+    with contextlib.ExitStack() as stack:
+        for stream, opened in streams.items():
+            stack.enter_context(mock.patch.object(sys, stream, opened))
+        stack.enter_context(mock.patch.object(sys, "argv", [name, *words]))
+        # What is set for a whole process would stay for the tests after this one.
+        stack.enter_context(mock.patch.object(command, "keep_memory"))
+        stack.enter_context(mock.patch.object(warnings, "formatwarning"))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", category=UserWarning)  # which a person reads
+        warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)  # ml_collections
+        stack.enter_context(_flags_of_no_command())
+        try:
+            runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
+        except SystemExit as ended:
+            status = ended.code or 0
+    for stream in streams.values():
+        stream.flush()
+    return Told(status, *(streams[stream].buffer.getvalue() for stream in ("stdout", "stderr")))
+
+
+@contextlib.contextmanager
+def _flags_of_no_command():
+    """Within, no flag of a command is defined yet: two define a --workdir, which absl lets only one do."""
+    kept, state = dict(vars(flags.FLAGS)), vars(flags.FLAGS)
+    state.update(vars(copy.deepcopy(flags.FLAGS)))
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        for flag in [] if module.startswith("absl.") else list(defined):
+            delattr(flags.FLAGS, flag.name)
+    # The module that only defines flags, for several commands, is to define them again.
+    sys.modules.pop("experiments.hosts", None)
+    vars(experiments).pop("hosts", None)
+    try:
+        yield
+    finally:
+        state.clear()
+        state.update(kept)
