@@ -1,147 +1,50 @@
-"""What every config starts from; a config file changes what it is about."""
+"""What every config starts from, as fields of ml_collections; a config file changes what it is about."""
+
+from typing import Any
 
 from ml_collections import ConfigDict, config_dict
+
+from attention_lab.runs import defaults
+from attention_lab.studies.defaults import study as plain_study
 
 
 def translation() -> ConfigDict:
     """A recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
-    config = ConfigDict()
-    config.name = "quickstart"  # of the folder in runs/ that takes the results
-    config.seed = 0
-    config.showcase = ()  # sentences whose attention is shown in the end
-    config.data = ConfigDict(
-        {
-            "name": "rosetta",  # of attention_lab.data.sources.DATASETS
-            "options": ConfigDict(),  # of that dataset
-            "max_length": 128,  # training pairs with more tokens on a side are left out, and counted
-            "test": "test",  # the split that is translated in the end
-            "bleu_tokenize": "13a",  # sacreBLEU's: zh, ja-mecab, ko-mecab or char where no spaces part words
-        }
-    )
-    config.tokenizer = ConfigDict(
-        {
-            "kind": "bpe",
-            "size": 8000,
-            "joint": True,  # one vocabulary for both sides
-            "restrict": False,  # of that, the target has only what its training texts need
-            "byte_fallback": False,  # bytes, 256 of the pieces, spell a character that is not among them
-        }
-    )
-    config.model = recurrent()
-    # How many devices split a batch (None: all) and a Transformer's heads, and whether the first split the state too.
-    config.devices = ConfigDict(
-        {"data": config_dict.placeholder(int), "heads": 1, "shard_state": False}
-    )
-    config.training = ConfigDict(
-        {
-            "tokens": 3_000_000,  # the budget: target tokens seen, padding not counted
-            "batch_tokens": 1200,  # target positions of a batch, padding counted
-            "parts": 1,  # in which a batch is done, one after the other; the same update in less memory
-            "compute": "float32",  # or "bfloat16"; parameters, moments and sums stay float32
-            # Of products of float32, here and wherever the run is used: "highest" is float32 on every machine. What is
-            # faster is another result: "high", TF32 on a GPU, 3 passes of bfloat16 on a TPU; "default", TF32 and 1 pass.
-            "matmul_precision": "highest",
-            "workers": 1,  # threads that make the next batches
-            "buckets": 6,  # lengths to pad to; each is one more program to compile
-            "schedule": "cosine",
-            "warmup": 300,  # updates
-            "learning_rate": 1e-3,
-            "weight_decay": 0.0,
-            "dropout": 0.1,
-            "label_smoothing": 0.1,
-            "clip": 1.0,  # the gradients' greatest norm
-            "validations": 8,  # how many in a run, evenly spaced
-            "validation_sentences": 500,
-            "patience": 0,  # validations without a better BLEU before it stops; 0: never
-        }
-    )
-    config.decoding = ConfigDict(
-        {"beam": 5, "length_penalty": 1.0, "coverage_penalty": 0.0, "longest": (10, 2.0)}
-    )
-    return config
+    return fields(defaults.translation())
 
 
 def study() -> ConfigDict:
-    """A study of nothing yet; see experiments.study."""
-    return ConfigDict(
-        {
-            "name": "study",  # of the folder in runs/studies/ that takes the results
-            "base": translation(),  # what all arms have in common
-            "arms": {},  # name -> {field of base: its value in this arm}
-            "axes": {},  # field of base -> values: the full grid
-            "seeds": (0, 1, 2, 3, 4),  # every arm is trained with each
-            # What arms have equally much of: "tokens", "flops" or "parameters". Of the last, these fields of an
-            # arm are set to the same multiple of step.
-            "budget": {"equal": "tokens", "fields": ("model.hidden", "model.memory"), "step": 16},
-            # A number that is chosen for each arm on validation examples; no values: none is.
-            "tuning": {
-                "field": "training.learning_rate",
-                "candidates": (),
-                "tokens": 200_000,
-                "seeds": (100,),
-            },
-            "also": (),  # splits that are translated beside the test set
-        },
-        convert_dict=False,  # arms are plain dicts: fields have dots in their names
-    )
+    """A study of nothing yet. Arms stay plain dicts: their fields have dots in their names."""
+    config = ConfigDict({**plain_study(), "base": None}, convert_dict=False)
+    config.base = translation()
+    return config
 
 
-def recurrent(timing: str = "bahdanau", score: str = "additive") -> ConfigDict:
-    """An RNN encoder-decoder; see attention_lab.models.recurrent."""
-    return ConfigDict(
-        {
-            "kind": "recurrent",
-            "cell": "gru",
-            "timing": timing,
-            "input_feeding": True,
-            "attention": attention(score),
-            "embedding": 256,
-            "hidden": 256,
-            "memory": 512,
-            "layers": 1,
-            "tie": "all",
-            "positions": 512,
-            "recompute": False,  # a step's insides in the backward pass, to save memory
-        }
-    )
+def recurrent(decoder: str = "bahdanau", score: str = "additive") -> ConfigDict:
+    """A recurrent encoder, and one of the decoders fixed, bahdanau and luong."""
+    return fields(defaults.recurrent(decoder, score))
 
 
 def transformer(score: str = "scaled_dot") -> ConfigDict:
-    """A small Transformer; see attention_lab.models.transformer."""
-    return ConfigDict(
-        {
-            "kind": "transformer",
-            "encoder": attention(score),
-            "decoder": attention(score),
-            "cross": attention(score),
-            "encoding": "sinusoidal",
-            "features": 256,
-            "heads": 4,
-            "key_value_heads": config_dict.placeholder(int),
-            "key_size": config_dict.placeholder(int),
-            "value_size": config_dict.placeholder(int),
-            "feed_forward": 1024,
-            "layers": 3,
-            "decoder_layers": config_dict.placeholder(int),
-            "activation": "relu",
-            "norm": "pre",
-            "tie": "all",
-            "attention_dropout": False,
-            "positions": 512,
-            "recompute": False,  # a layer's insides in the backward pass, to save memory
-        }
-    )
+    """A small Transformer."""
+    return fields(defaults.transformer(score))
 
 
-def attention(score: str) -> ConfigDict:
-    """A mechanism in words; see attention_lab.mechanism.registry."""
+def both_stacks(model: ConfigDict, **sizes: Any) -> None:
+    """Sets the sizes in encoder and decoder alike."""
+    for stack in (model.encoder, model.decoder):
+        stack.update(sizes)
+
+
+def fields(plain: dict[str, Any]) -> ConfigDict:
+    """Plain data as fields that a command line can set; None is a whole number that is still to be chosen."""
     return ConfigDict(
         {
-            "score": score,
-            "normalize": "softmax",
-            "mask": "everything",
-            "bias": "no_bias",
-            "locality": "global_",
-            "feedback": "no_feedback",
+            name: fields(value)
+            if isinstance(value, dict)
+            else config_dict.placeholder(int)
+            if value is None
+            else value
+            for name, value in plain.items()
         }
     )

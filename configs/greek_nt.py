@@ -19,9 +19,9 @@ def get_config(score: str = "additive"):
     config.data.options = ConfigDict({"path": "data/greek_nt_en"})
     config.tokenizer.size = 2000
     config.tokenizer.joint = False
-    config.model = defaults.recurrent(timing="luong", score=score)
-    config.model.embedding = config.model.hidden = 128
-    config.model.memory = 256
+    config.model = defaults.recurrent("luong", score)
+    config.model.encoder.embedding = config.model.decoder.embedding = 128
+    config.model.encoder.features, config.model.decoder.hidden = 256, 128
     config.model.tie = "output"
     config.training.tokens = 3_000_000
     config.training.learning_rate = 2e-3

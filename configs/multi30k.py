@@ -35,5 +35,5 @@ def get_config(which: str = "gru"):
         config.training.learning_rate = 7e-4
         config.training.warmup = 600
     elif which == "none":
-        config.model = defaults.recurrent(timing="none")
+        config.model = defaults.recurrent("fixed")
     return config

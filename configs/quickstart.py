@@ -15,7 +15,8 @@ def get_config():
     config.tokenizer.size = 2000
     config.tokenizer.joint = False
     config.model.tie = "output"
-    config.model.embedding = config.model.hidden = config.model.memory = 128
+    config.model.encoder.embedding = config.model.decoder.embedding = 128
+    config.model.encoder.features = config.model.decoder.hidden = 128
     config.training.tokens = 1_500_000
     config.training.learning_rate = 3e-3
     config.training.buckets = 4

@@ -52,13 +52,13 @@ def get_config(variant: str = "base"):
     config.tokenizer.size = 37000
     config.model = defaults.transformer()
     base = {"features": 512, "heads": 8, "feed_forward": 2048, "layers": 6, "norm": "post"}
-    config.model.update({**base, **MODEL[variant]})
+    defaults.both_stacks(config.model, **{**base, **MODEL[variant]})
     # The peak of d^-0.5 · min(t^-0.5, t · 4000^-1.5) is at t = 4000.
     config.training.update(
         {
             "schedule": "inverse_sqrt",
             "warmup": 4000,
-            "learning_rate": (config.model.features * 4000) ** -0.5,
+            "learning_rate": (config.model.decoder.features * 4000) ** -0.5,
             "dropout": 0.1,
             "label_smoothing": 0.1,
             **TRAINING.get(variant, {}),

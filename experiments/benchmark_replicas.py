@@ -1,7 +1,7 @@
 """What many seeds cost, trained together or one after the other, in every layout of the machine.
 
     python -m experiments.benchmark_replicas --config=configs/quickstart.py
-    python -m experiments.benchmark_replicas --config=configs/quickstart.py --seeds=4 --config.model.hidden=64
+    python -m experiments.benchmark_replicas --config=configs/quickstart.py --seeds=4 --config.model.decoder.hidden=64
     python -m experiments.benchmark_replicas --whole_runs --config=configs/quickstart_small.py
 
 Updates, or with --whole_runs the commands experiments.train and experiments.ablate from start to end. All take
@@ -21,11 +21,13 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
+from attention_lab.benchmarks import updates
+from attention_lab.benchmarks.updates import Program
+from attention_lab.runs import checks, evaluation, setup
+from attention_lab.studies import tables
 from attention_lab.training import replicas
 from attention_lab.training.replicas import Layout
-from experiments import checks, command, reporting, translation
-from experiments.benchmarking import updates, whole
-from experiments.benchmarking.updates import Program
+from experiments import command, whole_runs
 
 DEFAULT = "configs/quickstart.py"
 CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
@@ -50,7 +52,7 @@ def main(words: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as kept:
         if WHOLE_RUNS.value:
-            chosen, programs = "", whole.programs(SINGLE, config, SEEDS.value, folder)
+            chosen, programs = "", whole_runs.programs(SINGLE, config, SEEDS.value, folder)
         else:
             chosen, programs = every_program(config, kept)
         seconds = take_turns(programs)
@@ -64,7 +66,7 @@ def main(words: list[str]) -> None:
 def take_turns(programs: dict[str, Program]) -> dict[str, list[float]]:
     """Seconds of every turn but the first, which compiles."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
-    with translation.bar((TURNS.value + 1) * len(programs), "measuring") as tell:
+    with evaluation.bar((TURNS.value + 1) * len(programs), "measuring") as tell:
         for turn in range(TURNS.value + 1):
             for name, program in programs.items():
                 started = time.perf_counter()
@@ -79,7 +81,7 @@ def every_program(config: dict[str, Any], kept: ExitStack) -> tuple[str, dict[st
     """The layout that would be chosen; and updates of a single run, of every layout and of processes."""
     cores = os.cpu_count() or 1
     replicas.cores_as_devices(cores)
-    translation.prepare()
+    setup.prepare()
     found = updates.updates_of(config, range(SEEDS.value), UPDATES.value)
     programs: dict[str, Program] = {SINGLE: updates.alone(found)}
     for layout in every_layout(cores, SEEDS.value):
@@ -107,7 +109,7 @@ def table(medians: dict[str, float], chosen: str) -> str:
         told = f"{single if alone else found:.2f}"
         said = f"{SEEDS.value} single runs" if alone else name
         lines.append([said, told, part, "chosen" if name == chosen else ""])
-    return reporting.grid(["layout", "s", "of single runs", ""], lines)
+    return tables.grid(["layout", "s", "of single runs", ""], lines)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,25 @@
 """What all commands do alike: a wrong command line ends in one line and status 2, never in a traceback."""
 
-import ctypes
-import io
-import itertools
-import json
 import os
 import re
-import shlex
 import sys
-import tempfile
 import warnings
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
+from attention_lab.training.memory import keep_memory
+from experiments.arguments import Refusal, config_file, config_of, innermost, no_words, png
+from experiments.words import as_text, print_anything, quoted, reason_of
 
-ROOM = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
+__all__ = ["Refusal", "as_text", "config_of", "no_words", "png", "quoted", "reason_of", "run"]
+
 NO_MEMORY = "RESOURCE_EXHAUSTED"  # as XLA says it
-
-
-class Refusal(Exception):
-    """A command that cannot be obeyed, said in one line."""
 
 
 class MaybeInteger(flags.IntegerParser):
@@ -120,142 +113,3 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         here = "the path of this program or of the current folder is not UTF-8"
         sys.exit(refuse(f"{here}, and JAX takes no other; move it, or set PYTHONUTF8=1"))
     app.run(obey, flags_parser=parse)
-
-
-def print_anything() -> None:
-    """Lets nothing that is printed fail for its letters, whatever the locale: what cannot be said is escaped.
-
-    Files and pipes get UTF-8, as all files here are; a terminal gets its own encoding, and PYTHONIOENCODING is obeyed.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            kept = stream.isatty() or "PYTHONIOENCODING" in os.environ
-            stream.reconfigure(encoding=None if kept else "utf-8", errors="backslashreplace")
-
-
-def as_text(word: str) -> str:
-    """A word that is a sentence or a name, of UTF-8, whatever Python takes the locale for. Raises Refusal where it is none."""
-    try:
-        return os.fsencode(word).decode() if any("\ud800" <= c <= "\udfff" for c in word) else word
-    except UnicodeError:
-        raise Refusal(f"{word!r} is not UTF-8 text; convert it") from None
-
-
-def quoted(word: str) -> str:
-    """A word as a shell reads it, in one line; bytes that are not seen are written as numbers."""
-    if word.isprintable():
-        return shlex.quote(word)
-    seen = (
-        chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in os.fsencode(word)
-    )
-    return f"$'{''.join(seen)}'"
-
-
-def reason_of(error: Exception) -> str:
-    """What an error says; of one of the system's, file and reason without its number."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
-def keep_memory() -> None:
-    """Keeps what a compiled program gave back for the next one, on large pages, where the C library is glibc.
-
-    XLA on CPU asks for a program's temporaries, hundreds of MiB, anew at each call, and glibc returns them
-    to the system in between: a third of a training step can go to page faults. Large pages take a tenth off
-    what is left. Nothing happens elsewhere. To be called before JAX starts its threads.
-    """
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        mallopt, malloc, free, madvise = libc.mallopt, libc.malloc, libc.free, libc.madvise
-    except (OSError, AttributeError):
-        return
-    arena_max, mmap_max, trim_threshold = -8, -4, -1  # of malloc.h
-    mallopt(arena_max, 1)  # other threads' arenas would map large blocks all the same
-    mallopt(mmap_max, 0)
-    mallopt(trim_threshold, -1)  # never
-
-    page, hugepage = 2**21, 14  # of x86 and most ARM; of madvise
-    malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    free.argtypes = [ctypes.c_void_p]
-    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    room = malloc(ROOM)  # addresses only: a page is taken when it is first written
-    if room:
-        first = -(-room // page) * page
-        madvise(first, (room + ROOM - first) // page * page, hugepage)
-        free(room)
-
-
-def config_file(argv: list[str]) -> str | None:
-    """The file that --config names, without what is passed on to it (`file.py:argument`)."""
-    for word, following in itertools.zip_longest(argv, argv[1:], fillvalue=""):
-        flag, equals, value = word.partition("=")
-        if flag in ("--config", "-config"):
-            return (value if equals else following).partition(":")[0]
-    return None
-
-
-def png(flag: str, path: str) -> None:
-    """Raises Refusal where a picture cannot be saved there as a PNG: before it is made."""
-    place = Path(path).absolute()
-    if place.suffix.lower() != ".png":
-        raise Refusal(f"{flag}={path}: pictures are PNG files; let it end in .png")
-    try:
-        if place.is_dir():
-            raise Refusal(f"{flag}={path}: that is a folder")
-        there = next(folder for folder in place.parents if folder.exists())
-        with tempfile.NamedTemporaryFile(prefix=f".{place.name}.", dir=there):
-            pass
-    except OSError as error:
-        raise Refusal(f"{flag}={path} cannot be written: {error.strerror}") from None
-
-
-def no_words(words: list[str]) -> None:
-    """Raises Refusal where something stands on the command line that is not a flag."""
-    if words:
-        raise Refusal(f"{words[0]!r} is not a flag; see --help")
-
-
-def config_of(
-    words: list[str], config: Any, printed: bool, needs: Collection[str] = ()
-) -> dict[str, Any] | None:
-    """The config of a command as plain data; None where it was only to be printed, and is.
-
-    needs: some of its fields, by which it is known. Raises Refusal as `no_words` does, and for a config of
-    another command.
-    """
-    no_words(words)
-    try:
-        plain = json.loads(config.to_json())
-    except TypeError:
-        raise Refusal(no_json(config)) from None
-    if missing := [name for name in needs if name not in plain]:
-        raise Refusal(
-            f"--config: it has no {' and no '.join(missing)}, so it is not one of this command; see --help"
-        )
-    if not printed:
-        return plain
-    print(json.dumps(plain, indent=2))
-    return None
-
-
-def no_json(config: Any, place: str = "") -> str:
-    """Which field of a config has a value that JSON cannot hold; nothing where none has."""
-    for name in config:
-        value, field = config[name], f"{place}{name}"
-        if isinstance(value, ConfigDict):
-            told = no_json(value, f"{field}.")
-        else:
-            told = f"{field} is {value!r}; it must be made of numbers, texts, True, False and None"
-            with suppress(TypeError):
-                told = ConfigDict({name: value}, convert_dict=False).to_json() and ""
-        if told:
-            return told
-    return ""
-
-
-def innermost(error: Any) -> str:
-    """What the error says that others were made from."""
-    while isinstance(error, BaseException) and error.args:
-        error = error.args[0]
-    return str(error)

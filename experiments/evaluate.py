@@ -12,7 +12,8 @@ from pathlib import Path
 from absl import flags
 
 from attention_lab import runs
-from experiments import command, showing, translation
+from attention_lab.runs import evaluation, setup, showing
+from experiments import command
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The run to judge.")
 SPLIT = flags.DEFINE_string("split", None, "Which split, by default the config's test split.")
@@ -22,13 +23,13 @@ BEAM = flags.DEFINE_integer("beam", None, "Beam size, by default the config's.",
 def main(words: list[str]) -> None:
     """Prints the scores."""
     command.no_words(words)
-    translation.prepare()
+    setup.prepare()
     run = runs.load(WORKDIR.value)
     search = {} if BEAM.value is None else {"beam": BEAM.value}
     split = SPLIT.value or run.config["data"]["test"]
     workdir = Path(WORKDIR.value)
-    translation.earlier(workdir, split, translation.examples_of(run, split))
-    found = translation.evaluate(run, split, translation.bar, **search)
+    evaluation.earlier(workdir, split, evaluation.examples_of(run, split))
+    found = evaluation.evaluate(run, split, evaluation.bar, **search)
     print(showing.scores(found.results), flush=True)
     try:
         found.save(workdir)

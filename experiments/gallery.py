@@ -1,153 +1,18 @@
-"""The gallery: what every piece makes of one and the same sequence, in a picture.
+"""Draws the gallery: what every piece makes of one and the same sequence, in a picture.
 
     python -m experiments.gallery --out=docs/gallery.png
 
-A row of heatmaps per kind of piece, each the weights of self-attention that is plain but for that piece.
 The registries say what is shown: a new piece appears here with its next run.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 from absl import flags
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from attention_lab.mechanism import (
-    PIECES,
-    Dims,
-    Head,
-    init_attention,
-    make_attention,
-    self_attention,
-)
+from attention_lab.views import gallery
 from experiments import command
 
 OUT = flags.DEFINE_string("out", "docs/gallery.png", "Where the picture goes: a .png file.")
-
-LENGTH, RETURN, FEATURES, SEED = 12, 8, 8, 0
-COLORS, INK, MUTED, LINE = "Blues", "#1b2a41", "#6b7785", "#c9d2dc"
-CODE = "DejaVu Sans Mono"
-
-
-class Kind(NamedTuple):
-    """One row of the gallery.
-
-    options: by name of a piece, the words to show it with; a piece not named there is shown as it is.
-    more: what is shown after the registered pieces. contrast: a factor on the sequence, and so, squared,
-    on a dot product.
-    """
-
-    field: str
-    title: str
-    says: str
-    options: Mapping[str, str] = {}
-    more: tuple[str, ...] = ()
-    contrast: float = 1.0
-
-    def words(self) -> list[str]:
-        """The pieces to show, in words that `make_attention` takes."""
-        return [self.options.get(name, name) for name in PIECES[self.field]] + list(self.more)
-
-
-KINDS = (
-    Kind("score", "score", "how well a query\nand a key match"),
-    Kind("normalize", "normalizer", "how scores\nbecome weights", contrast=1.1),
-    Kind(
-        "mask",
-        "mask",
-        "which keys a query\nmay see",
-        options={"window": "window(2)", "prefix": "prefix(4)"},
-        more=("both(causal, window(3))",),
-    ),
-    Kind(
-        "locality",
-        "locality",
-        "where a query\nlooks",
-        options={"local_m": "local_m(2)", "local_p": "local_p(2)"},
-    ),
-    Kind("bias", "bias", "what positions add\nto a score", options={"shaw": "shaw(3)"}),
-)
-
-
-def sequence() -> jax.Array:
-    """[LENGTH, FEATURES]: a smooth walk around a loop of RETURN positions, so that it comes back."""
-    angle = 2 * np.pi * np.arange(LENGTH) / RETURN
-    waves = [
-        wave(m * angle) / m**1.5 for m in range(1, FEATURES // 2 + 1) for wave in (np.cos, np.sin)
-    ]
-    loudness = 1.3 + 0.3 * np.sin(np.pi * np.arange(LENGTH) / LENGTH)
-    return jnp.asarray(np.stack(waves, axis=1) * loudness[:, None], jnp.float32)
-
-
-def weights_of(kind: Kind, words: str) -> np.ndarray:
-    """The weights [LENGTH, LENGTH] of self-attention with the piece that `words` names."""
-    attention = make_attention(**{kind.field: words})
-    dims = Dims(FEATURES, FEATURES, positions=LENGTH)
-    params = init_attention(attention, jax.random.key(SEED), dims)
-    x = kind.contrast * sequence()
-    context = self_attention(attention, params, x, weights=True, head=Head(0, 8))
-    return np.asarray(context.weights)
-
-
-def draw() -> Figure:
-    """The whole gallery."""
-    columns = max(len(kind.words()) for kind in KINDS)
-    figure = Figure(figsize=(1.15 * columns + 1.8, 1.4 * len(KINDS) + 0.25), dpi=160)
-    FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(
-        len(KINDS), columns, left=0.135, right=0.99, top=0.95, bottom=0.02, wspace=0.14, hspace=0.32
-    )
-    for row, kind in enumerate(KINDS):
-        for column, words in enumerate(kind.words()):
-            axes = figure.add_subplot(grid[row, column])
-            heatmap(axes, weights_of(kind, words))
-            axes.set_title(words.replace(", ", ",\n"), fontsize=7.5, color=INK, pad=4, family=CODE)
-            if column == 0:
-                label(figure, axes, kind)
-    legend(figure, grid[-2:, -3:].get_position(figure))
-    return figure
-
-
-def heatmap(axes: Any, weights: np.ndarray) -> None:
-    """Weights [Q, K]: white is no weight at all, the darkest each query's largest."""
-    image = weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-9)
-    axes.imshow(image, cmap=COLORS, vmin=0, vmax=1)
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(color=LINE, linewidth=0.6)
-
-
-def label(figure: Figure, axes: Any, kind: Kind) -> None:
-    """The name of a row and what its pieces decide, in the left margin."""
-    middle = sum(axes.get_position().intervaly) / 2
-    figure.text(0.012, middle + 0.012, kind.title, fontsize=11, weight="bold", color=INK)
-    figure.text(0.012, middle + 0.002, kind.says, fontsize=7.5, color=MUTED, va="top")
-
-
-def legend(figure: Figure, room: Any) -> None:
-    """How to read every panel: the plain attention, large, at the right of the box `room`."""
-    width, height = figure.get_size_inches()
-    side = room.height * height / width
-    axes = figure.add_axes((room.x1 - side - 0.045, room.y0, side, room.height))
-    heatmap(axes, weights_of(KINDS[0], "scaled_dot"))
-    axes.xaxis.tick_top()
-    axes.xaxis.set_label_position("top")
-    axes.set(xticks=range(LENGTH), yticks=range(LENGTH))
-    axes.tick_params(labelsize=7, colors=MUTED, length=0, pad=3)
-    axes.set_xlabel("key", fontsize=9, color=INK, labelpad=5)
-    axes.set_ylabel("query", fontsize=9, color=INK, labelpad=5)
-
-    bar_axes = figure.add_axes((room.x1 - 0.037, room.y0, 0.009, room.height))
-    bar = figure.colorbar(axes.images[0], cax=bar_axes, ticks=[0, 1])
-    bar.outline.set(color=LINE, linewidth=0.6)
-    bar_axes.tick_params(length=0, pad=3)
-    low, high = bar_axes.set_yticklabels(["none", "most"], fontsize=7, color=MUTED)
-    low.set_verticalalignment("bottom")
-    high.set_verticalalignment("top")
 
 
 def main(words: list[str]) -> None:
@@ -157,7 +22,7 @@ def main(words: list[str]) -> None:
     if not Path(OUT.value).absolute().parent.is_dir():
         raise command.Refusal(f"--out={OUT.value}: there is no such folder; make it first")
     # Without the name of the software that wrote it, equal pictures are equal files.
-    draw().savefig(OUT.value, format="png", metadata={"Software": None})
+    gallery.draw().savefig(OUT.value, format="png", metadata={"Software": None})
 
 
 if __name__ == "__main__":

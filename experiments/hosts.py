@@ -1,4 +1,4 @@
-"""The flags of a command that several processes run together, and their meeting."""
+"""The flags of a command that several processes run together, and how they join."""
 
 from typing import Any
 
@@ -38,9 +38,3 @@ def connect() -> None:
         jax.distributed.initialize(**given)
     except (RuntimeError, ValueError) as error:
         raise command.Refusal(f"--coordinator={where}: {str(error).splitlines()[0]}") from error
-
-
-def part() -> None:
-    """Leaves the others: what follows, each does by itself."""
-    if jax.process_count() > 1:
-        jax.distributed.shutdown()

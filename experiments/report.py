@@ -11,8 +11,9 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import command, findings, reporting
-from experiments.study import study_of
+from attention_lab.studies import reporting, results
+from attention_lab.studies.study import study_of
+from experiments import command
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/studies/quickstart", "The study to report on.")
 
@@ -31,7 +32,7 @@ def main(words: list[str]) -> None:
             f"{path} is damaged or of another version of this program ({error!r}); run the study's "
             "command again in another --workdir"
         ) from None
-    if not findings.rows_of(study):
+    if not results.rows_of(study):
         raise command.Refusal(f"nothing of the study in {folder} has finished yet")
     print(reporting.write(study, print))
 

@@ -18,7 +18,8 @@ from absl import flags
 
 from attention_lab import runs
 from attention_lab.data.parallel_files import lines_of, read_lines
-from experiments import command, showing, translation
+from attention_lab.runs import evaluation, setup, showing
+from experiments import command
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The run that translates.")
 FILE = flags.DEFINE_string("file", None, "A text file, plain or gzipped, one sentence a line.")
@@ -39,7 +40,7 @@ def main(words: list[str]) -> int:
         raise command.Refusal("--save_heatmap draws one sentence: give it, in quotes")
     if HEATMAP.value:
         command.png("--save_heatmap", HEATMAP.value)
-    translation.prepare()
+    setup.prepare()
     run = runs.load(WORKDIR.value)
     if words:
         return translate(run, words, looks)
@@ -53,7 +54,7 @@ def main(words: list[str]) -> int:
 def translate(run: runs.Run, sentences: list[str], looks: object) -> int:
     """Prints the translations of sentences, in order; 1 where one of them could not be translated."""
     size = max(BEAM.value or run.config["decoding"]["beam"], N_BEST.value)
-    with translation.bar(len(sentences), "translating") as tell:
+    with evaluation.bar(len(sentences), "translating") as tell:
         found = run.n_best(
             sentences, weights=bool(looks), progress=tell, beam=size, n_best=N_BEST.value
         )

@@ -12,17 +12,29 @@ pytestmark = pytest.mark.oldest
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = {
     "marks": {"marks"},
+    "padded": {"marks", "padded"},
     "mechanism": {"mechanism"},
-    "models": {"marks", "mechanism", "models"},
-    "decoding": {"marks", "mechanism", "models", "decoding"},
-    "data": {"marks", "mechanism", "data"},
-    "training": {"marks", "mechanism", "models", "decoding", "data", "training"},
-    "evaluation": {"marks", "mechanism", "models", "decoding", "data", "evaluation"},
+    "models": {"marks", "padded", "mechanism", "models"},
+    "decoding": {"marks", "padded", "mechanism", "models", "decoding"},
+    "data": {"marks", "padded", "mechanism", "data"},
+    "training": {"marks", "padded", "mechanism", "models", "decoding", "data", "training"},
+    "evaluation": {"marks", "padded", "mechanism", "models", "decoding", "data", "evaluation"},
     "views": {"marks", "mechanism", "models", "decoding", "data", "views"},
 }
-ROOMS["runs"] = {*ROOMS["training"], *ROOMS["evaluation"], "runs"}
-ROOMS["__init__"] = {"runs"}
-ONLY_IN = {"flax": {"models"}, "absl": set(), "ml_collections": set(), "matplotlib": {"views"}}
+ROOMS["runs"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "runs"}
+ROOMS["studies"] = {*ROOMS["runs"], "studies"}
+ROOMS["claims"] = {*ROOMS["studies"], "claims"}
+ROOMS["benchmarks"] = {*ROOMS["runs"], "benchmarks"}
+ROOMS["__init__"] = {"runs", "studies", "claims"}
+ONLY_IN = {
+    "flax": {"models", "benchmarks"},
+    "absl": set(),
+    "ml_collections": set(),
+    "configs": set(),
+    "experiments": set(),
+    "tests": set(),
+    "matplotlib": {"views", "benchmarks"},
+}
 MECHANISM_MAY_USE = {"jax", "numpy", *sys.stdlib_module_names}
 
 

@@ -1,22 +1,27 @@
 """What CONTRIBUTING shows is executed: a new score needs one function, one line and one oracle."""
 
+import importlib
 import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
+from attention_lab import models
 from attention_lab.mechanism import Attention, scores
+from attention_lab.models import DECODERS, encoders
 from tests import cases, pages, reference
+from tests.models import models_test, small
 
 pytestmark = pytest.mark.oldest
 
-FUNCTION, ORACLE = pages.blocks("CONTRIBUTING.md", "python")
+FUNCTION, ORACLE, ENCODER = pages.blocks("CONTRIBUTING.md", "python")
 
 
 def test_contributing_is_one_page():
-    assert len(pages.text("CONTRIBUTING.md").splitlines()) <= 120
+    assert len(pages.text("CONTRIBUTING.md").splitlines()) <= 140
 
 
 @pytest.mark.parametrize("how", ["self dense", "cross blockwise"])
@@ -55,3 +60,20 @@ def test_a_score_without_an_oracle_is_named(monkeypatch):
     monkeypatch.setattr(agreement_test, "PIECES", pieces)
     with pytest.raises(AssertionError, match="no oracle for score activated"):
         agreement_test.test_every_piece_has_an_oracle("score")
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_encoder_that_contributing_adds_fits_every_decoder(decoder, monkeypatch):
+    imported = vars(importlib.import_module("attention_lab.models.encoders.transformer"))
+    package = {**imported, "nn": linen}
+    exec(ENCODER, package)
+    registry = types.MappingProxyType({**encoders.ENCODERS, "bag": package["bag"]})
+    monkeypatch.setattr(models, "ENCODERS", registry)
+    words = small.SIDES["decoder"][decoder]
+    model = models.make_model(
+        19, 19, encoder={"kind": "bag", "embedding": 6}, decoder={"kind": decoder, **words}
+    )
+    models._made.cache_clear()  # whoever asks for a "bag" later gets none
+    models_test.finite_gradients(model)
+    models_test.test_stepping_equals_teacher_forcing(lambda: model)
+    models_test.test_padding_changes_neither_logits_nor_weights(lambda: model)

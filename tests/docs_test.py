@@ -8,7 +8,7 @@ import pytest
 
 from attention_lab import mechanism
 from attention_lab.mechanism import legality, registry
-from attention_lab.models.timings import TIMINGS
+from attention_lab.models import DECODERS, ENCODERS
 from tests import pages
 
 pytestmark = pytest.mark.oldest
@@ -121,9 +121,10 @@ def test_every_function_in_the_glossary_exists():
     }
     known = set(dir(mechanism)) | {name for pieces in registry.PIECES.values() for name in pieces}
     known |= set(registry.ENCODINGS) | {"rotary", "both", "either", "vector", "weights"}
-    known |= {"models", "timing"}
+    known |= {*ENCODERS, *DECODERS}
     assert len(names) > 20 and not names - known
-    assert set(re.findall(r'timing="(\w+)"', glossary)) == set(TIMINGS)
+    assert set(re.findall(r"decoder `(\w+)`", glossary)) == set(DECODERS)
+    assert set(re.findall(r"encoder `(\w+)`", glossary)) == set(ENCODERS)
 
 
 def test_verdicts_are_counted_as_the_table_has_them():

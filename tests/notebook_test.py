@@ -14,6 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # What makes a run of a notebook short enough for a test, where a reader waits two minutes.
 SHORTER = {
     "attention_by_hand": {},
+    "study": {
+        "TOKENS = 250_000": "TOKENS = 2_000",
+        "validation_sentences=200": "validation_sentences=20",
+    },
     "translate": {"PAIRS = 12000": "PAIRS = 200", "UPDATES = 900": "UPDATES = 4"},
 }
 notebooks = pytest.mark.parametrize("name", SHORTER)

@@ -5,13 +5,14 @@ special. How long which batch is belongs to the plan and is the same for every s
 it belongs to the seed. That needs arrays and one permutation, so there is no loader framework here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.marks import END, PAD
+from attention_lab.marks import END
+from attention_lab.padded import Padded, pad
 
 
 class Pairs(NamedTuple):
@@ -94,15 +95,15 @@ class Batches:
         real = sum(map(len, self.pairs.source)) + sum(map(len, self.pairs.target))
         return 1 - real / sum(b.batches * b.rows * (b.source + b.target) for b in self.buckets)
 
-    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+    def __getitem__(self, number: int) -> dict[str, Padded]:
         epoch, place = divmod(number, self.per_epoch)
         order, members = self._of_epoch(epoch)
         which, part = order[place]
         bucket = self.buckets[which]
         rows = members[which][part * bucket.rows : (part + 1) * bucket.rows]
         return {
-            "source": pad([self.pairs.source[i] for i in rows], bucket.rows, bucket.source),
-            "target": pad([self.pairs.target[i] for i in rows], bucket.rows, bucket.target),
+            "source": pad([self.pairs.source[i] for i in rows], bucket.source, bucket.rows),
+            "target": pad([self.pairs.target[i] for i in rows], bucket.target, bucket.rows),
         }
 
     def _of_epoch(self, epoch):
@@ -174,11 +175,3 @@ def _tightest(limits, source, target):
     fits = (source[:, None] <= limits[:, 0]) & (target[:, None] <= limits[:, 1])
     sizes = np.where(fits, limits.sum(1), np.iinfo(int).max)
     return sizes.argmin(1), sizes.min(1)
-
-
-def pad(rows: Sequence[np.ndarray], count: int, length: int) -> np.ndarray:
-    """Rows of ids as int32 [count, length], PAD where there is nothing."""
-    padded = np.full((count, length), PAD, np.int32)
-    for i, row in enumerate(rows):
-        padded[i, : len(row)] = row
-    return padded

@@ -16,7 +16,8 @@ from attention_lab.decoding.greedy import greedy, limits, most_steps, sayable
 from attention_lab.decoding.search import Search, checked
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
-from attention_lab.models.base import Model
+from attention_lab.models.base import Model, Source
+from attention_lab.padded import Padded
 
 
 class Hypotheses(NamedTuple):
@@ -36,8 +37,7 @@ class Hypotheses(NamedTuple):
 class Beam(NamedTuple):
     """The search at one position: N living beginnings of each of B sentences, and what has ended."""
 
-    source: Array  # [B, K]
-    read: Any  # what the model has made of it, [B, ..]
+    read: Source  # what the model has made of the source, [B, ..]
     limit: Array  # [B] the most tokens
     state: Any  # the model's, [B, N, ..]
     token: Array  # [B, N] the last one
@@ -61,9 +61,9 @@ class Done(NamedTuple):
 
 @partial(jax.jit, static_argnums=(0, 3, 4))
 def decode(
-    model: Model, params: Params, source: Array, search: Search, weights: bool = False
+    model: Model, params: Params, source: Padded, search: Search, weights: bool = False
 ) -> Hypotheses:
-    """The N best translations of each source int[B, K]: by `beam`, or, for the same, by `greedy`.
+    """The N best translations of each source [B, K]: by `beam`, or, for the same, by `greedy`.
 
     Of a beam of one that is asked for no weights, greedy is the shorter program: half the time to compile.
     """
@@ -71,7 +71,7 @@ def decode(
         return beam(model, params, source, search, weights)
     said = greedy(model, params, source, search.longest)
     length = (said.tokens != PAD).sum(-1)
-    score = final_score(search, length, source, said.log_probability, None)
+    score = final_score(search, length, None, said.log_probability, None)
     tokens, score, ended, total = (
         x[:, None] for x in (said.tokens, score, said.ended, said.log_probability)
     )
@@ -82,16 +82,16 @@ def decode(
 def beam(
     model: Model,
     params: Params,
-    source: Array,
+    source: Padded,
     search: Search,
     weights: bool = False,
     few: int = 32,
 ) -> Hypotheses:
-    """The N best translations of each source int[B, K].
+    """The N best translations of each source [B, K].
 
     few: a batch of so many is not made smaller, since each size is one more loop to compile.
     """
-    size, (batch, width) = checked(search).beam, source.shape
+    size, (batch, width) = checked(search).beam, source.valid.shape
     most = model.limits(params).target
     steps = most_steps(width, search.longest, most)
     needs_weights = weights or search.coverage_penalty != 0
@@ -108,7 +108,7 @@ def beam(
         best = jnp.where(jnp.isnan(best), -jnp.inf, best)  # which a sort takes for the greatest
         best, flat = jax.lax.top_k(best.reshape(len(best), -1), size)
         parent = flat // each
-        token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(source.dtype)
+        token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(jnp.int32)
         # Where there are fewer than N, what is no continuation is not read by the model either.
         token = jnp.where(jnp.isfinite(best), token, END)
         coverage = beam.coverage
@@ -120,7 +120,7 @@ def beam(
         best = jnp.where(hopeful(search, number, beam)[:, None], best, -jnp.inf)
         ends = token == END
         leaves = ends | (number + 1 >= beam.limit)[:, None]
-        score = final_score(search, number + 1, beam.source, best, coverage)
+        score = final_score(search, number + 1, beam.read.valid, best, coverage)
         new = Done(
             jnp.where(leaves & jnp.isfinite(best), score, -jnp.inf),
             ends,
@@ -144,7 +144,7 @@ def beam(
 
     def go_on(number, beam):
         """Until all searches are over, the last of them in smaller and smaller batches."""
-        count = len(beam.source)
+        count = len(beam.limit)
         left = count // 2 if count > few else 0
 
         def unfinished(carry):
@@ -161,14 +161,13 @@ def beam(
 
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     first = Beam(
-        source=source,
         read=read,
-        limit=limits(source, search.longest, most),
+        limit=limits(source.valid, search.longest, most),
         state=jax.tree.map(lambda x: jnp.repeat(x[:, None], size, 1), state),
-        token=jnp.full((batch, size), START, source.dtype),
+        token=jnp.full((batch, size), START, jnp.int32),
         # All beams begin alike: only one of them counts at first.
         alive=jnp.broadcast_to(jnp.where(jnp.arange(size) == 0, 0.0, -jnp.inf), (batch, size)),
-        coverage=jnp.zeros((batch, size, width)),
+        coverage=jnp.zeros((batch, size, read.valid.shape[1])),
         done=Done(
             jnp.full((batch, size), -jnp.inf),
             jnp.zeros((batch, size), bool),
@@ -176,7 +175,7 @@ def beam(
             jnp.zeros((batch, size), int),
             jnp.zeros((batch, size), int),
         ),
-        tokens=jnp.full((batch, size, steps), PAD, source.dtype),
+        tokens=jnp.full((batch, size, steps), PAD, jnp.int32),
         parents=jnp.zeros((batch, size, steps), int),
         weights=None,
     )
@@ -192,12 +191,11 @@ def beam(
     return Hypotheses(tokens, done.scores, done.ended, done.log_probability, rows)
 
 
-def final_score(search, length, source, log_probability, coverage):
+def final_score(search, length, valid, log_probability, coverage):
     """The score [B, N] by which translations of `length` tokens are ranked (Wu et al. 2016, eq. 14)."""
     score = log_probability / ((5 + length) / 6) ** search.length_penalty
     if search.coverage_penalty:
-        real = (source != PAD)[:, None]
-        logs = jnp.where(real, jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
+        logs = jnp.where(valid[:, None], jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
         score = score + search.coverage_penalty * logs.sum(-1)
     return score
 

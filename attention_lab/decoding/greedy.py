@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Model
+from attention_lab.padded import Padded
 
 
 class Sentences(NamedTuple):
@@ -20,10 +21,11 @@ class Sentences(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=(0, 3))
-def greedy(model: Model, params: Params, source: Array, longest: tuple[int, float]) -> Sentences:
-    """The most likely next token, until END or the limit of each source int[B, K]."""
+def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, float]) -> Sentences:
+    """The most likely next token, until END or the limit of each source [B, K]."""
     most = model.limits(params).target
-    limit, steps = limits(source, longest, most), most_steps(source.shape[1], longest, most)
+    limit = limits(source.valid, longest, most)
+    batch, steps = len(limit), most_steps(source.valid.shape[1], longest, most)
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     step = jax.vmap(partial(model.step, params))
 
@@ -46,10 +48,9 @@ def greedy(model: Model, params: Params, source: Array, longest: tuple[int, floa
         )
         return number + 1, state, best, said
 
-    batch = source.shape[0]
-    first = jnp.full(batch, START, source.dtype)
+    first = jnp.full(batch, START, jnp.int32)
     blank = Sentences(
-        jnp.full((batch, steps), PAD, source.dtype), jnp.zeros(batch), jnp.zeros(batch, bool)
+        jnp.full((batch, steps), PAD, jnp.int32), jnp.zeros(batch), jnp.zeros(batch, bool)
     )
     return jax.lax.while_loop(unfinished, one, (0, state, first, blank))[3]
 
@@ -59,13 +60,12 @@ def sayable(logits: Array) -> Array:
     return logits.at[..., jnp.array([PAD, START])].set(-jnp.inf)
 
 
-def limits(source: Array, longest: tuple[int, float], most: int | None) -> Array:
-    """The most target tokens of each source [B, K]: it depends on the sentence, not on its padding.
+def limits(valid: Array, longest: tuple[int, float], most: int | None) -> Array:
+    """The most target tokens of each source, valid bool[B, K]: it depends on the sentence, not on its padding.
 
     most: those of any sentence, as many as the model can read.
     """
-    length = (source != PAD).sum(-1)
-    limit = (longest[0] + longest[1] * length).astype(int)
+    limit = (longest[0] + longest[1] * valid.sum(-1)).astype(int)
     return limit if most is None else jnp.minimum(limit, most)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from attention_lab.marks import PAD
 from attention_lab.models.base import Limits
+from attention_lab.padded import Padded, pad
 
 # Widths are multiples of a step, and each is one more program to compile: for what runs often, and for the rest.
 FINE, COARSE = 8, 16
@@ -23,7 +23,7 @@ def in_batches(
 ) -> list[Any]:
     """Each sentence's part of what `answer` makes of batches, as NumPy.
 
-    columns: ids of sources, and of targets where they are given too. answer: one int32 [rows, width] per
+    columns: ids of sources, and of targets where they are given too. answer: one batch [rows, width] per
     column -> a pytree with leading axis `rows`; the last batch is filled up with padding, so that all of
     one width have one shape. Few sentences make smaller batches. step: widths are multiples of it, and each
     is one more program to compile. limits: those of the model, which no sentence exceeds, nor then its padding. progress is told how many sentences each batch has brought.
@@ -45,10 +45,6 @@ def in_batches(
     return results
 
 
-def _padded(sentences, rows, step, most):
+def _padded(sentences, rows, step, most) -> Padded:
     width = -(-max(map(len, sentences)) // step) * step
-    width = width if most is None else min(width, most)
-    batch = np.full((rows, width), PAD, np.int32)
-    for row, ids in enumerate(sentences):
-        batch[row, : len(ids)] = ids
-    return batch
+    return pad(sentences, width if most is None else min(width, most), rows)

@@ -1,33 +1,74 @@
-"""Models: what turns attention into translation. `make_model` builds one from words."""
+"""Models: an encoder and a decoder, each a word. `make_model` builds one.
 
+make_model(7, 7, encoder={"kind": "recurrent"}, decoder={"kind": "bahdanau", "attention": {"score": "dot"}})
+make_model(7, 7, encoder={"kind": "nothing"}, decoder={"kind": "transformer"})
+"""
+
+import functools
 import inspect
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from attention_lab.mechanism import make_attention
 from attention_lab.models.base import Model, Output, look_up
-from attention_lab.models.recurrent import recurrent
-from attention_lab.models.transformer import transformer
+from attention_lab.models.decoders import DECODERS
+from attention_lab.models.embeddings import TIES
+from attention_lab.models.encoder_decoder import make_encoder_decoder
+from attention_lab.models.encoders import ENCODERS
+from attention_lab.models.layers import Shape
 
-MODELS: Mapping[str, Callable[..., Model]] = MappingProxyType(
-    {"recurrent": recurrent, "transformer": transformer}
-)
+__all__ = ["DECODERS", "ENCODERS", "TIES", "Model", "Output", "make_model"]
 
-__all__ = ["MODELS", "Model", "Output", "make_model"]
+Words = Mapping[str, Any]
 
 
-def make_model(kind: str, source_vocabulary: int, target_vocabulary: int, **options: Any) -> Model:
-    """The model of that kind. An option that is a dict of words is an attention: {"score": "additive"}.
+def make_model(
+    source_vocabulary: int,
+    target_vocabulary: int,
+    *,
+    encoder: Words,
+    decoder: Words,
+    tie: str = "nothing",
+) -> Model:
+    """The model of an encoder and a decoder, each {"kind": .., option: value, ..}; equal words give the same one.
 
-    Raises ValueError where the kind, an option or a word in it does not exist, with the nearest that does.
+    An option that is a dict of words is an attention: {"score": "additive"}. tie: which tables of embeddings are one,
+    of `TIES`. Raises ValueError where a kind, an option or a word in it does not exist, with the nearest that does,
+    and where encoder and decoder do not fit each other.
     """
-    factory = look_up("model", MODELS, kind)
-    known = dict(list(inspect.signature(factory).parameters.items())[2:])
+    if tie not in TIES:
+        raise ValueError(f"tie={tie!r} is not one of {', '.join(TIES)}")
+    words = (_options("encoder", ENCODERS, encoder), _options("decoder", DECODERS, decoder))
+    return _made(source_vocabulary, target_vocabulary, tie, *words)
+
+
+@functools.cache
+def _made(source_vocabulary, target_vocabulary, tie, encoder, decoder):
+    reader = ENCODERS[encoder[0]](**dict(encoder[1]))
+    writer = DECODERS[decoder[0]](reader.features, **dict(decoder[1]))
+    return make_encoder_decoder(reader, writer, source_vocabulary, target_vocabulary, tie)
+
+
+def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words) -> Any:
+    """(kind, ((option, value), ..)), hashable, with attentions built."""
+    if "kind" not in words:
+        raise ValueError(f"say which {side}: kind={' or '.join(registry)}")
+    factory = look_up(side, registry, words["kind"])
+    known = _known(factory)
+    options = {name: value for name, value in words.items() if name != "kind"}
     for name in options:
-        look_up(f"option of {kind}", known, name)
+        look_up(f"option of {side} {words['kind']}", known, name)
     built = {
         name: make_attention(**value) if isinstance(value, Mapping) else value
         for name, value in options.items()
     }
-    return factory(source_vocabulary, target_vocabulary, **built)
+    return words["kind"], tuple(sorted(built.items()))
+
+
+def _known(factory: Callable[..., Any]) -> list[str]:
+    """The options of a factory; `shape` stands for the fields of `Shape`."""
+    parameters = inspect.signature(factory).parameters
+    names = [
+        name for name, parameter in parameters.items() if parameter.kind == parameter.KEYWORD_ONLY
+    ]
+    return [*names, *(Shape._fields if "shape" in parameters else ())]

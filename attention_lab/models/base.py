@@ -1,12 +1,13 @@
-"""What decoding and training know of any model: four pure functions of ONE sentence.
+"""What decoding and training know of any model: four pure functions of ONE example.
 
     params = model.init(rng)
-    output = model.apply(params, {"source": [K], "target": [T]})       # teacher forcing
-    source, state = model.start(params, source_tokens)                 # once per sentence
-    state, output = model.step(params, source, state, token)           # the next word
+    output = model.apply(params, {"source": Padded, "target": Padded})  # teacher forcing
+    source, state = model.start(params, source, length)                 # once per source
+    state, output = model.step(params, source, state, token)            # the next token
 
-A batch is `jax.vmap` outside. Tokens are integers; id 0 is padding and may stand only at the end. Both
-sentences carry their end mark; the decoder is fed the target one place to the right, after the start mark.
+A batch is `jax.vmap` outside. Source and target are `Padded`: which of their positions exist is data, and no
+model infers it from an id. Texts carry their end mark; the decoder is fed the target one place to the right,
+after the start mark.
 """
 
 import functools
@@ -16,13 +17,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
 from attention_lab.marks import START
 from attention_lab.mechanism import dropout
 from attention_lab.mechanism.contracts import Array, Params, accumulator, summed_wide
 from attention_lab.mechanism.registry import unknown
 
+# The name of what `init_multi_head` makes: each of these parameters has one axis that counts heads.
+HEADS = "heads"
 # Traced numbers of a run, in which replicas may differ without compiling again: {"dropout": rate, ...}.
 Hyper = dict[str, Any]
 
@@ -38,9 +40,41 @@ class Output(NamedTuple):
     weights: dict[str, Array] | None = None
 
 
+class Readout(NamedTuple):
+    """What a decoder says of the next token, before it is compared with the vocabulary: features [.., E]."""
+
+    features: Array
+    weights: dict[str, Array]  # as in `Output`, {} where none were asked for
+
+
+class Encoded(NamedTuple):
+    """What an encoder says of ONE source. It may have fewer states than the source has positions.
+
+    states: [K, D]; valid: bool[K]; summary: [D], all of it in one vector; weights: of the encoder's own attention
+    by place, {} where none were asked for.
+    """
+
+    states: Array
+    valid: Array
+    summary: Array
+    weights: dict[str, Array]
+
+
+class Source(NamedTuple):
+    """An encoded source as a decoder keeps it: whatever the decoder asks, and which states exist, bool[K]."""
+
+    memory: Any
+    valid: Array
+
+
 def matrices(params: Params) -> Any:
-    """For each parameter, whether it has two axes or more, where each is a parameter by itself."""
-    return jax.tree.map(lambda x: x.ndim >= 2, params)
+    """For each parameter, whether it is a matrix: an axis that counts heads is none of its own."""
+
+    def is_matrix(path, x):
+        by_head = any(getattr(key, "key", None) == HEADS for key in path)
+        return x.ndim - by_head >= 2
+
+    return jax.tree_util.tree_map_with_path(is_matrix, params)
 
 
 class Limits(NamedTuple):
@@ -68,8 +102,8 @@ class Model(NamedTuple):
     init: (rng) -> params.
     apply: (params, example, *, rng=None, hyper=None, weights=False, dtype=None) -> Output of every target
     position; rng=None drops nothing; dtype: the type to compute in (`computed_in`), by default the parameters'.
-    start: (params, source[K], length) -> source_state, state; length: the most tokens that will be stepped.
-    step: (params, source_state, state, token[], *, weights=False) -> state, Output of one position.
+    start: (params, source, length) -> Source, state; length: the most tokens that will be stepped.
+    step: (params, Source, state, token[], *, weights=False) -> state, Output of one position.
     limits: (params) -> Limits, those of tables that are indexed by position.
     matrices: (params) -> for each parameter, whether it is a matrix: only those decay (`optimizer.move`).
     """
@@ -77,13 +111,13 @@ class Model(NamedTuple):
     name: str
     init: Callable[..., Params]
     apply: Callable[..., Output]
-    start: Callable[..., tuple[Any, Any]]
+    start: Callable[..., tuple[Source, Any]]
     step: Callable[..., tuple[Any, Output]]
     matrices: Callable[[Params], Any] = matrices
     limits: Callable[[Params], Limits] = lambda params: Limits()
 
 
-class Noise:
+class Dropout:
     """Dropout for one forward pass: each call drops from what it is given, independently.
 
     A sequence of rngs split from one, as the pass goes along; without an rng nothing is dropped.
@@ -93,9 +127,9 @@ class Noise:
         self.rate = 0.0 if hyper is None else hyper.get("dropout", 0.0)
         self.rng = rng
 
-    def going_on_from(self, rng: Array | None) -> "Noise":
+    def continued(self, rng: Array | None) -> "Dropout":
         """The same rate, and what follows `rng`."""
-        return Noise(rng, {"dropout": self.rate})
+        return Dropout(rng, {"dropout": self.rate})
 
     def next_rng(self) -> Array | None:
         """A fresh rng, None where nothing is to be dropped."""
@@ -113,30 +147,6 @@ class Noise:
 def shift_right(target: Array) -> Array:
     """What the decoder is fed: the start mark, then all target tokens [T] but the last."""
     return jnp.concatenate([jnp.full_like(target[:1], START), target[:-1]])
-
-
-def from_module(name: str, module: nn.Module) -> Model:
-    """The Model of a Linen module that has `__call__(source, target, noise, weights, dtype)`, `start(source,
-    length)` and `step(source_state, state, token, weights)`."""
-
-    @jax.jit  # so that the pass through the model, which is not needed, is not made
-    def init(rng):
-        one = jnp.zeros(1, int)
-        return module.init(rng, one, one, Noise(None, None))["params"]
-
-    def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
-        noise = Noise(rng, hyper)
-        return module.apply(
-            {"params": params}, example["source"], example["target"], noise, weights, dtype
-        )
-
-    def start(params, source, length):
-        return module.apply({"params": params}, source, length, method="start")
-
-    def step(params, source_state, state, token, *, weights=False):
-        return module.apply({"params": params}, source_state, state, token, weights, method="step")
-
-    return Model(name, init, apply, start, step)
 
 
 def computed_in(model: Model, dtype: Any) -> Model:

@@ -15,41 +15,48 @@ TIES = ("nothing", "output", "all")
 class Embeddings(nn.Module):
     """E_x, E_y and the output matrix: one table each, two, or one for all (Press & Wolf 2017).
 
-    tie: "nothing"; "output": logits are inner products with E_y; "all": E_y is E_x too, or the first rows of
+    source_features: of E_x; None: the source has no tokens, and there is no E_x. target_features: of E_y and the
+    output. tie: "nothing"; "output": logits are inner products with E_y; "all": E_y is E_x too, or the first rows of
     it, which makes sense with a joint vocabulary. Embeddings are scaled by √D (Vaswani et al. 2017, §3.4), so
     that a tied table gives inputs of unit variance and logits of unit variance both.
     """
 
     source_vocabulary: int
     target_vocabulary: int
-    features: int
-    tie: str = "nothing"
+    source_features: int | None
+    target_features: int
+    tie: str
 
     def setup(self) -> None:
-        """Makes the tables. Raises ValueError where they cannot be tied as asked."""
-        if self.tie not in TIES:
-            raise ValueError(f"tie={self.tie!r} is not one of {', '.join(TIES)}")
-        one = self.tie == "all"
+        """Makes the tables. Raises ValueError where one vocabulary is not the beginning of the other."""
+        one = self.tie == "all" and self.source_features is not None
         if one and self.source_vocabulary < self.target_vocabulary:
             raise ValueError(
                 f"tie='all' needs one joint vocabulary, but the source has {self.source_vocabulary} "
                 f"tokens and the target {self.target_vocabulary}"
             )
 
-        def table(name, rows):
+        def table(name, rows, features):
             return self.param(
-                name, nn.initializers.normal(1 / math.sqrt(self.features)), (rows, self.features)
+                name, nn.initializers.normal(1 / math.sqrt(features)), (rows, features)
             )
 
+        wide = self.target_features
+        self.source = None
         if one:
-            self.source = table("target", self.source_vocabulary)
+            self.source = table("target", self.source_vocabulary, wide)
             self.target = self.source[: self.target_vocabulary]
         else:
-            self.target = table("target", self.target_vocabulary)
-            self.source = table("source", self.source_vocabulary)
-        self.output = (
-            table("output", self.target_vocabulary) if self.tie == "nothing" else self.target
-        )
+            self.target = table("target", self.target_vocabulary, wide)
+            if self.source_features is not None:
+                self.source = table("source", self.source_vocabulary, self.source_features)
+        untied = self.tie == "nothing"
+        self.output = table("output", self.target_vocabulary, wide) if untied else self.target
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the tables."""
+        return self.target.dtype
 
     def of_source(self, tokens: Array, dtype: Any = None) -> Array:
         """√D · E_x[token]: tokens [..] -> [.., D], in that type, by default the table's."""
@@ -65,5 +72,5 @@ class Embeddings(nn.Module):
 
     def _look_up(self, table, tokens, dtype):
         # An id beyond the vocabulary gives NaN rather than another word.
-        rows = jnp.take(table, tokens, axis=0) * math.sqrt(self.features)
+        rows = jnp.take(table, tokens, axis=0) * math.sqrt(table.shape[-1])
         return rows if dtype is None else rows.astype(dtype)

@@ -21,38 +21,57 @@ from attention_lab.mechanism import (
     multi_head,
     remember_heads,
 )
-from attention_lab.mechanism.contracts import Array, Params
-from attention_lab.models.base import Noise, affine
+from attention_lab.mechanism.contracts import Array, Encoding, Params
+from attention_lab.models.base import HEADS, Dropout, affine, look_up
 
 NORMS = ("pre", "post")
-HEADS = "heads"  # the parameters of `init_multi_head`, each of which has one axis that counts heads
 ACTIVATIONS = MappingProxyType({"relu": nn.relu, "gelu": nn.gelu, "swiglu": nn.silu})
 
 
 class Shape(NamedTuple):
-    """What all layers have in common. key_size: d_k, by default features / heads; value_size: d_v, d_k."""
+    """What all layers of a stack have in common.
 
-    features: int
-    heads: int
-    key_value_heads: int
-    key_size: int | None
-    value_size: int | None
-    feed_forward: int
-    activation: str
-    norm: str
-    positions: int
-    attention_dropout: bool
+    key_value_heads: fewer than heads for grouped queries; by default as many. key_size: d_k, by default features /
+    heads; value_size: d_v, by default d_k. norm: "pre" normalizes what a sublayer reads, "post" what it has added
+    to. positions: the longest sequence of learned positions and of scores that count them. attention_dropout:
+    weights are dropped too, which Vaswani et al. 2017 do not do.
+    """
+
+    features: int = 512
+    heads: int = 8
+    key_value_heads: int | None = None
+    key_size: int | None = None
+    value_size: int | None = None
+    feed_forward: int = 2048
+    activation: str = "relu"
+    norm: str = "post"
+    positions: int = 512
+    attention_dropout: bool = False
+
+
+def make_shape(**fields: Any) -> Shape:
+    """The Shape of these fields. Raises ValueError where the norm or the activation is unknown."""
+    shape = Shape(**fields)
+    if shape.norm not in NORMS:
+        raise ValueError(f"norm={shape.norm!r} is not one of {', '.join(NORMS)}")
+    look_up("activation", ACTIVATIONS, shape.activation)
+    return shape
 
 
 class Attend(nn.Module):
-    """Many-headed attention as a sublayer: its parameters, asked in one go or step by step."""
+    """Many-headed attention as a sublayer: its parameters, asked in one go or step by step.
+
+    memory: features of what it asks; by default itself.
+    """
 
     attention: Attention
     shape: Shape
+    memory: int | None = None
 
     def setup(self) -> None:
         """Makes the parameters."""
         shape = self.shape
+        memory = shape.features if self.memory is None else self.memory
         self.params = self.param(
             HEADS,
             partial(
@@ -63,18 +82,18 @@ class Attend(nn.Module):
                 features=shape.key_size,
                 value_features=shape.value_size,
             ),
-            Dims(shape.features, shape.features, positions=shape.positions),
+            Dims(shape.features, memory, positions=shape.positions),
         )
 
     def remember(self, x: Array, valid: Array | None = None, positions: Array | None = None):
         """The memory of x [K, D], in every head."""
         return remember_heads(self.attention, self.params, x, valid, positions)
 
-    def __call__(self, x: Array, noise: Noise, memory: Memory | None = None, **options: Any):
+    def __call__(self, x: Array, dropout: Dropout, memory: Memory | None = None, **options: Any):
         """What x [Q, D] gets, of itself or of a memory, and the weights. Options as of `multi_head`."""
         dropped: dict[str, Any] = {}
-        if self.shape.attention_dropout and noise.rng is not None:
-            dropped = {"rng": noise.next_rng(), "dropout_rate": noise.rate}
+        if self.shape.attention_dropout and dropout.rng is not None:
+            dropped = {"rng": dropout.next_rng(), "dropout_rate": dropout.rate}
         context = multi_head(self.attention, self.params, x, memory, **dropped, **options)
         return context.vector, context.weights
 
@@ -114,7 +133,7 @@ class Sublayer(nn.Module):
     norm: str
 
     @nn.compact
-    def __call__(self, x: Array, noise: Noise, f: Callable[[Array], tuple[Array, Any]]):
+    def __call__(self, x: Array, dropout: Dropout, f: Callable[[Array], tuple[Array, Any]]):
         """f returns what is added to x, and something to hand on."""
         layer_norm = nn.LayerNorm(name="norm")
 
@@ -122,7 +141,7 @@ class Sublayer(nn.Module):
             return layer_norm(x).astype(x.dtype)
 
         change, told = f(norm(x) if self.norm == "pre" else x)
-        x = x + noise(change)
+        x = x + dropout(change)
         return x if self.norm == "pre" else norm(x), told
 
 
@@ -138,36 +157,41 @@ class EncoderLayer(nn.Module):
         self.attend, self.feed = Attend(self.attention, self.shape), FeedForward(self.shape)
         self.around_attend, self.around_feed = Sublayer(norm), Sublayer(norm)
 
-    def __call__(self, x: Array, valid: Array, noise: Noise, weights: bool):
+    def __call__(self, x: Array, valid: Array, dropout: Dropout, weights: bool):
         """x: [K, D] -> [K, D] and the weights [H, K, K]."""
 
         def ask(x):
-            return self.attend(x, noise, valid=valid, weights=weights)
+            return self.attend(x, dropout, valid=valid, weights=weights)
 
-        x, seen = self.around_attend(x, noise, ask)
-        x, _ = self.around_feed(x, noise, lambda x: (self.feed(x), None))
+        x, seen = self.around_attend(x, dropout, ask)
+        x, _ = self.around_feed(x, dropout, lambda x: (self.feed(x), None))
         return x, seen
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention, feed-forward, on target positions [Q, D]."""
+    """Causal self-attention, cross-attention, feed-forward, on target positions [Q, D].
+
+    source: features of the source's states; None: there is no source, and no cross-attention.
+    """
 
     past: Attention
     cross: Attention
     shape: Shape
+    source: int | None
 
     def setup(self) -> None:
         """Names the sublayers."""
         norm = self.shape.norm
         self.attend_past = Attend(self.past, self.shape)
-        self.attend_source = Attend(self.cross, self.shape)
         self.feed = FeedForward(self.shape)
-        self.around_past, self.around_source = Sublayer(norm), Sublayer(norm)
-        self.around_feed = Sublayer(norm)
+        self.around_past, self.around_feed = Sublayer(norm), Sublayer(norm)
+        if self.source is not None:
+            self.attend_source = Attend(self.cross, self.shape, self.source)
+            self.around_source = Sublayer(norm)
 
-    def remember_source(self, x: Array, valid: Array) -> Memory:
-        """The source's memory in every head, once per sentence."""
-        return self.attend_source.remember(x, valid)
+    def remember_source(self, states: Array, valid: Array) -> Memory | None:
+        """The source's memory in every head, once per source; None where there is no source."""
+        return None if self.source is None else self.attend_source.remember(states, valid)
 
     def no_past(self, length: int, dtype: Any) -> Memory:
         """A cache for `length` positions, all still to come."""
@@ -177,8 +201,8 @@ class DecoderLayer(nn.Module):
     def __call__(
         self,
         x: Array,
-        source: Memory,
-        noise: Noise,
+        source: Memory | None,
+        dropout: Dropout,
         weights: bool,
         past: Memory | None = None,
         position: Any = None,
@@ -190,33 +214,59 @@ class DecoderLayer(nn.Module):
 
         def ask_past(x):
             if past is None:
-                vector, seen = self.attend_past(x, noise, weights=weights)
+                vector, seen = self.attend_past(x, dropout, weights=weights)
                 return vector, (seen, None)
             place = position[None]
             longer = insert(past, self.attend_past.remember(x, positions=place), position)
             vector, seen = self.attend_past(
-                x, noise, longer, place="self", positions=place, weights=weights
+                x, dropout, longer, place="self", positions=place, weights=weights
             )
             return vector, (seen, longer)
 
         def ask_source(x):
             positions = None if position is None else position[None]
-            return self.attend_source(x, noise, source, positions=positions, weights=weights)
+            return self.attend_source(x, dropout, source, positions=positions, weights=weights)
 
-        x, (own, longer) = self.around_past(x, noise, ask_past)
-        x, seen = self.around_source(x, noise, ask_source)
-        x, _ = self.around_feed(x, noise, lambda x: (self.feed(x), None))
+        x, (own, longer) = self.around_past(x, dropout, ask_past)
+        seen = None
+        if source is not None:
+            x, seen = self.around_source(x, dropout, ask_source)
+        x, _ = self.around_feed(x, dropout, lambda x: (self.feed(x), None))
         return x, (own, seen), longer
 
 
-def matrices(params: Params) -> Any:
-    """For each parameter of layers, whether it is a matrix: its axis that counts heads is none of its own."""
+def encode_positions(
+    encoding: Encoding, params: Params, embedded: Array, positions: Array
+) -> Array:
+    """Embeddings [L, D] with an encoding of their positions [L].
 
-    def is_matrix(path, x):
-        by_head = any(getattr(key, "key", None) == HEADS for key in path)
-        return x.ndim - by_head >= 2
+    Raises ValueError where a table of positions is too short for them.
+    """
+    limit = encoding.limit(params)
+    if limit is not None and len(embedded) > limit:
+        raise ValueError(
+            f"{encoding.name} tells {limit} positions apart, but there are {len(embedded)} tokens; make the "
+            f"model with positions={len(embedded)} or more"
+        )
+    return jax.vmap(encoding.encode, (None, 0, 0))(params, embedded, positions)
 
-    return jax.tree_util.tree_map_with_path(is_matrix, params)
+
+def final_norm(shape: Shape) -> Callable[[Array], Array]:
+    """The norm after the last layer: before a "pre" layer everything is a plain sum. Else the identity."""
+    return nn.LayerNorm() if shape.norm == "pre" else lambda x: x
+
+
+def run_layer(layer: nn.Module, x: Array, dropout: Dropout, recompute: bool, **given: Any) -> Any:
+    """layer(x, ..); with `recompute`, x is all that is kept of it for the backward pass."""
+    if not recompute:
+        return layer(x, dropout=dropout, **given)
+
+    def pure(layer, x, rng):
+        inside = dropout.continued(rng)
+        return layer(x, dropout=inside, **given), inside.rng
+
+    result, dropout.rng = nn.remat(pure)(layer, x, dropout.rng)
+    return result
 
 
 def insert(past: Memory, new: Memory, position: Any) -> Memory:

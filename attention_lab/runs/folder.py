@@ -24,15 +24,19 @@ from attention_lab.training.checkpoint import BEST, Checkpoints
 
 def model_of(config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer) -> Model:
     """The model that a config describes, at its precision. Raises ValueError where it describes none."""
-    options = {name: value for name, value in config["model"].items() if name != "kind"}
-    sizes = len(source_tokenizer), len(target_tokenizer)
-    model = make_model(config["model"]["kind"], *sizes, **options)
+    model = make_model(len(source_tokenizer), len(target_tokenizer), **config["model"])
     # Runs from before there was a choice have what is JAX's own.
     return precise_in(model, config["training"].get("matmul_precision", "default"))
 
 
 # Where and how a run is computed: a run may go on with others, and is the same, to rounding at most.
-COMPUTED = ("devices.", "training.workers", "training.parts", "model.recompute")
+COMPUTED = (
+    "devices.",
+    "training.workers",
+    "training.parts",
+    "model.encoder.recompute",
+    "model.decoder.recompute",
+)
 
 
 def write(

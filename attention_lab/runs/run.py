@@ -17,6 +17,7 @@ from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models import Model
 from attention_lab.models.base import Limits, look_up
+from attention_lab.padded import Padded
 
 Config = Mapping[str, Any]
 END_PIECE = tokenizers.MARKS[END]
@@ -154,7 +155,7 @@ class Run(NamedTuple):
 
     def _heads(self):
         """How many heads the model has at each place."""
-        one = jax.ShapeDtypeStruct((1, 1), np.int32)
+        one = Padded(*(jax.ShapeDtypeStruct((1, 1), kind) for kind in (np.int32, bool)))
         shapes = jax.eval_shape(partial(forced_weights, self.model), self.params, one, one)
         return {place: shape.shape[1] for place, shape in shapes.items()}
 
@@ -239,8 +240,10 @@ def _words_of(tokenizer, ids):
 
 
 @partial(jax.jit, static_argnums=0)
-def forced_weights(model: Model, params: Params, source: Array, target: Array) -> dict[str, Array]:
-    """By place, the weights [B, H, Q, K] of sources int[B, K] when the model is told targets int[B, T]."""
+def forced_weights(
+    model: Model, params: Params, source: Padded, target: Padded
+) -> dict[str, Array]:
+    """By place, the weights [B, H, Q, K] of sources [B, K] when the model is told targets [B, T]."""
 
     def one(source, target):
         return model.apply(params, {"source": source, "target": target}, weights=True).weights

@@ -80,7 +80,8 @@ def for_all(
     """
 
     def by_sentence(*batch):
-        found = answer(*(np.broadcast_to(b, (count, *b.shape)) for b in batch))
+        each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), batch)
+        found = answer(*each)
         return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
 
     return in_batches(by_sentence, *columns, step=step, limits=limits, progress=progress)
@@ -90,7 +91,7 @@ def for_all(
 def decode_together(
     model: Model, search: Search, layout: Layout, params: Params, source: Any
 ) -> Hypotheses:
-    """`decode` of each replica: params [S, ..], sources int[S, B, K]."""
+    """`decode` of each replica: params [S, ..], sources [S, B, K]."""
     return spread(lambda params, source: decode(model, params, source, search), layout)(
         params, source
     )

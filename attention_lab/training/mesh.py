@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from attention_lab.marks import PAD
+from attention_lab.padded import Padded
 
 DATA, HEADS = "data", "heads"
 # Which axis of a parameter counts heads, key-value heads or hidden features, by the end of its path.
@@ -98,7 +98,7 @@ def place(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
 class Batches(Protocol):
     """Batch number t, for any t."""
 
-    def __getitem__(self, number: int, /) -> dict[str, np.ndarray]:
+    def __getitem__(self, number: int, /) -> dict[str, Padded]:
         """The batch."""
 
 
@@ -113,9 +113,9 @@ class Split:
         self.sharding = NamedSharding(mesh, PartitionSpec(DATA))
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        return {name: self._split(rows) for name, rows in self.batches[number].items()}
+        return jax.tree.map(self._split, self.batches[number])
 
     def _split(self, rows):
         more = -len(rows) % self.mesh.shape[DATA]
-        rows = np.pad(rows, ((0, more), (0, 0)), constant_values=PAD)
+        rows = np.pad(rows, ((0, more), *[(0, 0)] * (rows.ndim - 1)))
         return jax.make_array_from_callback(rows.shape, self.sharding, rows.__getitem__)

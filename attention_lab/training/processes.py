@@ -44,6 +44,12 @@ def or_none() -> Iterator[None]:
         raise ValueError("another of the processes cannot go on, and says why")
 
 
+def shutdown() -> None:
+    """Leaves the other processes; what follows, each does by itself."""
+    if jax.process_count() > 1:
+        jax.distributed.shutdown()
+
+
 def whole(tree: Any) -> Any:
     """Arrays that lie on the devices of many processes, whole on each, for who computes with them by itself."""
     if jax.process_count() == 1:

@@ -21,6 +21,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from attention_lab.mechanism.contracts import Array
 from attention_lab.models.base import Hyper, Model
+from attention_lab.padded import Padded
 from attention_lab.training.step import TrainState, init_state
 
 AXIS = "replicas"
@@ -128,7 +129,7 @@ def _init_states(model, optimizer, layout, rngs, hypers):
 class Batches(Protocol):
     """Batch number t, for any t."""
 
-    def __getitem__(self, number: int, /) -> dict[str, np.ndarray]:
+    def __getitem__(self, number: int, /) -> dict[str, Padded]:
         """The batch."""
 
 
@@ -138,9 +139,9 @@ class Together:
     def __init__(self, batches: Sequence[Batches]) -> None:
         self.batches = batches
 
-    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+    def __getitem__(self, number: int) -> dict[str, Padded]:
         each = [batches[number] for batches in self.batches]
-        return {name: np.stack([batch[name] for batch in each]) for name in each[0]}
+        return jax.tree.map(lambda *rows: np.stack(rows), *each)
 
 
 def stack(replicas: Sequence[Any]) -> Any:

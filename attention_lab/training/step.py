@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from attention_lab.marks import PAD
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Hyper, Model
+from attention_lab.padded import Padded
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import Schedule, move
 
-Batch = dict[str, Array]  # {"source": int[B, K], "target": int[B, T]}, padded with PAD
+Batch = dict[str, Padded]  # {"source": [B, K], "target": [B, T]}
 Metrics = dict[str, Array]
 
 
@@ -53,13 +53,14 @@ def make_train_step(
         output = jax.vmap(lambda example, rng: model.apply(params, example, rng=rng, hyper=hyper))(
             batch, rngs
         )
-        losses = cross_entropy(output.logits, batch["target"], hyper["label_smoothing"])
-        return jnp.where(batch["target"] != PAD, losses, 0).sum() / jnp.maximum(tokens, 1)
+        target = batch["target"]
+        losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"])
+        return jnp.where(target.valid, losses, 0).sum() / jnp.maximum(tokens, 1)
 
     def loss_and_gradients(params, batch, rng, *given):
         ask = jax.value_and_grad(loss_of)
-        batch = {side: _divisible(rows, parts) for side, rows in batch.items()}
-        rngs = jax.random.split(rng, batch["target"].shape[0])
+        batch = jax.tree.map(lambda x: _divisible(x, parts), batch)
+        rngs = jax.random.split(rng, len(batch["target"].valid))
         if parts == 1:
             return ask(params, batch, rngs, *given)
 
@@ -75,7 +76,7 @@ def make_train_step(
 
     def train_step(state, batch):
         rng = jax.random.fold_in(state.rng, state.step)
-        tokens = (batch["target"] != PAD).sum()
+        tokens = batch["target"].valid.sum()
         loss, gradients = loss_and_gradients(state.params, batch, rng, state.hyper, tokens)
         direction, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         rate = state.hyper["learning_rate"] * schedule(state.step)
@@ -94,4 +95,4 @@ def make_train_step(
 
 def _divisible(rows: Array, parts: int) -> Array:
     """Rows of padding behind them, so that they can be split evenly."""
-    return jnp.pad(rows, ((0, -len(rows) % parts), (0, 0)), constant_values=PAD)
+    return jnp.pad(rows, ((0, -len(rows) % parts), *[(0, 0)] * (rows.ndim - 1)))

@@ -11,11 +11,11 @@ def get_config():
     config = quickstart.get_config()
     config.name = "five"
     transformer = defaults.transformer()
-    transformer.features, transformer.feed_forward = 128, 256
-    transformer.layers, transformer.tie = 2, "output"
+    defaults.both_stacks(transformer, features=128, feed_forward=256, layers=2)
+    transformer.tie = "output"
     config.arms = {
         **config.arms,
-        "dot": {"model.attention.score": "dot"},
+        "dot": {"model.decoder.attention.score": "dot"},
         "Transformer": {"model": transformer.to_dict(), "training.learning_rate": 1e-3},
     }
     return config

@@ -16,11 +16,11 @@ def get_config():
     config = study()
     config.name = "greek_scores"
     config.base = greek_nt.get_config()
-    config.base.model.memory = config.base.model.hidden  # dot wants equal widths
+    config.base.model.encoder.features = config.base.model.decoder.hidden  # dot wants equal widths
     config.base.training.tokens = 2_000_000
     config.base.training.buckets = 4
     config.base.training.validations = 3
     config.base.decoding.beam = 1
-    config.arms = {score: {"model.attention.score": score} for score in SCORES}
+    config.arms = {score: {"model.decoder.attention.score": score} for score in SCORES}
     config.seeds = (0, 1, 2)
     return config

@@ -20,21 +20,24 @@ def get_config(size: str = "small"):
     config.name = f"multi30k_scores_{size}"
     config.base = multi30k.get_config("gru")
     if size == "small":
-        config.base.model.embedding = config.base.model.hidden = config.base.model.memory = 128
+        encoder, decoder = config.base.model.encoder, config.base.model.decoder
+        encoder.embedding = encoder.features = decoder.embedding = decoder.hidden = 128
         config.base.tokenizer.size = 4000
         config.base.training.tokens = 2_500_000
         config.base.training.validations = 6
         config.base.training.validation_sentences = 300
     else:
-        config.base.model.memory = config.base.model.hidden  # dot wants equal widths
-    luong = {"model.timing": "luong"}
+        config.base.model.encoder.features = (
+            config.base.model.decoder.hidden
+        )  # dot wants equal widths
+    luong = {"model.decoder.kind": "luong"}
     config.arms = {
-        "no attention": {"model.timing": "none"},
-        **{score: {**luong, "model.attention.score": score} for score in SCORES},
+        "no attention": {"model.decoder.kind": "fixed"},
+        **{score: {**luong, "model.decoder.attention.score": score} for score in SCORES},
         "local-p": {
             **luong,
-            "model.attention.score": "general",
-            "model.attention.locality": "local_p(5)",
+            "model.decoder.attention.score": "general",
+            "model.decoder.attention.locality": "local_p(5)",
         },
     }
     config.seeds = (0, 1, 2)

@@ -13,9 +13,9 @@ def get_config():
     config.name = "quickstart"
     config.base = small_world.get_config()
     config.arms = {
-        "no attention": {"model.timing": "none"},
-        "general": {"model.attention.score": "general"},
-        "additive": {"model.attention.score": "additive"},
+        "no attention": {"model.decoder.kind": "fixed"},
+        "general": {"model.decoder.attention.score": "general"},
+        "additive": {"model.decoder.attention.score": "additive"},
     }
     config.seeds = (0, 1, 2, 3, 4)
     return config

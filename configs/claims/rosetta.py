@@ -8,17 +8,22 @@ two cores.
 
 from configs import defaults, quickstart
 
-LUONG = {"model.timing": "luong", "model.attention.score": "general"}
+LUONG = {"model.decoder.kind": "luong", "model.decoder.attention.score": "general"}
 
 
 def transformer(**changes):
-    """A Transformer as small as the recurrent models, with some fields changed."""
+    """A Transformer as small as the recurrent models, with some sizes of both stacks changed."""
     model = defaults.transformer()
-    model.features, model.feed_forward, model.layers = 128, 256, 2
+    defaults.both_stacks(model, features=128, feed_forward=256, layers=2, **changes)
     model.tie = "output"
-    for field, value in changes.items():
-        model[field] = value
     return {"model": model.to_dict(), "training.learning_rate": 1e-3}
+
+
+def words_alone():
+    """The Transformer whose encoder sees each word by itself."""
+    arm = transformer()
+    arm["model"]["encoder"]["attention"]["mask"] = "window(0)"
+    return arm
 
 
 def get_config():
@@ -34,23 +39,21 @@ def get_config():
     config.base.decoding.beam = 1
     config.also = ("test_long",)
     config.arms = {
-        "no attention": {"model.timing": "none"},
+        "no attention": {"model.decoder.kind": "fixed"},
         **{
-            score: {"model.attention.score": score}
+            score: {"model.decoder.attention.score": score}
             for score in ("additive", "dot", "general", "concat")
         },
         "Luong": LUONG,
-        "Luong, no input feeding": {**LUONG, "model.input_feeding": False},
-        "Luong, local-p": {**LUONG, "model.attention.locality": "local_p(5)"},
+        "Luong, no input feeding": {**LUONG, "model.decoder.input_feeding": False},
+        "Luong, local-p": {**LUONG, "model.decoder.attention.locality": "local_p(5)"},
         "Transformer": transformer(),
         "Transformer, no dropout": {**transformer(), "training.dropout": 0.0},
         "Transformer, no smoothing": {**transformer(), "training.label_smoothing": 0.0},
         "Transformer, learned positions": transformer(encoding="learned"),
         "Transformer, no positions": transformer(encoding="no_encoding"),
         "Transformer, one head": transformer(heads=1),
-        "Transformer, words alone": transformer(
-            encoder={**defaults.attention("scaled_dot").to_dict(), "mask": "window(0)"}
-        ),
+        "Transformer, words alone": words_alone(),
     }
     config.seeds = (0, 1, 2, 3)
     return config

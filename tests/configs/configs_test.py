@@ -8,19 +8,18 @@ import jax
 import pytest
 
 from attention_lab import runs
+from attention_lab.claims import translation
 from attention_lab.models import make_model
+from attention_lab.studies.study import study_of
 from attention_lab.training.optimizer import SCHEDULES
 from configs import defaults, vaswani
-from experiments.claiming import translation
-from experiments.study import study_of
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in ("__init__", "defaults")]
 
 
 def parameters(config, vocabulary):
-    options = {name: value for name, value in config["model"].items() if name != "kind"}
-    model = make_model(config["model"]["kind"], vocabulary, vocabulary, **options)
+    model = make_model(vocabulary, vocabulary, **config["model"])
     return sum(x.size for x in jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0))))
 
 

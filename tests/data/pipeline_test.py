@@ -29,7 +29,7 @@ many = st.lists(st.tuples(st.integers(2, 40), st.integers(2, 40)), min_size=1, m
 
 def members(batches, epoch=0):
     start = epoch * batches.per_epoch
-    shown = [batches[t]["target"][:, 0] for t in range(start, start + batches.per_epoch)]
+    shown = [batches[t]["target"].values[:, 0] for t in range(start, start + batches.per_epoch)]
     return sorted(int(i) for i in np.concatenate(shown) if i != PAD)
 
 
@@ -40,16 +40,18 @@ def test_an_epoch_shows_every_pair_once_whole(lengths, tokens, buckets):
     batches = Batches(pairs, tokens=tokens, buckets=buckets)
     assert members(batches) == members(batches, 1) == [n + 4 for n in range(len(lengths))]
     for t in range(batches.per_epoch):
-        for source, target in zip(*batches[t].values(), strict=True):
-            if source[0] != PAD:
+        rows = (zip(*side, strict=True) for side in batches[t].values())
+        for (source, real), (target, real_too) in zip(*rows, strict=True):
+            if real[0]:
                 assert source[0] == target[0]
-                assert (source[source != PAD] == pairs.source[source[0] - 4]).all()
-                assert (target[target != PAD] == pairs.target[target[0] - 4]).all()
+                assert (source[real] == pairs.source[source[0] - 4]).all()
+                assert (target[real_too] == pairs.target[target[0] - 4]).all()
+            assert not source[~real].any() and not target[~real_too].any()
 
 
 def test_a_batch_is_a_function_of_plan_seed_and_number():
     def batch(t, **seeds):
-        return Batches(pairs_of(LENGTHS), tokens=40, buckets=3, **seeds)[t]["target"]
+        return Batches(pairs_of(LENGTHS), tokens=40, buckets=3, **seeds)[t]["target"].values
 
     for t in (0, 5, 61, 3):  # in no order
         np.testing.assert_array_equal(batch(t), batch(t))
@@ -61,7 +63,10 @@ def test_a_batch_is_a_function_of_plan_seed_and_number():
 
 def test_shapes_are_few_and_within_the_budget():
     batches = Batches(pairs_of(LENGTHS), tokens=40, buckets=3)
-    shapes = {(b["source"].shape, b["target"].shape) for b in map(batches.__getitem__, range(40))}
+    shapes = {
+        (b["source"].valid.shape, b["target"].valid.shape)
+        for b in map(batches.__getitem__, range(40))
+    }
     assert len(shapes) <= 3
     assert all(rows * length <= 40 for _, (rows, length) in shapes)
 
@@ -84,8 +89,8 @@ def test_the_limits_hold_all_and_pad_little(lengths):
 
 def test_the_share_of_padding_is_what_the_batches_hold():
     batches = Batches(pairs_of(LENGTHS), tokens=60, buckets=2)
-    held = [ids for t in range(batches.per_epoch) for ids in batches[t].values()]
-    empty, size = sum((ids == PAD).sum() for ids in held), sum(ids.size for ids in held)
+    held = [side.valid for t in range(batches.per_epoch) for side in batches[t].values()]
+    empty, size = sum((~valid).sum() for valid in held), sum(valid.size for valid in held)
     assert batches.padding == pytest.approx(empty / size)
 
 

@@ -10,7 +10,8 @@ import pytest
 from attention_lab.decoding import Search, beam, decode, greedy, in_batches
 from attention_lab.decoding.beam import greatest
 from attention_lab.marks import END, PAD, START
-from tests.models.small import STRUCTURES, VOCABULARY, padded, params_of, sentences
+from tests.models import small
+from tests.models.small import STRUCTURES, VOCABULARY, params_of, row, sentences, tokens
 
 pytestmark = pytest.mark.oldest
 LONGEST = (3, 1.5)
@@ -30,7 +31,7 @@ def trained_like(name):
 
 
 def batch_of(*lengths, width=8):
-    return jnp.stack([padded(s, width) for s in sentences(5, *lengths)])
+    return small.batch_of(sentences(5, *lengths), width)
 
 
 FOUR = (3, 8, 5, 6)
@@ -53,13 +54,13 @@ def test_n_best_are_sorted_distinct_and_scored_as_the_model_scores_them(name):
     source = batch_of(*FOUR)
     found = beam(model, params, source, SEARCH, True)
     rescore = jax.jit(jax.vmap(partial(log_probability_of_padded, model), (None, None, 0)))
-    for b in range(len(source)):
+    for b in range(len(source.valid)):
         assert np.isfinite(found.scores[b]).all()
         assert len({tuple(row) for row in np.asarray(found.tokens[b])}) == SEARCH.beam
         for ended in (True, False):  # what was cut off stands behind what ended
             scores = np.asarray(found.scores[b])[np.asarray(found.ended[b]) == ended]
             assert list(scores) == sorted(scores, reverse=True)
-        expected = np.asarray(rescore(params, source[b], found.tokens[b]))
+        expected = np.asarray(rescore(params, row(source, b), tokens(found.tokens[b])))
         lengths = np.asarray((found.tokens[b] != PAD).sum(-1))
         np.testing.assert_allclose(found.log_probability[b], expected, atol=1e-4)
         np.testing.assert_allclose(
@@ -71,8 +72,8 @@ def test_n_best_are_sorted_distinct_and_scored_as_the_model_scores_them(name):
 
 def log_probability_of_padded(model, params, source, target):
     logits = model.apply(params, {"source": source, "target": target}).logits
-    each = jnp.take_along_axis(jax.nn.log_softmax(logits), target[:, None], 1)[:, 0]
-    return jnp.where(target != PAD, each, 0).sum()
+    each = jnp.take_along_axis(jax.nn.log_softmax(logits), target.values[:, None], 1)[:, 0]
+    return jnp.where(target.valid, each, 0).sum()
 
 
 @searched
@@ -80,7 +81,7 @@ def test_padding_and_company_change_no_translation(name):
     model, params = trained_like(name)
     found = beam(model, params, batch_of(*FOUR), SEARCH, True)
     wider = beam(model, params, batch_of(*FOUR, width=12), SEARCH, True)
-    alone = beam(model, params, batch_of(*FOUR)[:1], SEARCH, True)
+    alone = beam(model, params, row(batch_of(*FOUR), slice(1)), SEARCH, True)
     steps = found.tokens.shape[-1]
     np.testing.assert_array_equal(wider.tokens[..., :steps], found.tokens)
     np.testing.assert_array_equal(alone.tokens, found.tokens[:1])
@@ -115,7 +116,7 @@ def test_attention_is_carried_through_the_beam(name):
     for b, n in ((0, 0), (1, 2)):
         target = found.tokens[b, n]
         length = int((target != PAD).sum())
-        expected = forced(params, {"source": source[b], "target": target}).weights
+        expected = forced(params, {"source": row(source, b), "target": tokens(target)}).weights
         assert set(found.weights) == {p for p in expected if not p.startswith("encoder")}
         for place, steps in found.weights.items():
             rows = np.asarray(steps[b, n][:length]).swapaxes(0, 1)
@@ -131,7 +132,7 @@ def test_a_wide_beam_finds_the_best_sentence_there_is():
     found = beam(model, params, source, search)
     every = [[END, PAD]] + [[a, END] for a in range(VOCABULARY) if a not in (PAD, START, END)]
     score = jax.jit(jax.vmap(partial(log_probability_of_padded, model), (None, None, 0)))
-    best = every[int(score(params, source[0], jnp.array(every)).argmax())]
+    best = every[int(score(params, row(source, 0), tokens(np.array(every))).argmax())]
     assert found.ended[0, 0] and found.tokens[0, 0].tolist() == best
 
 
@@ -142,7 +143,7 @@ def test_a_coverage_penalty_is_paid_for_what_was_not_looked_at():
     covering = beam(model, params, source, search, True)
     for b in range(2):
         seen = np.asarray(covering.weights["cross/0"][b, 0]).sum((0, 1))
-        real = np.asarray(source[b]) != PAD
+        real = np.asarray(source.valid[b])
         length = int((covering.tokens[b, 0] != PAD).sum())
         penalty = 5.0 * np.log(np.clip(seen[real], 1e-9, 1.0)).sum()
         expected = float(covering.log_probability[b, 0]) / ((5 + length) / 6) + penalty
@@ -154,8 +155,9 @@ def test_many_sentences_come_back_in_order_in_few_shapes():
     shapes = set()
 
     def answer(batch):
-        shapes.add(batch.shape)
-        return {"sum": batch.sum(1), "first": batch[:, 0]}
+        shapes.add(batch.valid.shape)
+        assert not np.any(batch.values[~batch.valid])
+        return {"sum": batch.values.sum(1), "first": batch.values[:, 0]}
 
     told = []
     found = in_batches(answer, columns, rows=4, progress=told.append)
@@ -167,11 +169,11 @@ def test_many_sentences_come_back_in_order_in_few_shapes():
 
 def test_greedy_stops_at_the_end_or_the_limit():
     model, params = trained_like("luong")
-    tokens = np.asarray(greedy(model, params, batch_of(*FOUR), LONGEST).tokens)
-    for row, length in zip(tokens, FOUR, strict=True):
-        said = [t for t in row if t != PAD]
+    found = np.asarray(greedy(model, params, batch_of(*FOUR), LONGEST).tokens)
+    for words, length in zip(found, FOUR, strict=True):
+        said = [t for t in words if t != PAD]
         assert START not in said[1:] and len(said) <= LONGEST[0] + LONGEST[1] * length
-        assert END not in said[:-1] and not np.any(row[len(said) :])
+        assert END not in said[:-1] and not np.any(words[len(said) :])
 
 
 @pytest.mark.parametrize("size", [7, 64, 100, 1000])

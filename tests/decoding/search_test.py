@@ -13,11 +13,13 @@ import pytest
 from attention_lab.decoding import Search, beam, decode
 from attention_lab.marks import END, PAD, START
 from attention_lab.models import Model, Output, make_model
+from attention_lab.models.base import Source
 from attention_lab.runs import search_of
+from tests.models.small import tokens
 
 
 def start(params, source, length):
-    return (), jnp.zeros((), int)
+    return Source((), source.valid), jnp.zeros((), int)
 
 
 def step(params, read, state, token, *, weights=False):
@@ -47,10 +49,10 @@ def every_sentence(params, limit, alpha):
 
     def scored(sentences):
         found = []
-        for tokens in sentences:
-            pairs = zip([START, *tokens[:-1]], tokens, strict=True)
+        for words in sentences:
+            pairs = zip([START, *words[:-1]], words, strict=True)
             total = sum(logs[t, a, b] for t, (a, b) in enumerate(pairs))
-            found.append((total / ((5 + len(tokens)) / 6) ** alpha, tokens))
+            found.append((total / ((5 + len(words)) / 6) ** alpha, words))
         return sorted(found, key=lambda one: -one[0])
 
     return scored(ended) + scored(cut)
@@ -62,16 +64,21 @@ def test_a_beam_as_wide_as_the_language_finds_every_sentence_in_order(size, limi
     params = table(size, seed=size)
     expected = every_sentence(params, limit, alpha)
     search = Search(len(expected), alpha, longest=(limit, 0.0), n_best=len(expected))
-    found = beam(bigrams(), params, jnp.array([[4, END]]), search)
+    found = beam(bigrams(), params, tokens([[4, END]]), search)
     np.testing.assert_allclose(found.scores[0], [score for score, _ in expected], atol=1e-6)
     told = [[t for t in row if t != PAD] for row in np.asarray(found.tokens[0]).tolist()]
     assert told == [tokens for _, tokens in expected]
 
 
 def test_the_best_is_the_same_at_any_width_that_holds_it():
-    model = make_model("recurrent", 8, 8, embedding=8, hidden=8, memory=8)
+    model = make_model(
+        8,
+        8,
+        encoder={"kind": "recurrent", "embedding": 8, "features": 8},
+        decoder={"kind": "bahdanau", "embedding": 8, "hidden": 8},
+    )
     params = jax.tree.map(lambda x: 3 * x, model.init(jax.random.key(0)))
-    source = jnp.array([[4, 5, 3, 0]])
+    source = tokens([[4, 5, 3, 0]])
     best = []
     for width in (8, 9, 20):
         found = beam(model, params, source, Search(width, longest=(4, 1.0), n_best=width))
@@ -99,11 +106,11 @@ def test_any_search_gives_sorted_sentences_of_the_vocabulary_or_is_refused(
             search_of(settings)
         assert "\n" not in str(error.value)
         return
-    source = jnp.array([[4, 3, PAD], [4, 4, 3]])
+    source = tokens([[4, 3, PAD], [4, 4, 3]])
     found = decode(bigrams(), table(size, seed=size), source, search_of(settings))
-    scores, tokens = np.asarray(found.scores), np.asarray(found.tokens)
-    assert tokens.min() >= 0 and tokens.max() < size
-    for row, words, ended in zip(scores, tokens, np.asarray(found.ended), strict=True):
+    scores, said = np.asarray(found.scores), np.asarray(found.tokens)
+    assert said.min() >= 0 and said.max() < size
+    for row, words, ended in zip(scores, said, np.asarray(found.ended), strict=True):
         there = np.isfinite(row)
         assert there[0] and not np.isnan(row).any()
         for kind in (True, False):
@@ -156,4 +163,4 @@ def test_a_search_that_cannot_be_is_refused_wherever_it_enters():
     for search in (Search(beam=0), Search(beam=2, n_best=3), Search(longest=(0, 0.0))):
         for find in (beam, decode):
             with pytest.raises(ValueError, match=r"beam|n_best|longest"):
-                find(bigrams(), params, jnp.array([[4, 3]]), search)
+                find(bigrams(), params, tokens([[4, 3]]), search)

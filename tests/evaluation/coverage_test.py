@@ -157,7 +157,7 @@ def test_student_s_interval_covers_the_mean_of_draws_and_of_ratios_of_times(coun
         assert 0.92 <= held <= 0.97
 
 
-# What the report says of the bootstrap beside the interval; see `experiments.reporting.NOTE`.
+# What the report says of the bootstrap beside the interval; see `attention_lab.studies.reporting.NOTE`.
 @pytest.mark.parametrize(("replicas", "covers"), [(3, 0.74), (5, 0.82), (10, 0.90)])
 def test_the_bootstrap_is_as_narrow_as_the_report_says(replicas, covers):
     rng = np.random.default_rng(replicas)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments import sizes
-from experiments.budgets import balanced
-from experiments.study import study_of
+from attention_lab.studies import sizes
+from attention_lab.studies.budgets import balanced
+from attention_lab.studies.study import study_of
 from tests.experiments import tiny_study
 from tests.experiments.sentences import corpus
 
@@ -53,21 +53,22 @@ def test_equal_flops_are_equal_work(folder):
 
 
 def test_equal_parameters_are_the_most_that_are_not_more(folder):
-    fields = ("model.hidden", "model.memory")
+    fields = ("model.decoder.hidden", "model.encoder.features")
     config = config_of(folder, budget={"equal": "parameters", "fields": fields, "step": 2})
     config = balanced(
         {
             **config,
             "arms": {
-                "wide": {"model.hidden": 64, "model.memory": 64},
-                "none": {"model.timing": "none"},
+                "wide": {"model.decoder.hidden": 64, "model.encoder.features": 64},
+                "none": {"model.decoder.kind": "fixed"},
             },
         }
     )
     wide, none = (run_of(config, arm) for arm in ("wide", "none"))
-    assert wide["model"]["hidden"] == 64 and none["model"]["hidden"] > 64
+    assert wide["model"]["decoder"]["hidden"] == 64 and none["model"]["decoder"]["hidden"] > 64
     wider = json.loads(json.dumps(none))
-    wider["model"]["hidden"] = wider["model"]["memory"] = none["model"]["hidden"] + 2
+    wider_by_a_step = none["model"]["decoder"]["hidden"] + 2
+    wider["model"]["decoder"]["hidden"] = wider["model"]["encoder"]["features"] = wider_by_a_step
     wanted = sizes.parameters_of(wide)
     assert sizes.parameters_of(none) <= wanted < sizes.parameters_of(wider)
 
@@ -75,8 +76,12 @@ def test_equal_parameters_are_the_most_that_are_not_more(folder):
 def test_a_budget_that_is_none_is_told(folder):
     with pytest.raises(ValueError, match="did you mean 'flops'"):
         balanced(config_of(folder, budget={"equal": "flop"}))
-    large = {"model.embedding": 512}
-    budget = {"equal": "parameters", "fields": ("model.hidden", "model.memory"), "step": 2}
+    large = {"model.encoder.embedding": 512, "model.decoder.embedding": 512}
+    budget = {
+        "equal": "parameters",
+        "fields": ("model.decoder.hidden", "model.encoder.features"),
+        "step": 2,
+    }
     arms = {"small": {}, "large": large}
     with pytest.raises(ValueError, match="an arm has more than"):
         balanced(config_of(folder, arms=arms, budget=budget))

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from attention_lab.runs import checks
+from attention_lab.studies import checks as study_checks
+from attention_lab.studies.study import changed
 from configs import defaults
-from experiments import checks
-from experiments.study import changed
 from tests.experiments.commands import command
 
 CONFIG = json.loads(defaults.translation().to_json())
@@ -37,8 +38,8 @@ STUDY = {**json.loads(defaults.study().to_json()), "arms": {"a": {}}}
         ("decoding.beam", 0),
         ("decoding.longest", 3),
         ("decoding.longest", [1]),
-        ("model.hidden", 0),
-        ("model.positions", None),
+        ("model.decoder.hidden", 0),
+        ("model.decoder.positions", None),
     ],
 )
 def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
@@ -53,7 +54,7 @@ def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
         ("training.schedule", "cosin", "did you mean 'cosine'"),
         ("data.test", "tst", "did you mean 'test'"),
         ("data.name", "rosett", "did you mean 'rosetta'"),
-        ("model.attention.score", "genral", "did you mean 'general'"),
+        ("model.decoder.attention.score", "genral", "did you mean 'general'"),
         ("decoding.longest", [0, 0.0], "leaves no room for a token"),
         ("data.bleu_tokenize", "ja-mecap", "did you mean 'ja-mecab'"),
     ],
@@ -95,9 +96,9 @@ def test_every_whole_number_has_bounds_and_none_is_said_where_it_means_something
     ],
 )
 def test_a_study_has_its_own_numbers_checked_and_those_of_its_arms(field, value):
-    checks.study(STUDY)
+    study_checks.study(STUDY)
     with pytest.raises(ValueError, match="must be") as told:
-        checks.study({**STUDY, field: value})
+        study_checks.study({**STUDY, field: value})
     assert "\n" not in str(told.value)
 
 
@@ -125,7 +126,7 @@ def test_every_config_that_is_shipped_passes():
         ("train", ["--config=configs/quickstart.py:foo"], "nothing behind a colon"),
         ("train", ["--config=README.md"], "README.md"),
         ("train", ["--config=configs/quickstart.py", "--config.training.buckets=0"], "at least 1"),
-        ("ablate", ["--config.base.model.attention.score=foo", "--list"], "'foo'"),
+        ("ablate", ["--config.base.model.decoder.attention.score=foo", "--list"], "'foo'"),
         ("ablate", ["--list", "--arm=nope"], "no arm 'nope'"),
         (
             "train",

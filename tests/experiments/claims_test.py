@@ -6,10 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from attention_lab.evaluation.statistics import bleu_parts, of_seeds
-from experiments import claims
-from experiments.claiming import mechanism, translation
-from experiments.claiming.contracts import (
+from attention_lab.claims import CLAIMS, mechanism, translation
+from attention_lab.claims.contracts import (
     FAILS,
     HOLDS,
     INCONCLUSIVE,
@@ -19,6 +17,7 @@ from experiments.claiming.contracts import (
     judge,
     within,
 )
+from attention_lab.evaluation.statistics import bleu_parts, of_seeds
 from tests.experiments.commands import command
 
 ARMS = sorted({arm for claim in translation.CLAIMS for arm in claim.arms})
@@ -122,7 +121,7 @@ def test_planted_differences_the_other_way_are_failures():
 
 
 def test_names_are_unlike():
-    names = [one.name for one in claims.CLAIMS]
+    names = [one.name for one in CLAIMS]
     assert len(set(names)) == len(names) >= 15
 
 

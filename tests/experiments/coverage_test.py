@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from attention_lab.claims import mechanism, quantities
 from attention_lab.evaluation import statistics
 from attention_lab.evaluation.statistics import bleu_of, of_seeds
-from experiments.claiming import mechanism, quantities
 from tests.evaluation.studies import bleu_parts, logits, quantiles, word_parts
 
 STUDIES = 250

@@ -5,8 +5,8 @@ import pytest
 
 from attention_lab.evaluation.quality import bleu
 from attention_lab.evaluation.statistics import bleu_of, bleu_parts, ratio_of
-from experiments import findings
-from experiments.findings import METRICS
+from attention_lab.studies import findings
+from attention_lab.studies.findings import METRICS
 
 REFERENCES = [f"the cat number {n} sat on the mat again" for n in range(24)]
 LONG = [n % 2 == 1 for n in range(24)]

@@ -10,9 +10,10 @@ import pytest
 import attention_lab
 from attention_lab import runs
 from attention_lab.evaluation import records
+from attention_lab.runs import setup
+from attention_lab.studies import fleet
+from attention_lab.studies.study import study_of
 from attention_lab.training import checkpoint
-from experiments import fleet, translation
-from experiments.study import study_of
 from tests.experiments import sentences
 from tests.experiments.commands import command
 from tests.experiments.sentences import corpus
@@ -288,9 +289,9 @@ def test_training_goes_on_with_its_own_tokenizers_and_not_with_new_ones(made, mo
     folder, _ = made
     config = json.loads((folder.parent / "half/run/config.json").read_text())
     own = runs.tokenizers_of(folder.parent / "half/run")
-    translation._corpus.cache_clear()
-    monkeypatch.setattr(translation, "make_tokenizers", None)  # as another sentencepiece might cut
-    found = translation.corpus_of(config, folder.parent / "half/run")
+    setup._corpus.cache_clear()
+    monkeypatch.setattr(setup, "make_tokenizers", None)  # as another sentencepiece might cut
+    found = setup.corpus_of(config, folder.parent / "half/run")
     assert (found.source_tokenizer, found.target_tokenizer) == own
 
 

@@ -10,26 +10,42 @@ import pytest
 
 import attention_lab
 from attention_lab.evaluation import records
+from attention_lab.runs import checks
+from attention_lab.studies.study import changed
 from configs import defaults
-from experiments import checks
-from experiments.study import changed
 from tests.experiments.commands import ROOT, command
 from tests.experiments.sentences import corpus, words
 
 LONG = " ".join(["ann sees"] * 15)  # and END: 31 tokens
 SHORT = "my ann sees my bob"
 TOLD = "31 source tokens, and the model reads at most 24"
-LIMIT = {"model.positions": 24, "data.max_length": 24, "training.tokens": 400}
+LIMIT = {"data.max_length": 24, "training.tokens": 400}
 MODELS = {
     "learned positions": (
         "tests/experiments/tiny.py:transformer",
-        {"model.encoding": "learned", "model.features": 16, "model.heads": 2}
-        | {"model.feed_forward": 16, "model.layers": 1},
+        {
+            f"model.{side}.{size}": value
+            for side in ("encoder", "decoder")
+            for size, value in {
+                "encoding": "learned",
+                "features": 16,
+                "heads": 2,
+                "feed_forward": 16,
+                "layers": 1,
+                "positions": 24,
+            }.items()
+        },
     ),
     "location": (
         "tests/experiments/tiny.py",
-        {f"model.{size}": 16 for size in ("embedding", "hidden", "memory")}
-        | {"model.attention.score": "location"},
+        {
+            "model.encoder.embedding": 16,
+            "model.encoder.features": 16,
+            "model.decoder.embedding": 16,
+            "model.decoder.hidden": 16,
+            "model.decoder.attention.score": "location",
+            "model.decoder.positions": 24,
+        },
     ),
 }
 
@@ -52,7 +68,7 @@ def flags(folder, workdir, name, **more):
     config, options = MODELS[name]
     plain = words(folder, workdir, **LIMIT)
     common = [word for word in plain if not word.startswith(("--config=", "--config.model"))]
-    given = {"model.positions": 24, **options, **more}
+    given = {**options, **more}
     return [f"--config={config}", *common, *(f"--config.{n}={v}" for n, v in given.items())]
 
 
@@ -169,20 +185,25 @@ CONFIG = json.loads(defaults.translation().to_json())
 
 
 @pytest.mark.parametrize(
-    ("model", "fields"),
+    ("model", "side", "field", "table"),
     [
-        (defaults.transformer(), {"model.encoding": "learned"}),
-        (defaults.transformer(), {"model.decoder.score": "location"}),
-        (defaults.recurrent(), {"model.attention.score": "location"}),
+        (defaults.transformer(), "encoder", "encoding", "learned"),
+        (defaults.transformer(), "decoder", "encoding", "learned"),
+        (defaults.transformer(), "decoder", "attention.score", "location"),
+        (defaults.transformer(), "decoder", "cross.score", "location"),
+        (defaults.recurrent(), "decoder", "attention.score", "location"),
     ],
 )
-def test_training_pairs_may_not_be_longer_than_a_model_reads(model, fields):
+def test_training_pairs_may_not_be_longer_than_a_model_reads(model, side, field, table):
     config = {**CONFIG, "model": json.loads(model.to_json())}
-    checks.run(changed(config, {"model.positions": 24}, "this"))  # it has no table
-    checks.run(changed(config, {**fields, "model.positions": 128}, "this"))
-    said = "data.max_length is 128, but model.positions is 127.*lower the one or raise the other"
+    fields, positions = {f"model.{side}.{field}": table}, f"model.{side}.positions"
+    checks.run(changed(config, {positions: 24}, "this"))  # it has no table
+    checks.run(changed(config, {**fields, positions: 128}, "this"))
+    said = (
+        "data.max_length is 128, but this model reads at most 127 (source|target) tokens; lower it"
+    )
     with pytest.raises(ValueError, match=said) as told:
-        checks.run(changed(config, {**fields, "model.positions": 127}, "this"))
+        checks.run(changed(config, {**fields, positions: 127}, "this"))
     assert "\n" not in str(told.value)
 
 
@@ -191,7 +212,7 @@ def test_training_longer_pairs_is_refused_before_anything_is_written(tmp_path):
     more = {"data.max_length": 25}
     told = command("train", *flags(tmp_path, tmp_path / "run", "learned positions", **more))
     assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1, told.stderr
-    assert "data.max_length is 25, but model.positions is 24" in told.stderr
+    assert "data.max_length is 25, but this model reads at most 24 source tokens" in told.stderr
     assert not (tmp_path / "run").exists()
 
 

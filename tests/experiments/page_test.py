@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from attention_lab.studies.page import Table, page
 from attention_lab.views import curves
-from experiments.page import Table, page
 from tests.views.curves_test import CURVE
 
 HOSTILE = "<script>document.title='taken'</script>"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from attention_lab.runs.setup import Corpus
+from attention_lab.studies import crew
+from attention_lab.studies.study import study_of
 from attention_lab.training.checkpoint import BEST, Checkpoints
 from experiments import command as commands
-from experiments import crew
-from experiments.study import study_of
-from experiments.translation import Corpus
 from tests.experiments import tiny_study
 from tests.experiments.commands import PATIENCE, ROOT, command
 from tests.experiments.sentences import words
@@ -88,7 +88,7 @@ def test_what_cannot_be_saved_is_printed_all_the_same(trained, tmp_path):
 def test_compiled_programs_that_cannot_be_kept_are_done_without_in_silence(tmp_path):
     (tmp_path / "runs").touch()
     code = (
-        "import jax; from experiments import translation; translation.prepare()\n"
+        "import jax; from attention_lab.runs import setup; setup.prepare()\n"
         "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)\n"
         "print(jax.jit(lambda x: x + 1)(1))"
     )
@@ -172,7 +172,7 @@ def test_an_arm_whose_runs_could_not_be_kept_is_refused_before_training(tmp_path
     (one,) = study_of(config, tmp_path / "taken").crews
     never = functools.partial(pytest.fail, "it was trained")
     nothing = Corpus(None, [], None, None, {})
-    monkeypatch.setattr(crew.translation, "corpus_of", lambda *given: nothing)
+    monkeypatch.setattr(crew.setup, "corpus_of", lambda *given: nothing)
     monkeypatch.setattr(crew.runs, "model_of", lambda *given: None)
     monkeypatch.setattr(crew, "fit", lambda *given: never())
     with pytest.raises((ValueError, OSError), match="Not a directory"):

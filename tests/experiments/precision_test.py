@@ -10,27 +10,38 @@ import pytest
 
 from attention_lab import runs
 from attention_lab.decoding import Search, decode
+from attention_lab.padded import Padded
+from attention_lab.runs import checks, setup, validation
 from attention_lab.runs.run import forced_weights
+from attention_lab.studies.study import changed
 from attention_lab.training.optimizer import adam
 from attention_lab.training.step import init_state
 from configs import defaults
-from experiments import checks, translation
-from experiments.study import changed
 from tests.training.sums_test import lines
 
 LENGTH = (
     130  # so that a Transformer's attention is done in tiles, whose gradient has a rule of its own
 )
 SMALL = {
-    "recurrent": {"embedding": 6, "hidden": 8, "memory": 8},
-    "transformer": {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1},
+    "recurrent": {
+        "encoder": {"embedding": 6, "features": 8},
+        "decoder": {"embedding": 6, "hidden": 8},
+    },
+    "transformer": {
+        side: {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
+        for side in ("encoder", "decoder")
+    },
 }
 SET = {"highest": "HIGHEST", "high": "HIGH", "default": "DEFAULT"}
 
 
 def config_of(kind, **fields):
     config = {**json.loads(defaults.translation().to_json())}
-    config["model"] = {**json.loads(getattr(defaults, kind)().to_json()), **SMALL[kind]}
+    model = json.loads(getattr(defaults, kind)().to_json())
+    config["model"] = {
+        **model,
+        **{side: {**model[side], **SMALL[kind][side]} for side in SMALL[kind]},
+    }
     return changed(config, fields, "this")
 
 
@@ -42,14 +53,14 @@ def model_of(kind, precision):
 
 
 def ids(*shape):
-    return jax.ShapeDtypeStruct(shape, jnp.int32)
+    return Padded(*(jax.ShapeDtypeStruct(shape, kind) for kind in (jnp.int32, bool)))
 
 
 def update(kind, precision):
     config = config_of(kind, **{"training.matmul_precision": precision})
     model = model_of(kind, precision)
-    step = translation.step_of(config, model, adam(1.0), 10)
-    hyper = translation.hyper_of(config)
+    step = setup.step_of(config, model, adam(1.0), 10)
+    hyper = setup.hyper_of(config)
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
     return jax.make_jaxpr(step)(state, {"source": ids(2, LENGTH), "target": ids(2, LENGTH)})
 
@@ -64,7 +75,7 @@ def of_params(function):
 
 
 def tokens(*shape):
-    return jnp.full(shape, 5, jnp.int32)
+    return Padded(jnp.full(shape, 5, jnp.int32), jnp.ones(shape, bool))
 
 
 PROGRAMS = {
@@ -76,7 +87,7 @@ PROGRAMS = {
         lambda model: lambda params: decode(model, params, tokens(2, 4), Search(beam=2))
     ),
     "perplexity": of_params(
-        lambda model: lambda params: translation.nats(model, params, tokens(2, 4), tokens(2, 3))
+        lambda model: lambda params: validation.nats(model, params, tokens(2, 4), tokens(2, 3))
     ),
     "attention": of_params(
         lambda model: lambda params: forced_weights(model, params, tokens(2, 4), tokens(2, 3))

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from attention_lab.data.sources import load
+from attention_lab.runs import setup
 from configs import tfds
-from experiments import translation
 from tests.experiments.commands import ROOT, command
 
 MULTI30K = ROOT.parent / "shared" / "data" / "multi30k"
@@ -26,7 +26,7 @@ def test_a_prepared_dataset_is_a_corpus_to_train_on(tmp_path):
     config = tfds.get_config("again")
     config.tokenizer.size = 300
     config.data.options.data_dir = str(tmp_path)
-    corpus = translation.corpus_of(json.loads(config.to_json_best_effort()))
+    corpus = setup.corpus_of(json.loads(config.to_json_best_effort()))
     assert len(corpus.pairs) == len(corpus.validation) == 30
     assert "links" in corpus.validation[0]
     assert len(corpus.target_tokenizer) < len(corpus.source_tokenizer)

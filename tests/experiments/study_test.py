@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import attention_lab
-from experiments import leases, translation
-from experiments.study import changed, study_of
+from attention_lab.runs import evaluation, leases
+from attention_lab.studies.study import changed, study_of
 from tests.experiments import tiny_study
 from tests.experiments.commands import ROOT, command
 from tests.experiments.sentences import corpus
@@ -38,18 +38,21 @@ def test_arms_of_one_structure_are_one_crew(tmp_path):
 
 
 def test_axes_give_the_full_grid(tmp_path):
-    axes = {"model.attention.score": ["dot", "general"], "model.timing": ["luong", "bahdanau"]}
+    axes = {
+        "model.decoder.attention.score": ["dot", "general"],
+        "model.decoder.kind": ["luong", "bahdanau"],
+    }
     study = study_of(config_of(arms={}, axes=axes), tmp_path)
     assert len(study.arms) == 4 == len(study.crews)
-    assert study.arms[1].config["model"]["attention"]["score"] == "dot"
-    assert study.arms[1].config["model"]["timing"] == "bahdanau"
+    assert study.arms[1].config["model"]["decoder"]["attention"]["score"] == "dot"
+    assert study.arms[1].config["model"]["decoder"]["kind"] == "bahdanau"
 
 
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"arms": {"a": {"model.timming": "none"}}}, "did you mean 'timing'"),
-        ({"arms": {"a": {"model.timing.x": 1}}}, "nothing inside"),
+        ({"arms": {"a": {"model.decoder.knd": "fixed"}}}, "did you mean 'kind'"),
+        ({"arms": {"a": {"model.decoder.kind.x": 1}}}, "nothing inside"),
         ({"arms": {"a": {"devices.data": 2}}}, "arm a: devices split one run"),
         ({"arms": {}}, "no arms"),
         ({"seeds": [1, 1]}, "different numbers"),
@@ -77,7 +80,7 @@ def test_one_process_has_a_lease(tmp_path):
 
 def test_a_lease_of_a_dead_process_is_taken_over_by_one(tmp_path):
     path = tmp_path / "lease"
-    code = "import os, sys, pathlib; from experiments import leases\n"
+    code = "import os, sys, pathlib; from attention_lab.runs import leases\n"
     code += "one = leases.take(pathlib.Path(sys.argv[1])); one.__enter__(); os._exit(9)"
     subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, check=False)
     assert path.exists()
@@ -162,7 +165,7 @@ def test_a_replica_is_judged_as_it_is_alone(studied):
     rows = [json.loads(line) for line in (workdir / "results.jsonl").read_text().splitlines()]
     folder = workdir / "crews" / "additive" / "additive_seed_1"
     (row,) = (row for row in rows if row["arm"] == "additive" and row["seed"] == 1)
-    found = translation.evaluate(attention_lab.load(folder), "test", translation.bar)
+    found = evaluation.evaluate(attention_lab.load(folder), "test", evaluation.bar)
     results = found.results
     assert results["bleu"] == row["bleu"] and results["alignment"] == row["alignment"]
     text = (folder / "evaluation" / "test.txt").read_text()

@@ -26,10 +26,9 @@ KILLS = 25
 FAMILIES = {
     "recurrent": {},
     "transformer": {
-        "model.features": 16,
-        "model.heads": 2,
-        "model.feed_forward": 32,
-        "model.layers": 1,
+        f"model.{side}.{size}": value
+        for side in ("encoder", "decoder")
+        for size, value in {"features": 16, "heads": 2, "feed_forward": 32, "layers": 1}.items()
     },
 }
 

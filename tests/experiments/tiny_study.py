@@ -10,7 +10,8 @@ def get_config(which="whole"):
     config.base = base = tiny.get_config()
     base.showcase = ()
     base.tokenizer.kind, base.tokenizer.size = "word", 50
-    base.model.embedding = base.model.hidden = base.model.memory = 16
+    base.model.encoder.embedding = base.model.encoder.features = 16
+    base.model.decoder.embedding = base.model.decoder.hidden = 16
     base.training.tokens = 12_000
     base.training.batch_tokens = 200
     base.training.buckets = 1
@@ -18,17 +19,17 @@ def get_config(which="whole"):
     base.training.warmup = 10
     base.training.validations = 3
     config.arms = {
-        "no attention": {"model.timing": "none"},
+        "no attention": {"model.decoder.kind": "fixed"},
         "additive": {},
         "additive, no dropout": {"training.dropout": 0.0},
     }
     config.seeds = (0, 1)
     if which == "diverging":
         base.training.warmup = 0
-        broken = {"training.learning_rate": 1e30, "model.layers": 2}
+        broken = {"training.learning_rate": 1e30, "model.decoder.layers": 2}
         config.arms = {"broken": broken, "additive": {}}
     if which == "limits":
         base.training.tokens = 400
-        base.data.max_length = base.model.positions = 24
-        config.arms = {"location": {"model.attention.score": "location"}, "additive": {}}
+        base.data.max_length = base.model.decoder.positions = 24
+        config.arms = {"location": {"model.decoder.attention.score": "location"}, "additive": {}}
     return config

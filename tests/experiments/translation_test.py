@@ -10,13 +10,14 @@ import pytest
 
 import attention_lab
 from attention_lab.evaluation import records
+from attention_lab.runs import leases
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.hooks import read
-from experiments import leases
-from experiments.benchmarking import whole
+from experiments import whole_runs
 from experiments.command import Refusal
 from tests.experiments.commands import command
 from tests.experiments.sentences import corpus, words
+from tests.models.small import example
 
 pytestmark = pytest.mark.xdist_group("translation")  # one training for all
 
@@ -67,9 +68,7 @@ def test_a_run_is_loaded_in_one_line(trained):
     assert found.text == "mon eve entend mon kim" and found.ended
     best = run.n_best(["my eve hears my kim"], beam=3, n_best=3)[0]
     assert best[0].text == found.text and len(best) == 3
-    logits = run.model.apply(
-        run.params, {"source": np.array([5, 3]), "target": np.array([4, 3])}
-    ).logits
+    logits = run.model.apply(run.params, example([5, 3], [4, 3])).logits
     assert logits.shape == (2, len(run.target_tokenizer))
 
 
@@ -140,8 +139,8 @@ def test_a_translation_shows_where_it_looked(trained, tmp_path):
         ("translate", ["x", "--save_heatmap=x.jpg"], "end in .png"),
         ("evaluate", ["--split=tset"], "beside it lie test.jsonl"),
         ("evaluate", ["word"], "word"),
-        ("train", ["--config.model.attention.score=aditive"], "did you mean 'additive'"),
-        ("train", ["--config.model.kind=recurent"], "did you mean 'recurrent'"),
+        ("train", ["--config.model.decoder.attention.score=aditive"], "did you mean 'additive'"),
+        ("train", ["--config.model.encoder.kind=recurent"], "did you mean 'recurrent'"),
         ("train", ["--config.trainin.tokens=1"], "trainin"),
         ("train", ["--config.data.options.path=/nowhere/{split}.jsonl"], "/nowhere"),
         ("train", ["--config.tokenizer.kind=bep"], "known are bpe"),
@@ -206,9 +205,12 @@ def test_a_folder_in_which_another_process_trains_is_refused(trained):
 
 def test_a_checkpoint_of_another_model_is_refused(trained):
     folder, workdir, _ = trained
-    told = command("train", *words(folder, workdir, **{"model.hidden": 18, "model.memory": 18}))
+    told = command(
+        "train",
+        *words(folder, workdir, **{"model.decoder.hidden": 18, "model.encoder.features": 18}),
+    )
     assert told.returncode == 2
-    assert "model.hidden" in told.stderr and "--workdir" in told.stderr
+    assert "model.decoder.hidden" in told.stderr and "--workdir" in told.stderr
     assert len(told.stderr.strip().splitlines()) == 1
     assert (
         attention_lab.load(workdir).translate(["my ann sees my bob"])[0].text
@@ -296,5 +298,5 @@ def test_replicas_are_measured_as_whole_runs(trained, tmp_path):
 
 def test_a_run_that_fails_is_named_with_its_log(tmp_path):
     with pytest.raises(Refusal, match=r"no_such ended with status 1; .*running.log says why"):
-        whole.run(["no_such"], tmp_path)
+        whole_runs.run(["no_such"], tmp_path)
     assert "No module named" in (tmp_path / "running.log").read_text()

@@ -2,9 +2,9 @@
 
 import json
 
-from experiments import findings, fleet
-from experiments.study import study_of
-from experiments.tuning import trials, tuned
+from attention_lab.studies import fleet, results
+from attention_lab.studies.study import study_of
+from attention_lab.studies.tuning import trials, tuned
 from tests.experiments import tiny_study
 
 TUNING = {
@@ -34,8 +34,8 @@ def test_tuning_takes_the_value_that_validates_best(tmp_path, monkeypatch):
         for value in TUNING["candidates"]
     ]
     monkeypatch.setattr(fleet, "run", lambda *_: None)
-    monkeypatch.setattr(findings, "rows_of", lambda _: rows)
+    monkeypatch.setattr(results, "rows_of", lambda _: rows)
     config = tuned(CONFIG, tmp_path)
     found = {name: fields["training.learning_rate"] for name, fields in config["arms"].items()}
     assert found == best
-    assert config["arms"]["no attention"]["model.timing"] == "none"
+    assert config["arms"]["no attention"]["model.decoder.kind"] == "fixed"

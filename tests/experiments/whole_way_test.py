@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 import attention_lab
 from attention_lab.data.words import normalize
 from attention_lab.models import make_model
-from attention_lab.runs import folder
-from experiments import translation
+from attention_lab.runs import folder, setup
 from tests.experiments.commands import ROOT
 from tests.experiments.in_process import obey
 
@@ -33,9 +32,10 @@ CONFIG = {
     "data.max_length": LENGTH,
     "devices.data": 1,
     "tokenizer.size": SIZE,
-    "model.embedding": 8,
-    "model.hidden": 8,
-    "model.memory": 8,
+    "model.encoder.embedding": 8,
+    "model.decoder.embedding": 8,
+    "model.decoder.hidden": 8,
+    "model.encoder.features": 8,
     "training.tokens": 200,
     "training.batch_tokens": LENGTH * ROWS,
     "training.buckets": 1,
@@ -165,13 +165,13 @@ SEARCHED = settings(deadline=None, derandomize=True, phases=[Phase.generate])
 def place(tmp_path_factory):
     """An empty folder; what is cached goes elsewhere, and what compiles to the same program is the same object."""
     kept = jax.config.jax_enable_x64
-    steps = remembered(translation.step_of, lambda config, model, *_: (config["training"], model))
+    steps = remembered(setup.step_of, lambda config, model, *_: (config["training"], model))
     with pytest.MonkeyPatch.context() as patch:
         jax.config.update("jax_enable_x64", False)  # as commands have it
         patch.chdir(tmp_path_factory.mktemp("here"))
-        patch.setattr(translation, "prepare", lambda: None)
+        patch.setattr(setup, "prepare", lambda: None)
         patch.setattr(folder, "make_model", remembered(make_model))
-        patch.setattr(translation, "step_of", steps)
+        patch.setattr(setup, "step_of", steps)
         yield tmp_path_factory.mktemp("whole")
     jax.config.update("jax_enable_x64", kept)
 
@@ -217,7 +217,7 @@ def whole_way(place, names, data, corpus, decoding, what):
     flags |= {f"decoding.{name}": value for name, value in decoding.items()} | options
     which = "two_files" if corpus.stored == "lines" else "one_file"
     before = digest_of(place)
-    translation._corpus.cache_clear()
+    setup._corpus.cache_clear()
     told = obey(
         "train",
         f"--config={ROOT}/tests/experiments/tiny.py:{which}",

@@ -10,15 +10,18 @@ import pytest
 
 from attention_lab.marks import START
 from attention_lab.mechanism import PIECES, SCORES
-from attention_lab.models import make_model
+from attention_lab.models import DECODERS, ENCODERS, make_model
 from tests.models.small import (
     SLOW,
     STRUCTURES,
+    batch_of,
     example,
     padded,
+    pair,
     params_of,
     recurrent,
     sentences,
+    tokens,
     transformer,
 )
 
@@ -76,8 +79,8 @@ def test_padding_changes_neither_logits_nor_weights(make):
     params = params_of(model)
     pairs = [sentences(1, 5, 6), sentences(2, 5, 6)]
     batch = {
-        "source": jnp.stack([padded(source, 9) for source, _ in pairs]),
-        "target": jnp.stack([padded(target, 8) for _, target in pairs]),
+        "source": batch_of([source for source, _ in pairs], 9),
+        "target": batch_of([target for _, target in pairs], 8),
     }
     together = jax.jit(jax.vmap(lambda e: model.apply(params, e, weights=True)))(batch)
     for row, (source, target) in enumerate(pairs):
@@ -104,14 +107,15 @@ def test_a_prediction_sees_the_source_and_earlier_target_tokens_only(make):
     whole = logits(source, target)
     np.testing.assert_array_equal(logits(source, later)[:4], whole[:4])
     assert not np.allclose(logits(source, later)[4:], whole[4:])
-    assert not np.allclose(logits(another, target), whole)
+    reads = model.start(params, tokens(source), 1)[0].valid.size > 0
+    assert np.allclose(logits(another, target), whole) != reads
 
 
 def finite_gradients(model):
     params = model.init(jax.random.key(0))
     batch = {
-        "source": jnp.stack([padded(s, 6) for s in sentences(6, 6, 3)]),
-        "target": jnp.stack([padded(t, 7) for t in sentences(7, 2, 7)]),
+        "source": batch_of(sentences(6, 6, 3), 6),
+        "target": batch_of(sentences(7, 2, 7), 7),
     }
 
     def loss(params):
@@ -125,10 +129,20 @@ def finite_gradients(model):
     assert sum(float(jnp.abs(g).sum()) for g in gradients) > 0
 
 
-@pytest.mark.parametrize("timing", ["bahdanau", pytest.param("luong", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("decoder", ["bahdanau", pytest.param("luong", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("score", SCORES)
-def test_any_score_trains_in_a_recurrent_decoder(score, timing):
-    finite_gradients(recurrent(timing=timing, attention={"score": score}))
+def test_any_score_trains_in_a_recurrent_decoder(score, decoder):
+    finite_gradients(recurrent(decoder, attention={"score": score}))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_pair_that_fits_trains_and_the_others_say_why_not(encoder, decoder):
+    if encoder == "nothing" and decoder != "transformer":
+        with pytest.raises(ValueError, match=f"{decoder} reads a source, and encoder nothing has"):
+            pair(encoder, decoder)
+    else:
+        finite_gradients(pair(encoder, decoder))
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -166,33 +180,64 @@ def test_equal_words_give_the_same_model():
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "told"),
+    ("side", "words", "told"),
     [
-        ("recurent", {}, "did you mean 'recurrent'"),
-        ("recurrent", {"hiden": 3}, "did you mean 'hidden'"),
-        ("recurrent", {"cell": "grue"}, "did you mean 'gru'"),
-        ("recurrent", {"timing": "Luong"}, "did you mean 'luong'"),
-        ("recurrent", {"memory": 7}, "must be even"),
-        ("recurrent", {"attention": {"score": "aditive"}}, "did you mean 'additive'"),
-        ("recurrent", {"attention": {"bias": "alibi"}}, "only within one sequence"),
-        ("recurrent", {"attention": {"score": "rotary(dot)"}}, "only within one sequence"),
-        ("transformer", {"norm": "both"}, "not one of pre, post"),
-        ("transformer", {"activation": "tanh"}, "known are relu"),
-        ("transformer", {"encoding": "sinus"}, "did you mean 'sinusoidal'"),
+        ("encoder", {"kind": "recurent"}, "did you mean 'recurrent'"),
+        ("encoder", {}, "say which encoder: kind=recurrent or transformer or nothing"),
+        ("encoder", {"kind": "recurrent", "fetures": 3}, "did you mean 'features'"),
+        ("encoder", {"kind": "recurrent", "features": 7}, "must be even"),
+        ("encoder", {"kind": "recurrent", "layers": 0}, "has 1 or more"),
+        ("encoder", {"kind": "nothing", "layers": 1}, "no option of encoder nothing 'layers'"),
+        ("encoder", {"kind": "transformer", "norm": "both"}, "not one of pre, post"),
+        ("encoder", {"kind": "transformer", "activation": "tanh"}, "known are relu"),
+        ("encoder", {"kind": "transformer", "encoding": "sinus"}, "did you mean 'sinusoidal'"),
+        ("decoder", {"kind": "Luong"}, "did you mean 'luong'"),
+        ("decoder", {"kind": "luong", "hiden": 3}, "did you mean 'hidden'"),
+        ("decoder", {"kind": "luong", "cell": "grue"}, "did you mean 'gru'"),
+        ("decoder", {"kind": "luong", "layers": 0}, "has 1 or more"),
+        ("decoder", {"kind": "luong", "attention": {"score": "aditive"}}, "mean 'additive'"),
+        ("decoder", {"kind": "luong", "attention": {"bias": "alibi"}}, "only within one sequence"),
+        (
+            "decoder",
+            {"kind": "bahdanau", "attention": {"score": "rotary(dot)"}},
+            "only within one sequence",
+        ),
+        ("tie", "yes", "not one of nothing, output, all"),
     ],
 )
-def test_what_does_not_exist_is_told_in_one_line(kind, options, told):
+def test_what_does_not_exist_is_told_in_one_line(side, words, told):
+    given = {"encoder": {"kind": "recurrent"}, "decoder": {"kind": "bahdanau"}, side: words}
     with pytest.raises(ValueError, match=told) as error:
-        make_model(kind, 7, 7, **options)
+        make_model(7, 7, **given)
     assert "\n" not in str(error.value)
+
+
+def test_a_sequence_that_does_not_say_what_is_padding_is_refused():
+    model, one = recurrent(), example([5, 3], [5, 3])
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    for side in one:
+        with pytest.raises(ValueError, match=r"Padded\(values, valid\).*ndarray was given"):
+            model.apply(params, one | {side: np.array([5, 3])})
+    with pytest.raises(ValueError, match="which positions exist"):
+        model.start(params, np.array([5, 3]), 4)
+
+
+def of_two_widths():
+    sides = {"encoder": {"kind": "recurrent", "embedding": 4}, "decoder": {"kind": "fixed"}}
+    return make_model(7, 7, tie="all", **sides)
+
+
+def of_two_vocabularies():
+    sides = {"encoder": {"kind": "recurrent"}, "decoder": {"kind": "fixed"}}
+    return make_model(7, 8, tie="all", **sides)
 
 
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        (lambda: make_model("recurrent", 7, 8, tie="all"), "one joint vocabulary"),
-        (lambda: make_model("recurrent", 7, 7, tie="yes"), "not one of nothing, output, all"),
-        (lambda: recurrent(memory=6, attention={"score": "dot"}), "general, additive or concat"),
+        (of_two_vocabularies, "one joint vocabulary"),
+        (of_two_widths, "the encoder's have 4 features and the decoder's 256"),
+        (lambda: recurrent(features=6, attention={"score": "dot"}), "general, additive or concat"),
         (lambda: transformer(heads=3), "3 heads cannot share 8 features"),
     ],
 )
@@ -203,11 +248,14 @@ def test_what_does_not_fit_is_told_at_the_start(model, told):
 
 @pytest.mark.parametrize("kind", ["recurrent", "transformer"])
 def test_a_target_that_has_the_first_part_of_a_joint_vocabulary_says_nothing_else(kind):
-    sizes = {
-        "recurrent": {"embedding": 6, "hidden": 6},
-        "transformer": {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1},
+    small = {"features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
+    sides = {
+        "recurrent": ({"embedding": 6}, {"kind": "bahdanau", "embedding": 6}),
+        "transformer": (small, {"kind": "transformer", **small}),
     }
-    whole, part = (make_model(kind, 19, size, tie="all", **sizes[kind]) for size in (19, 11))
+    encoder, decoder = sides[kind]
+    words = {"encoder": {"kind": kind, **encoder}, "decoder": decoder, "tie": "all"}
+    whole, part = (make_model(19, size, **words) for size in (19, 11))
     params = whole.init(jax.random.key(0))
     assert jax.tree.structure(params) == jax.tree.structure(part.init(jax.random.key(0)))
     pair = example(np.array([18, 5, 3]), np.array([10, 4, 3]))

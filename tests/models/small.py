@@ -8,18 +8,60 @@ from attention_lab.marks import END, PAD
 from attention_lab.mechanism import PIECES, SCORES, make_attention
 from attention_lab.mechanism.registry import sample
 from attention_lab.models import make_model
+from attention_lab.padded import Padded, pad
 
 VOCABULARY = 19
 
 
-def recurrent(**options):
-    sizes = {"embedding": 6, "hidden": 8, "positions": 24}
-    return make_model("recurrent", VOCABULARY, VOCABULARY, **{**sizes, **options})
+def recurrent(
+    decoder="bahdanau", *, cell="gru", layers=1, tie="nothing", embedding=6, features=8, **words
+):
+    """words: options of the decoder."""
+    both = {"cell": cell, "layers": layers, "embedding": embedding}
+    return make_model(
+        VOCABULARY,
+        VOCABULARY,
+        encoder={"kind": "recurrent", "features": features, **both},
+        decoder={"kind": decoder, "hidden": 8, "positions": 24, **both, **words},
+        tie=tie,
+    )
 
 
-def transformer(**options):
+def transformer(*, encoder={}, decoder={}, cross={}, tie="all", **words):
+    """encoder, decoder, cross: the three attentions; words: options of both stacks."""
     sizes = {"features": 8, "heads": 2, "feed_forward": 12, "layers": 2, "positions": 24}
-    return make_model("transformer", VOCABULARY, VOCABULARY, **{**sizes, **options})
+    both = {"kind": "transformer", **sizes, **words}
+    return make_model(
+        VOCABULARY,
+        VOCABULARY,
+        encoder={**both, "attention": encoder},
+        decoder={**both, "attention": decoder, "cross": cross},
+        tie=tie,
+    )
+
+
+# A side of each kind, of unlike widths.
+SIDES = {
+    "encoder": {
+        "recurrent": {"embedding": 6, "features": 10},
+        "transformer": {"features": 8, "heads": 2, "feed_forward": 12, "layers": 2},
+        "nothing": {},
+    },
+    "decoder": {
+        **{name: {"embedding": 6, "hidden": 8} for name in ("fixed", "bahdanau", "luong")},
+        "transformer": {"features": 12, "heads": 2, "feed_forward": 12, "layers": 2},
+    },
+}
+
+
+def pair(encoder, decoder, **words):
+    """The model of an encoder and a decoder of these kinds; words: options of the decoder."""
+    return make_model(
+        VOCABULARY,
+        VOCABULARY,
+        encoder={"kind": encoder, **SIDES["encoder"][encoder]},
+        decoder={"kind": decoder, **SIDES["decoder"][decoder], **words},
+    )
 
 
 def names(field):
@@ -30,13 +72,16 @@ def names(field):
 STRUCTURES = {
     "bahdanau": recurrent,
     "bahdanau, 2 layers of lstm": lambda: recurrent(cell="lstm", layers=2, tie="all"),
-    "luong": lambda: recurrent(timing="luong", attention={"score": "general"}),
-    "luong, no input feeding": lambda: recurrent(timing="luong", input_feeding=False),
-    "no attention": lambda: recurrent(timing="none", layers=2),
+    "luong": lambda: recurrent("luong", attention={"score": "general"}),
+    "luong, no input feeding": lambda: recurrent("luong", input_feeding=False),
+    "no attention": lambda: recurrent("fixed", layers=2),
     "coverage": lambda: recurrent(attention={"score": "additive", "feedback": "coverage"}),
-    "local-p": lambda: recurrent(
-        timing="luong", attention={"score": "general", "locality": "local_p(3)"}
-    ),
+    "local-p": lambda: recurrent("luong", attention={"score": "general", "locality": "local_p(3)"}),
+    "transformer to bahdanau": lambda: pair("transformer", "bahdanau"),
+    "transformer to luong": lambda: pair("transformer", "luong", attention={"score": "general"}),
+    "transformer to fixed": lambda: pair("transformer", "fixed"),
+    "recurrent to transformer": lambda: pair("recurrent", "transformer"),
+    "nothing to transformer": lambda: pair("nothing", "transformer"),
     "transformer": transformer,
     "transformer, pre-norm": lambda: transformer(norm="pre", activation="swiglu", tie="nothing"),
     "transformer, grouped queries": lambda: transformer(key_value_heads=1, encoding="learned"),
@@ -52,7 +97,14 @@ STRUCTURES = {
 }
 
 # Variations of the others: they run with -m slow.
-SLOW = {"luong, no input feeding", "local-p", "transformer", "transformer, all additive"}
+SLOW = {
+    "luong, no input feeding",
+    "local-p",
+    "transformer",
+    "transformer, all additive",
+    "transformer to luong",
+    "transformer to fixed",
+}
 
 __all__ = ["SCORES", "SLOW", "STRUCTURES", "make_attention"]
 
@@ -64,11 +116,28 @@ def sentences(seed, *lengths):
 
 
 def padded(ids, length):
-    return jnp.asarray(np.append(ids, [PAD] * (length - len(ids))).astype(np.int32))
+    """One sentence, padded."""
+    return jax.tree.map(lambda rows: jnp.asarray(rows[0]), pad([ids], length))
+
+
+def batch_of(sentences, length):
+    """Sentences, padded to one length."""
+    return jax.tree.map(jnp.asarray, pad(sentences, length))
+
+
+def tokens(ids):
+    """Ids [.., L] of which those that are PAD are padding."""
+    return Padded(jnp.asarray(ids), jnp.asarray(ids) != PAD)
+
+
+def row(batch, number):
+    """One sentence of a batch."""
+    return jax.tree.map(lambda x: x[number], batch)
 
 
 def example(source, target):
-    return {"source": jnp.asarray(source), "target": jnp.asarray(target)}
+    """A pair without padding."""
+    return {"source": tokens(source), "target": tokens(target)}
 
 
 def params_of(model, seed=0):

@@ -13,18 +13,19 @@ from attention_lab.marks import END
 from attention_lab.models import make_model
 from attention_lab.runs import Run, Runs
 from attention_lab.training.replicas import Layout
-from tests.models.small import STRUCTURES
+from tests.models.small import STRUCTURES, example
 
 WORDS = "the cat sat on a mat"
 SENTENCES = [WORDS, " ".join(["cat"] * 30), "", "the mat"]
+SHAPE = {"encoding": "learned", "features": 8, "heads": 2, "feed_forward": 8, "layers": 1}
 MODELS = {
     "learned positions": (
-        "transformer",
-        {"encoding": "learned", "features": 8, "heads": 2, "feed_forward": 8, "layers": 1},
+        {"kind": "transformer", **SHAPE},
+        {"kind": "transformer", **SHAPE},
     ),
     "location": (
-        "recurrent",
-        {"attention": {"score": "location"}, "embedding": 6, "hidden": 6},
+        {"kind": "recurrent", "embedding": 6, "features": 6},
+        {"kind": "bahdanau", "attention": {"score": "location"}, "embedding": 6, "hidden": 6},
     ),
 }
 
@@ -39,9 +40,12 @@ LINKED = [
 
 @functools.cache
 def run_of(name, positions=24, scale=1.0):
-    kind, options = MODELS[name]
+    sides = dict(zip(("encoder", "decoder"), MODELS[name], strict=True))
+    for side in sides.values():
+        if side["kind"] != "recurrent":
+            side["positions"] = positions
     tokenizer = train("word", [WORDS], 20)
-    model = make_model(kind, len(tokenizer), len(tokenizer), positions=positions, **options)
+    model = make_model(len(tokenizer), len(tokenizer), **sides)
     params = jax.tree.map(lambda x: scale * x, model.init(jax.random.key(0)))
     config = {"decoding": {"beam": 2, "longest": (2, 0.5)}}
     return Run(config, model, params, tokenizer, tokenizer)
@@ -112,10 +116,10 @@ def test_a_model_says_that_its_table_is_too_short(name):
     run = run_of(name)
     ids = np.full(25, 5)
     with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25"):
-        run.model.apply(run.params, {"source": ids, "target": ids[:3]})
+        run.model.apply(run.params, example(ids, ids[:3]))
     if name == "learned positions":
         with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25 tokens"):
-            run.model.apply(run.params, {"source": ids[:3], "target": ids})
+            run.model.apply(run.params, example(ids[:3], ids))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -168,7 +172,7 @@ def test_only_tables_of_positions_limit_a_model(make):
     model = make()
     params = jax.eval_shape(model.init, jax.random.key(0))
     limits = model.limits(params)
-    assert limits == ((24, 24) if "source_encoding/table" in places(params) else (None, None))
+    assert limits == ((24, 24) if "encoder/positions/table" in places(params) else (None, None))
 
 
 def places(params):

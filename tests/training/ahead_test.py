@@ -19,7 +19,7 @@ class Slow:
     def __getitem__(self, number):
         time.sleep(self.seconds)
         self.made.append((number, threading.current_thread()))
-        return {name: rows + number for name, rows in batch().items()}
+        return {name: rows.values + number for name, rows in batch().items()}
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -27,7 +27,7 @@ def test_no_worker_changes_a_batch_or_makes_one_twice(workers):
     slow = Slow()
     ahead = Ahead(slow, workers, 12)
     for number in range(3, 12):  # a run that goes on
-        np.testing.assert_array_equal(ahead[number]["source"], batch()["source"] + number)
+        np.testing.assert_array_equal(ahead[number]["source"], batch()["source"].values + number)
     assert sorted(number for number, _ in slow.made) == list(range(3, 12))
     here = [thread is threading.current_thread() for _, thread in slow.made]
     assert all(here) if workers == 0 else not any(here)

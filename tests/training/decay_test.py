@@ -7,21 +7,20 @@ import pytest
 
 from attention_lab.mechanism import Dims, attend, init_attention, make_attention, remember
 from attention_lab.models.cells import CELLS
-from attention_lab.models.timings import TIMINGS
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout, init_states, spread
 from attention_lab.training.step import init_state, make_train_step
-from tests.models.small import STRUCTURES, names, recurrent, transformer
+from tests.models.small import STRUCTURES, example, names, recurrent, transformer
 
 # By the end of their paths.
 DECAY = {
-    *("embeddings/source", "embeddings/target", "embeddings/output", "bridge", "encoding/table"),
-    *("ward/W", "ward/U", "decoder_0/W", "decoder_0/U", "decoder_1/W", "decoder_1/U"),
-    *("timing/W", "timing/W_c", "kernel", "heads/W_Q", "heads/W_K", "heads/W_V", "heads/W_O"),
+    *("embeddings/source", "embeddings/target", "embeddings/output", "bridge", "positions/table"),
+    *("ward/W", "ward/U", "cell_0/W", "cell_0/U", "cell_1/W", "cell_1/U"),
+    *("readout/W", "readout/W_c", "kernel", "heads/W_Q", "heads/W_K", "heads/W_V", "heads/W_O"),
     *("score/W", "score/W_q", "score/W_k", "locality/W", "bias/a", "feedback/F", "feedback/U"),
 }
 KEPT = {
-    *("ward/b", "ward/b_n", "decoder_0/b", "decoder_0/b_n", "decoder_1/b", "decoder_1/b_n"),
+    *("ward/b", "ward/b_n", "cell_0/b", "cell_0/b_n", "cell_1/b", "cell_1/b_n"),
     *("norm/scale", "norm/bias", "W_1/bias", "W_2/bias", "W_3/bias"),
     *("score/v", "score/beta", "locality/v", "bias/table", "feedback/w"),
 }
@@ -32,9 +31,9 @@ def every_model():
     """Models that have all pieces, cells, timings and forms of a layer."""
     models = {f"structure: {name}": make for name, make in STRUCTURES.items()}
     for cell in CELLS:
-        for timing in TIMINGS:
-            models[f"{cell}, {timing}"] = lambda cell=cell, timing=timing: recurrent(
-                cell=cell, timing=timing
+        for decoder in ("fixed", "bahdanau", "luong"):
+            models[f"{cell}, {decoder}"] = lambda cell=cell, decoder=decoder: recurrent(
+                decoder, cell=cell
             )
     for field in ("score", "bias", "locality", "feedback"):  # those that may have parameters
         for name in names(field):
@@ -99,12 +98,12 @@ def test_every_parameter_of_a_piece_is_trained(field, name):
 @pytest.mark.parametrize("model", STRUCTURES)
 def test_every_parameter_of_a_model_is_trained(model):
     made = STRUCTURES[model]()
-    example = {"source": jnp.array([5, 6, 7, 3]), "target": jnp.array([8, 9, 4, 3])}
+    one = example([5, 6, 7, 3], [8, 9, 4, 3])
 
     @jax.jit
     @jax.grad
     def gradient(params):
-        return jnp.sum(made.apply(params, example).logits ** 2)
+        return jnp.sum(made.apply(params, one).logits ** 2)
 
     found = named(gradient(made.init(jax.random.key(0))))
     assert {path for path, g in found.items() if not np.any(g)} == set()
@@ -135,7 +134,7 @@ def without_gradients(model, replicas):
     """The parameters before and after an update without gradients: nothing was to be said."""
     optimizer = adam(1.0)
     step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
-    batch = {"source": jnp.full((2, 3), 5), "target": jnp.zeros((2, 3), int)}
+    batch = example(jnp.full((2, 3), 5), jnp.zeros((2, 3), int))
     if replicas:
         hypers = [{**HYPER, "weight_decay": decay} for decay in (0.5, 0.25)]
         state = init_states(model, optimizer, [0, 1], hypers)

@@ -11,7 +11,7 @@ from attention_lab.models.base import computed_in
 from attention_lab.training import cost
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import init_state, make_train_step
-from tests.models.small import recurrent, transformer
+from tests.models.small import example, recurrent, transformer
 
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.2, "label_smoothing": 0.1}
 MODELS = {"recurrent": recurrent, "transformer": functools.partial(transformer, layers=1)}
@@ -21,7 +21,7 @@ def batch(rows=5, length=6):
     rng = np.random.default_rng(0)
     ids = rng.integers(4, 19, (2, rows, length)).astype(np.int32)
     ids[:, 1::2, 3:] = 0
-    return {"source": ids[0], "target": ids[1]}
+    return example(*ids)
 
 
 def stepped(model, parts=1, updates=3, like=None):
@@ -62,9 +62,9 @@ def test_computing_layers_twice_draws_the_same_dropout(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_computing_layers_twice_keeps_less_for_the_backward_pass(name):
     def kept(model):
-        example = {"source": jnp.ones(24, int), "target": jnp.ones(24, int)}
+        one = example(jnp.ones(24, int), jnp.ones(24, int))
         params = jax.eval_shape(model.init, jax.random.key(0))
-        return cost.residual_bytes(lambda params: model.apply(params, example).logits, params)
+        return cost.residual_bytes(lambda params: model.apply(params, one).logits, params)
 
     sizes = {"layers": 4} if name == "transformer" else {}
     assert kept(MODELS[name](**sizes, recompute=True)) < 0.5 * kept(MODELS[name](**sizes))

@@ -67,7 +67,7 @@ def test_losses_are_those_of_one_device(name, layout):
 
 
 def test_heads_and_hidden_features_lie_on_their_own_devices():
-    params = placed("transformer", LAYOUTS["heads"])[2].params["decoder_0"]
+    params = placed("transformer", LAYOUTS["heads"])[2].params["decoder"]["layer_0"]
     heads = params["attend_source"]["heads"]
     assert heads["W_Q"].sharding.spec == heads["W_K"].sharding.spec == P("heads", None, None)
     assert heads["W_O"].sharding.spec == P(None, "heads", None)
@@ -88,10 +88,10 @@ def test_rows_of_padding_make_a_batch_divide():
     for number in range(3):
         plain, split = batches()[number], given[number]
         for side, rows in plain.items():
-            padded = np.asarray(split[side])
-            assert len(padded) % 2 == 0
-            np.testing.assert_array_equal(padded[: len(rows)], rows)
-            assert not padded[len(rows) :].any()
+            for padded, given_rows in zip(map(np.asarray, split[side]), rows, strict=True):
+                assert len(padded) % 2 == 0
+                np.testing.assert_array_equal(padded[: len(given_rows)], given_rows)
+                assert not padded[len(given_rows) :].any()
 
 
 def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():

@@ -17,11 +17,11 @@ from attention_lab.mechanism import (
 )
 from attention_lab.models.base import computed_in
 from attention_lab.models.cells import CELLS, project
-from attention_lab.models.timings import TIMINGS
+from attention_lab.padded import Padded
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import init_state, make_train_step
-from tests.models.small import STRUCTURES, recurrent, transformer
+from tests.models.small import STRUCTURES, example, recurrent, transformer
 
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.1, "dropout": 0.2, "label_smoothing": 0.1}
 NARROW = jnp.dtype(jnp.bfloat16)
@@ -77,15 +77,17 @@ def program(model):
     """One update, dropout on, of a batch of two."""
     step = make_train_step(computed_in(model, "bfloat16"), adam(1.0), SCHEDULES["constant"](1, 1))
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), HYPER))
-    batch = {side: jax.ShapeDtypeStruct((2, 7), jnp.int32) for side in ("source", "target")}
+    rows = Padded(*(jax.ShapeDtypeStruct((2, 7), kind) for kind in (jnp.int32, bool)))
+    batch = {"source": rows, "target": rows}
     return jax.make_jaxpr(step)(state, batch).jaxpr
 
 
+RECURRENT = ("fixed", "bahdanau", "luong")
 MODELS = {
     **STRUCTURES,
     **{
-        f"{timing}, lstm": lambda timing=timing: recurrent(timing=timing, cell="lstm")
-        for timing in TIMINGS
+        f"{decoder}, lstm": lambda decoder=decoder: recurrent(decoder, cell="lstm")
+        for decoder in RECURRENT
     },
     **{f"recurrent, {s}": lambda s=s: recurrent(attention={"score": s}) for s in SCORES},
     **{f"transformer, {s}": lambda s=s: transformer(cross={"score": s}) for s in SCORES},
@@ -105,17 +107,17 @@ def test_no_sum_of_an_update_in_bfloat16_is_narrow(name):
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-@pytest.mark.parametrize("timing", TIMINGS)
-def test_gradients_of_a_long_sentence_are_those_of_float64_to_the_digits_of_bfloat16(timing, cell):
+@pytest.mark.parametrize("decoder", RECURRENT)
+def test_gradients_of_a_long_sentence_are_those_of_float64_to_the_digits_of_bfloat16(decoder, cell):
     length = 512  # of one word, again and again: small equal gradients, of which a narrow sum forgets most
-    score = "general" if timing == "luong" else "additive"
-    model = recurrent(timing=timing, cell=cell, attention={"score": score})
-    one = {"source": jnp.full(length, 7), "target": jnp.full(length, 5)}
+    score = "general" if decoder == "luong" else "additive"
+    model = recurrent(decoder, cell=cell, attention={"score": score})
+    one = example(jnp.full(length, 7), jnp.full(length, 5))
     params = model.init(jax.random.key(0))
 
     def gradients(model, dtype):
         def loss(params):
-            return cross_entropy(model.apply(params, one).logits, one["target"], 0.0).mean()
+            return cross_entropy(model.apply(params, one).logits, one["target"].values, 0.0).mean()
 
         cast = jax.tree.map(lambda x: x.astype(dtype), params)
         return map(np.float64, jax.tree.leaves(jax.jit(jax.grad(loss))(cast)))
@@ -143,7 +145,7 @@ def test_the_state_of_a_cell_is_kept_in_float32(cell):
 @pytest.mark.parametrize("kind", [recurrent, transformer])
 def test_logits_are_not_rounded(kind):
     params = jax.tree.map(lambda x: x.astype(jnp.float32), kind().init(jax.random.key(0)))
-    one = {"source": jnp.array([5, 6, 3]), "target": jnp.array([7, 3])}
+    one = example([5, 6, 3], [7, 3])
     logits = computed_in(kind(), jnp.bfloat16).apply(params, one).logits
     assert logits.dtype == jnp.float32
     assert np.any(logits != logits.astype(jnp.bfloat16))

@@ -17,7 +17,7 @@ from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES, adam, move
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
-from tests.models.small import recurrent, transformer
+from tests.models.small import example, recurrent, transformer
 
 pytestmark = pytest.mark.xdist_group("training")  # one process, which compiles the step once
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.2, "label_smoothing": 0.1}
@@ -99,11 +99,8 @@ def test_a_step_is_pure_and_draws_from_its_number():
 
 def test_padded_rows_and_positions_are_not_trained_on():
     step, state, _ = setup(dropout=0.0)
-    batch = {"source": np.array([[5, 6, 3]]), "target": np.array([[7, 3]])}
-    padded = {
-        "source": np.array([[5, 6, 3, 0], [0, 0, 0, 0]]),
-        "target": np.array([[7, 3, 0], [0, 0, 0]]),
-    }
+    batch = example([[5, 6, 3]], [[7, 3]])
+    padded = example([[5, 6, 3, 0], [0, 0, 0, 0]], [[7, 3, 0], [0, 0, 0]])
     (one, told), (other, also) = step(state, batch), step(state, padded)
     assert int(told["tokens"]) == int(also["tokens"]) == 2
     np.testing.assert_allclose(told["loss"], also["loss"], rtol=1e-6)
@@ -173,7 +170,7 @@ def test_the_journal_counts_tokens_and_the_best_is_kept(tmp_path):
     _, checkpoints = run_with_hooks(tmp_path, 9, [1.0, 5.0, 2.0])
     lines = read(tmp_path / "metrics.jsonl")
     _, _, batches = setup()
-    expected = sum(int((batches[t]["target"] != 0).sum()) for t in range(9))
+    expected = sum(int(batches[t]["target"].valid.sum()) for t in range(9))
     assert [line["tokens"] for line in lines if line["kind"] == "train"][-1] == expected
     assert [line["bleu"] for line in lines if line["kind"] == "validation"] == [1.0, 5.0, 2.0]
     assert checkpoints.step(BEST) == 6 and checkpoints.step(LATEST) == 9

@@ -1,0 +1,117 @@
+"""The report: a row per case for machines, a table and a summary of growth for people."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from attention_lab.benchmarks.cases import Sizes, work
+from attention_lab.benchmarks.timing import Result
+
+HEADER = ("score", "implementation", "length", "direction", "mask", "ms", "temp MiB")
+LEFT = {"score", "implementation", "direction", "mask"}  # columns that are aligned to the left
+FEWEST_LENGTHS = 3  # that growth can be told from
+
+
+def row(result: Result, sizes: Sizes, rates: dict[str, float], **more: Any) -> dict[str, Any]:
+    """All there is to know of one case, for one line of JSON.
+
+    rates: operations per second, by name. bound_ms: by rate, the milliseconds that the arithmetic
+    alone takes at that rate. share: by rate, bound_ms / milliseconds.
+    """
+    bounds = {
+        name: 1e3 * operations / rates[name]
+        for name, operations in work(result.case, sizes).items()
+    }
+    ms = result.milliseconds
+    return {
+        **more,
+        **result.case._asdict(),
+        **sizes._asdict(),
+        "status": result.status,
+        "reason": result.reason,
+        "milliseconds": ms,
+        "repetitions_ms": [1e3 * seconds for seconds in result.seconds],
+        "temp_mib": result.temp_mib,
+        "bound_ms": bounds,
+        "share": {} if ms is None else {name: bound / ms for name, bound in bounds.items()},
+        "rates": rates,
+    }
+
+
+def table(rows: Sequence[dict[str, Any]], rates: Iterable[str]) -> str:
+    """The rows, under a heading for each group; what was not measured says why."""
+    shares = tuple(f"of {name}" for name in rates)
+    header = (*HEADER, *shares)
+    cells = [_cells(entry, rates) for entry in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    lines = [_aligned(header, header, widths)]
+    group = None
+    for entry, line in zip(rows, cells, strict=True):
+        if entry["group"] != group:
+            group = entry["group"]
+            rest = sum(widths) + 2 * (len(widths) - 1) - len(group) - 4
+            lines.append(f"── {group} " + "─" * rest)
+        if entry["reason"]:
+            # The reason takes the place of the shares.
+            known = len(HEADER)
+            start = _aligned(header[:known], line[:known], widths[:known])
+            lines.append(f"{start}  {entry['status']}: {entry['reason']}")
+        else:
+            lines.append(_aligned(header, line, widths).rstrip())
+    return "\n".join(lines)
+
+
+def _cells(entry: dict[str, Any], rates: Iterable[str]) -> list[str]:
+    ms, mib = entry["milliseconds"], entry["temp_mib"]
+    shares = [entry["share"].get(name) for name in rates]
+    return [
+        entry["score"],
+        entry["implementation"],
+        str(entry["length"]),
+        entry["direction"],
+        "causal" if entry["causal"] else "",
+        "–" if ms is None else f"{ms:,.1f}",
+        "" if mib is None else f"{mib:,.1f}",
+        *("" if share is None else f"{share:.0%}" for share in shares),
+    ]
+
+
+def _aligned(header: Sequence[str], cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(
+        cell.ljust(width) if name in LEFT else cell.rjust(width)
+        for name, cell, width in zip(header, cells, widths, strict=True)
+    )
+
+
+Key = tuple[str, str, str, bool]  # score, implementation, direction, causal
+
+
+def series(rows: Iterable[dict[str, Any]], field: str) -> dict[Key, dict[int, float]]:
+    """A number by length, for every score, implementation, direction and mask."""
+    found: dict[Key, dict[int, float]] = {}
+    for entry in rows:
+        if entry[field] is not None:
+            key = (entry["score"], entry["implementation"], entry["direction"], entry["causal"])
+            found.setdefault(key, {})[entry["length"]] = entry[field]
+    return found
+
+
+def growth(rows: Iterable[dict[str, Any]]) -> str:
+    """How temporaries grow: the slope of log MiB against log length, 1 linear, 2 quadratic."""
+    lines = []
+    for (score, how, direction, causal), by_length in series(rows, "temp_mib").items():
+        if len(by_length) >= FEWEST_LENGTHS and min(by_length.values()) > 0:
+            slope = _slope(by_length)
+            span = f"{min(by_length)} to {max(by_length)}"
+            mask = "causal" if causal else ""
+            lines.append(f"{score:<12} {how:<12} {direction:<17} {mask:<7} {slope:5.2f}  {span}")
+    if not lines:
+        return f"Growth needs {FEWEST_LENGTHS} lengths of one score and implementation."
+    title = "Growth of temporaries: MiB is proportional to length ^ slope (1 linear, 2 quadratic)."
+    return "\n".join([title, *sorted(lines, key=lambda line: "blockwise" not in line)])
+
+
+def _slope(by_length: dict[int, float]) -> float:
+    lengths, numbers = zip(*sorted(by_length.items()), strict=True)
+    return float(np.polyfit(np.log(lengths), np.log(numbers), 1)[0])

@@ -1,0 +1,97 @@
+"""Timing: the cases of a round take turns, so that a machine that slows down slows all of them."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from attention_lab.benchmarks.cases import Case, Round, Sizes
+from attention_lab.benchmarks.programs import Program, prepare
+from attention_lab.benchmarks.rates import Meter
+
+MIB = 2**20
+Tell = Callable[[str], None]  # is told what happens now
+
+
+class Result(NamedTuple):
+    """What became of a case: measured, skipped for its memory, or failed.
+
+    seconds: of every repetition; temp_bytes: None where unknown; reason: why there are no seconds.
+    """
+
+    case: Case
+    status: str
+    seconds: tuple[float, ...] = ()
+    temp_bytes: int | None = None
+    reason: str = ""
+
+    @property
+    def milliseconds(self) -> float | None:
+        """The median of the repetitions."""
+        return 1e3 * statistics.median(self.seconds) if self.seconds else None
+
+    @property
+    def temp_mib(self) -> float | None:
+        """Temporaries of the compiled program: what it needs beside inputs and outputs."""
+        return None if self.temp_bytes is None else self.temp_bytes / MIB
+
+
+class Measured(NamedTuple):
+    """A round's results, in the order of its cases, and the machine's rates during it, by name."""
+
+    results: list[Result]
+    rates: dict[str, float]
+
+
+def measure(
+    turn: Round, sizes: Sizes, memory_limit_mib: int, meters: dict[str, Meter], tell: Tell
+) -> Measured:
+    """Every case and meter in turns, A B C A B C ..., after a call of each that is not counted."""
+    results: dict[Case, Result] = {}
+    ready: dict[Case, Program] = {}
+    for case in turn.cases:
+        tell(f"compiling {case.label()}")
+        try:
+            program = prepare(case, sizes)
+            if _too_large(program, memory_limit_mib):
+                reason = f"its temporaries exceed memory_limit_mib={memory_limit_mib}"
+                results[case] = Result(case, "skipped", (), program.temp_bytes, reason)
+                continue
+            program.call()
+            ready[case] = program
+        except Exception as error:
+            results[case] = Result(case, "failed", reason=one_line(error))
+    seconds: dict[Case, list[float]] = {case: [] for case in ready}
+    paces: dict[str, list[float]] = {name: [] for name in meters}
+    for repetition in range(turn.repetitions):
+        for name, meter in meters.items():
+            paces[name].append(meter.operations / _seconds(meter))
+        for case in list(ready):
+            tell(f"measuring {case.label()}, {repetition + 1} of {turn.repetitions}")
+            try:
+                seconds[case].append(_seconds(ready[case]))
+            except Exception as error:
+                results[case] = Result(case, "failed", reason=one_line(error))
+                del ready[case]
+    for case, program in ready.items():
+        results[case] = Result(case, "measured", tuple(seconds[case]), program.temp_bytes)
+    rates = {name: statistics.median(pace) for name, pace in paces.items()}
+    return Measured([results[case] for case in turn.cases], rates)
+
+
+def _seconds(program: Program | Meter) -> float:
+    start = time.perf_counter()
+    program.call()
+    return time.perf_counter() - start
+
+
+def _too_large(program: Program, limit_mib: int) -> bool:
+    """Whether its compilation alone tells that a program needs more temporaries than allowed."""
+    return program.temp_bytes is not None and program.temp_bytes > limit_mib * MIB
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error that says something, with its type, in 100 characters at most."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,30 @@
+"""The fixed context of 2014: the source is one vector, which every step reads.
+
+s_t = f([y_{t−1}; c], s_{t−1})                                  Cho et al. 2014
+"""
+
+from functools import partial
+
+import jax.numpy as jnp
+
+from attention_lab.models.decoders.deep_output import deep_init, deep_readout
+from attention_lab.models.decoders.recurrent import Variant, make_recurrent
+
+
+def _step(cells, source, state, entered, keep):
+    state = cells.advance(state, entered, source.summary, keep)
+    return state, jnp.concatenate([cells.top(state), source.summary]), None
+
+
+fixed = partial(
+    make_recurrent,
+    Variant(
+        "fixed",
+        attends=False,
+        extra=lambda sizes: sizes.source,
+        fed=lambda sizes: 0,
+        init=deep_init,
+        step=_step,
+        readout=deep_readout,
+    ),
+)

@@ -1,0 +1,258 @@
+"""What recurrent decoders have in common: cells, a state, teacher forcing by one scan, and one step.
+
+s_t = f([y_{t−1}; extra], s_{t−1}),  r_t = readout(s_t, ..),  p(y_t) = softmax(W r_t)
+
+A `Variant` says what the extra input is, when the source is attended to, and how r_t is made: fixed.py,
+bahdanau.py and luong.py.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attention_lab.mechanism import Attention, Dims, attend, init_attention, remember
+from attention_lab.mechanism.contracts import Array, Params, matmul
+from attention_lab.mechanism.feedback import no_feedback
+from attention_lab.mechanism.legality import Request, why_not
+from attention_lab.mechanism.scores import additive
+from attention_lab.models.base import Dropout, Encoded, Readout, affine, look_up, widened
+from attention_lab.models.cells import CELLS, Cell, project
+
+weights_init = jax.nn.initializers.glorot_uniform()
+
+
+class Sizes(NamedTuple):
+    """Features of a state s_t, of a source's state h_j, and of an embedding y_t, which a readout r_t equals.
+
+    input_feeding: whether `luong` feeds a readout to the next step.
+    """
+
+    hidden: int
+    source: int
+    embedding: int
+    input_feeding: bool = True
+
+
+class Asked(NamedTuple):
+    """An encoded source as a recurrent decoder keeps it."""
+
+    memory: Any  # a Memory; None where nothing is attended to
+    summary: Array  # all that a fixed context holds
+
+
+class State(NamedTuple):
+    """What a decoder carries from one position to the next."""
+
+    layers: tuple[Any, ...]  # the state of each cell, lowest first
+    fed: Array  # what this step reads of the last readout, [0] where nothing
+    feedback: Any  # the attention's own
+    position: Array  # t
+
+
+class Cells(NamedTuple):
+    """A decoder's cells and attention, with their parameters {"cells": [..], "attention", "readout"}."""
+
+    cell: Cell
+    attention: Attention
+    params: Params
+
+    def top(self, state: State) -> Array:
+        """s_t [N] of the highest layer, in the type that is computed in."""
+        return self.cell.output(state.layers[-1]).astype(state.fed.dtype)
+
+    def enter(self, embedded: Array) -> Array:
+        """W_y y + b of the lowest cell for an embedding [E]: needs no state, so all t at once."""
+        lowest = self.params["cells"][0]
+        return affine(embedded, lowest["W"][: embedded.size], lowest["b"]).astype(embedded.dtype)
+
+    def advance(self, state: State, entered: Array, extra: Array, keep: Array) -> State:
+        """The next state. extra: what the lowest cell reads beside y; keep: [layers − 1, N], dropout."""
+        cells = self.params["cells"]
+        beside = cells[0]["W"][cells[0]["W"].shape[0] - extra.size :]
+        projected = entered + matmul(extra, beside, extra.dtype)
+        layers: list[Any] = []
+        for number, (params, before) in enumerate(zip(cells, state.layers, strict=True)):
+            if number:
+                below = self.cell.output(layers[-1]).astype(keep.dtype)
+                projected = project(params, below * keep[number - 1])
+            layers.append(self.cell.step(params, projected, before))
+        return state._replace(layers=tuple(layers), position=state.position + 1)
+
+    def attend(self, state: State, source: Asked) -> tuple[Array, Array | None, State]:
+        """c_t, the weights [K], and the state with the attention's feedback."""
+        context = attend(
+            self.attention,
+            self.params["attention"],
+            self.top(state),
+            state.position,
+            source.memory,
+            state.feedback,
+        )
+        return context.vector, context.weights, state._replace(feedback=context.feedback_state)
+
+
+class Variant(NamedTuple):
+    """How a recurrent decoder goes from one position to the next; written for ONE position of ONE example.
+
+    attends: whether it attends to the source. extra, fed: features that the lowest cell reads beside y_{t−1},
+    and that a readout hands on to the next step.
+    step: (cells, source, state, entered, keep) -> state, features [F], weights [K] or None.
+    readout: (params, features [T, F], embedded [T, E]) -> r [T, E], for all positions at once.
+    """
+
+    name: str
+    attends: bool
+    extra: Callable[[Sizes], int]
+    fed: Callable[[Sizes], int]
+    init: Callable[[Array, Sizes], Params]
+    step: Callable[..., tuple[State, Array, Array | None]]
+    readout: Callable[[Params, Array, Array], Array]
+
+
+class Recurrent(nn.Module):
+    """The parameters of a recurrent decoder, and what is computed with them for one example."""
+
+    variant: Variant
+    cell: Cell
+    attention: Attention
+    sizes: Sizes
+    layers: int
+    positions: int
+    recompute: bool
+
+    @property
+    def label(self) -> str:
+        """The variant and the score."""
+        return (
+            f"{self.variant.name}({self.attention.score.name})"
+            if self.variant.attends
+            else self.variant.name
+        )
+
+    @property
+    def embedding(self) -> int:
+        """E of the embeddings that it reads and of its readouts."""
+        return self.sizes.embedding
+
+    def setup(self) -> None:
+        """Makes the parameters."""
+        sizes, cell = self.sizes, self.cell
+        self.bridge = self.param("bridge", weights_init, (sizes.source, self.layers * sizes.hidden))
+        lowest = sizes.embedding + self.variant.extra(sizes)
+        cells = [
+            self.param(f"cell_{n}", cell.init, sizes.hidden if n else lowest, sizes.hidden)
+            for n in range(self.layers)
+        ]
+        params = {"cells": cells, "readout": self.param("readout", self.variant.init, sizes)}
+        if self.variant.attends:
+            dims = Dims(sizes.hidden, sizes.source, sizes.hidden, positions=self.positions)
+            init = partial(init_attention, self.attention)
+            params["attention"] = self.param("attention", init, dims)
+        self.cells = Cells(cell, self.attention, params)
+
+    def start(self, encoded: Encoded, length: int) -> tuple[Asked, State]:
+        """The source, and the state before the first token, s_0 = tanh(W summary); any length fits it."""
+        del length
+        x, memory, feedback = encoded.states, None, ()
+        if self.variant.attends:
+            params = self.cells.params["attention"]
+            memory = remember(self.attention, params, x, x, encoded.valid)
+            feedback = self.attention.feedback.start(params["feedback"], memory)
+        first = jnp.split(jnp.tanh(matmul(encoded.summary, self.bridge, x.dtype)), self.layers)
+        state = State(
+            layers=tuple(self.cell.start(h) for h in first),
+            fed=jnp.zeros(self.variant.fed(self.sizes), x.dtype),
+            feedback=feedback,
+            position=jnp.zeros((), int),
+        )
+        return Asked(memory, encoded.summary), state
+
+    def __call__(
+        self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
+    ) -> Readout:
+        """Teacher forcing: r_t for each of embedded [T, E], the tokens before."""
+        source, state = self.start(encoded, len(embedded))
+        embedded = dropout(embedded)
+        ones = jnp.ones((len(embedded), self.layers - 1, self.sizes.hidden), embedded.dtype)
+        keep, kept = dropout(ones), widened(source)
+
+        def one(state, inputs):
+            narrow = jax.tree.map(lambda wide, x: wide.astype(x.dtype), kept, source)
+            state, features, row = self.variant.step(self.cells, narrow, state, *inputs)
+            return state, (features, row)
+
+        entered = jax.vmap(self.cells.enter)(embedded)
+        if self.recompute:  # else each step's scores are kept for the backward pass
+            one = jax.checkpoint(one, prevent_cse=False)
+        _, (features, rows) = jax.lax.scan(one, state, (entered, keep))
+        return self._read_out(features, embedded, rows, dropout, weights)
+
+    def step(
+        self, source: Asked, state: State, embedded: Array, weights: bool
+    ) -> tuple[State, Readout]:
+        """r_t after one more token, embedded [E]."""
+        keep = jnp.ones((self.layers - 1, self.sizes.hidden), embedded.dtype)
+        entered = self.cells.enter(embedded)
+        state, features, row = self.variant.step(self.cells, source, state, entered, keep)
+        return state, self._read_out(features, embedded, row, Dropout(None, None), weights)
+
+    def _read_out(self, features, embedded, rows, dropout, weights):
+        """rows: weights [.., K] of one or all positions."""
+        readout = self.variant.readout(self.cells.params["readout"], features, embedded)
+        # One head: [H, T, K], or [H, K] of one step.
+        shown = {"cross/0": rows[None]} if weights and rows is not None else {}
+        return Readout(dropout(readout), shown)
+
+    def source_limit(self, params: Params) -> int | None:
+        """Returns how many source states the score tells apart."""
+        return (
+            self.attention.score.limit(params["attention"]["score"])
+            if self.variant.attends
+            else None
+        )
+
+    def target_limit(self, params: Params) -> int | None:
+        """Returns None: it writes any number of tokens."""
+        del params
+        return None
+
+
+def make_recurrent(
+    variant: Variant,
+    source: int | None,
+    *,
+    cell: str = "gru",
+    attention: Attention = Attention(score=additive),
+    embedding: int = 256,
+    hidden: int = 256,
+    layers: int = 1,
+    positions: int = 512,
+    input_feeding: bool = True,
+    recompute: bool = False,
+) -> Recurrent:
+    """A recurrent decoder of that variant.
+
+    source: features of the source's states. attention: unused by `fixed`. embedding: E; hidden: N of the decoder's
+    states. positions: how many source states a score that counts them (location) can tell apart. input_feeding: of `luong`
+    alone: the lowest cell reads h~_{t−1} (§3.3 there). recompute: a step's
+    insides are computed again in the backward pass, not kept for it (Chen et al. 2016). Raises ValueError where there
+    is no source, a name is unknown, or the attention is not one of another sequence.
+    """
+    if source is None:
+        raise ValueError(
+            f"decoder {variant.name} reads a source, and encoder nothing has none; use decoder transformer"
+        )
+    # It asks another sequence, step by step: what holds for cross-attention, and feedback too.
+    reason = why_not(attention._replace(feedback=no_feedback), Request("cross"))
+    if reason is not None:
+        raise ValueError(f"decoder {variant.name}: {reason}")
+    if layers < 1:
+        raise ValueError(f"layers={layers}: a recurrent decoder has 1 or more")
+    sizes = Sizes(hidden, source, embedding, input_feeding)
+    return Recurrent(
+        variant, look_up("cell", CELLS, cell), attention, sizes, layers, positions, recompute
+    )

@@ -1,0 +1,148 @@
+"""The Transformer's decoder (Vaswani et al. 2017, §3.1), with any score in its two attentions.
+
+Without a source it is a language model: causal self-attention and feed-forward.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attention_lab.mechanism import Attention, Memory, choose
+from attention_lab.mechanism.contracts import Array, Dims, Encoding, Params
+from attention_lab.mechanism.masks import both, causal, everything
+from attention_lab.models.base import Dropout, Encoded, Readout, least
+from attention_lab.models.layers import (
+    DecoderLayer,
+    Shape,
+    encode_positions,
+    final_norm,
+    make_shape,
+    run_layer,
+)
+
+
+class State(NamedTuple):
+    """What the decoder carries: a cache for each layer, and how many tokens it holds."""
+
+    caches: tuple[Memory, ...]
+    position: Array
+
+
+class Transformer(nn.Module):
+    """Layers of causal self-attention, cross-attention where there is a source, and feed-forward."""
+
+    attention: Attention
+    cross: Attention
+    encoding: Encoding
+    layers: int
+    shape: Shape
+    source: int | None
+    recompute: bool
+
+    @property
+    def label(self) -> str:
+        """The scores."""
+        scores = (
+            self.attention.score.name,
+            *([] if self.source is None else [self.cross.score.name]),
+        )
+        return f"transformer({', '.join(scores)})"
+
+    @property
+    def embedding(self) -> int:
+        """D: embeddings are as wide as states."""
+        return self.shape.features
+
+    def setup(self) -> None:
+        """Makes the layers."""
+        shape = self.shape
+        dims = Dims(shape.features, shape.features, positions=shape.positions)
+        self.positions = self.param("positions", self.encoding.init, dims)
+        self.layer = [
+            DecoderLayer(self.attention, self.cross, shape, self.source) for _ in range(self.layers)
+        ]
+        self.norm = final_norm(shape)
+
+    def remember(self, encoded: Encoded) -> tuple[Memory | None, ...]:
+        """The source's memory in every layer."""
+        return tuple(layer.remember_source(encoded.states, encoded.valid) for layer in self.layer)
+
+    def start(self, encoded: Encoded, length: int) -> tuple[tuple[Memory | None, ...], State]:
+        """The source's memories, and empty caches for `length` tokens."""
+        dtype = encoded.states.dtype
+        caches = tuple(layer.no_past(length, dtype) for layer in self.layer)
+        return self.remember(encoded), State(caches, jnp.zeros((), int))
+
+    def __call__(
+        self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
+    ) -> Readout:
+        """Teacher forcing: the readout for each of embedded [T, D], the tokens before."""
+        positions = jnp.arange(len(embedded))
+        return self._run(self.remember(encoded), embedded, positions, dropout, weights)[0]
+
+    def step(
+        self, sources: Any, state: State, embedded: Array, weights: bool
+    ) -> tuple[State, Readout]:
+        """The readout after one more token, embedded [D]."""
+        here, nothing = state.position, Dropout(None, None)
+        readout, caches = self._run(
+            sources, embedded[None], here[None], nothing, weights, state.caches, here
+        )
+        rows = {place: matrix[:, 0] for place, matrix in readout.weights.items()}
+        return State(caches, here + 1), Readout(readout.features[0], rows)
+
+    def _run(self, sources, embedded, positions, dropout, weights, caches=None, position=None):
+        """The readout of embedded [Q, D], and the longer caches."""
+        x = dropout(encode_positions(self.encoding, self.positions, embedded, positions))
+        seen, longer = {}, []
+        for number, (layer, source) in enumerate(zip(self.layer, sources, strict=True)):
+            past = None if caches is None else caches[number]
+            given = {"source": source, "weights": weights, "past": past, "position": position}
+            x, (own, cross), past = run_layer(layer, x, dropout, self.recompute, **given)
+            seen[f"decoder/{number}"] = own
+            if source is not None:
+                seen[f"cross/{number}"] = cross
+            longer.append(past)
+        x = self.norm(x).astype(x.dtype)
+        return Readout(x, seen if weights else {}), tuple(longer)
+
+    def source_limit(self, params: Params) -> int | None:
+        """Returns how many source states the cross-attention's score tells apart."""
+        return self._keys(params, self.cross, "attend_source")
+
+    def target_limit(self, params: Params) -> int | None:
+        """Returns the length of the tables of positions and of scores, where they have one."""
+        keys = self._keys(params, self.attention, "attend_past")
+        return least(self.encoding.limit(params["positions"]), keys)
+
+    def _keys(self, params, attention, sublayer):
+        first = params.get("layer_0", {}).get(sublayer)  # all layers are alike
+        return attention.score.limit(first["heads"]["attention"]["score"]) if first else None
+
+
+def transformer(
+    source: int | None,
+    *,
+    attention: Attention = Attention(),
+    cross: Attention = Attention(),
+    encoding: str = "sinusoidal",
+    layers: int = 6,
+    recompute: bool = False,
+    **shape: Any,
+) -> Transformer:
+    """A Transformer decoder; by default the base model's of Vaswani et al. 2017.
+
+    source: features of the source's states; None: there is none. attention: made causal; cross: unused without a
+    source. recompute and shape: as in the encoder. Raises ValueError where a name is unknown.
+    """
+    mask = causal if attention.mask is everything else both(causal, attention.mask)
+    return Transformer(
+        attention._replace(mask=mask),
+        cross,
+        choose("encoding", encoding),
+        layers,
+        make_shape(**shape),
+        source,
+        recompute,
+    )

@@ -1,0 +1,133 @@
+"""An encoder and a decoder, made one model: embeddings below both, logits above the decoder."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attention_lab.mechanism.contracts import Array
+from attention_lab.models.base import (
+    Dropout,
+    Encoded,
+    Limits,
+    Model,
+    Output,
+    Readout,
+    Source,
+    least,
+    matrices,
+    shift_right,
+)
+from attention_lab.models.embeddings import Embeddings
+from attention_lab.padded import Padded
+
+
+class EncoderDecoder(nn.Module):
+    """The parameters of both, and what is computed with them for one example."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+    source_vocabulary: int
+    target_vocabulary: int
+    tie: str
+
+    def setup(self) -> None:
+        """Makes the embeddings."""
+        self.embeddings = Embeddings(
+            self.source_vocabulary,
+            self.target_vocabulary,
+            self.encoder.embedding,
+            self.decoder.embedding,
+            self.tie,
+        )
+
+    def encode(self, source: Padded, dropout: Dropout, weights: bool, dtype: Any = None) -> Encoded:
+        """The encoded source; where it consists of tokens, of their embeddings."""
+        if self.encoder.embedding is not None:
+            source = source._replace(values=self.embeddings.of_source(source.values, dtype))
+        encoded = self.encoder(source, dropout, weights)
+        kind = self.embeddings.dtype if dtype is None else dtype
+        return encoded._replace(states=encoded.states.astype(kind))
+
+    def __call__(
+        self,
+        source: Padded,
+        target: Padded,
+        dropout: Dropout,
+        weights: bool = False,
+        dtype: Any = None,
+    ) -> Output:
+        """Teacher forcing: the output at every position of target [T]."""
+        encoded = self.encode(source, dropout, weights, dtype)
+        embedded = self.embeddings.of_target(shift_right(target.values), dtype)
+        readout = self.decoder(encoded, embedded, dropout, weights)
+        return self._output(readout, weights, encoded.weights)
+
+    def start(self, source: Padded, length: int) -> tuple[Source, Any]:
+        """The encoded source as the decoder keeps it, and the state before the first of `length` tokens."""
+        encoded = self.encode(source, Dropout(None, None), False)
+        memory, state = self.decoder.start(encoded, length)
+        return Source(memory, encoded.valid), state
+
+    def step(
+        self, source: Source, state: Any, token: Array, weights: bool = False
+    ) -> tuple[Any, Output]:
+        """The output after one more target token []."""
+        embedded = self.embeddings.of_target(token)
+        state, readout = self.decoder.step(source.memory, state, embedded, weights)
+        return state, self._output(readout, weights, {})
+
+    def _output(self, readout: Readout, weights: bool, also: dict[str, Array]) -> Output:
+        logits = self.embeddings.logits(readout.features)
+        return Output(logits, {**also, **readout.weights} if weights else None)
+
+
+def make_encoder_decoder(
+    encoder: Any, decoder: Any, source_vocabulary: int, target_vocabulary: int, tie: str
+) -> Model:
+    """The Model of an encoder and a decoder, modules as `ENCODERS` and `DECODERS` make them.
+
+    Raises ValueError where they share an embedding (tie="all") and differ in its features.
+    """
+    widths = encoder.embedding, decoder.embedding
+    if tie == "all" and None not in widths and widths[0] != widths[1]:
+        raise ValueError(
+            f"tie='all' shares one table of embeddings, but the encoder's have {widths[0]} features and the "
+            f"decoder's {widths[1]}; make them equal, or choose tie='output'"
+        )
+    module = EncoderDecoder(encoder, decoder, source_vocabulary, target_vocabulary, tie)
+
+    @jax.jit  # so that the pass through the model, which is not needed, is not made
+    def init(rng):
+        one = Padded(jnp.zeros(1, int), jnp.ones(1, bool))
+        return module.init(rng, one, one, Dropout(None, None))["params"]
+
+    def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
+        given = _padded(example["source"]), _padded(example["target"]), Dropout(rng, hyper)
+        return module.apply({"params": params}, *given, weights, dtype)
+
+    def start(params, source, length):
+        return module.apply({"params": params}, _padded(source), length, method="start")
+
+    def step(params, source, state, token, *, weights=False):
+        return module.apply({"params": params}, source, state, token, weights, method="step")
+
+    def limits(params):
+        read = params.get("encoder", {})
+        # Encoders keep one state for each position, or fewer.
+        source = encoder.limit(read), decoder.source_limit(params["decoder"])
+        return Limits(least(*source), decoder.target_limit(params["decoder"]))
+
+    name = f"{encoder.label}, {decoder.label}"
+    return Model(name, init, apply, start, step, matrices, limits)
+
+
+def _padded(sequence: Any) -> Padded:
+    """The sequence. Raises ValueError where nothing says which of its positions exist."""
+    if not isinstance(sequence, Padded):
+        raise ValueError(
+            "a model takes sources and targets as Padded(values, valid), of which valid says which positions exist; "
+            f"{type(sequence).__name__} was given"
+        )
+    return sequence

@@ -1,0 +1,98 @@
+"""The Transformer's encoder (Vaswani et al. 2017, §3.1), with any score in its self-attention."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attention_lab.mechanism import Attention, choose
+from attention_lab.mechanism.contracts import Array, Dims, Encoding, Params
+from attention_lab.models.base import Dropout, Encoded, least
+from attention_lab.models.layers import (
+    EncoderLayer,
+    Shape,
+    encode_positions,
+    final_norm,
+    make_shape,
+    run_layer,
+)
+from attention_lab.padded import Padded
+
+
+class Transformer(nn.Module):
+    """Layers of self-attention; its summary is the mean of the highest layer's states."""
+
+    attention: Attention
+    encoding: Encoding
+    layers: int
+    shape: Shape
+    recompute: bool
+
+    @property
+    def label(self) -> str:
+        """The score."""
+        return f"transformer({self.attention.score.name})"
+
+    @property
+    def embedding(self) -> int:
+        """D: embeddings are as wide as states."""
+        return self.shape.features
+
+    @property
+    def features(self) -> int:
+        """D."""
+        return self.shape.features
+
+    def setup(self) -> None:
+        """Makes the layers."""
+        shape = self.shape
+        dims = Dims(shape.features, shape.features, positions=shape.positions)
+        self.positions = self.param("positions", self.encoding.init, dims)
+        self.layer = [EncoderLayer(self.attention, shape) for _ in range(self.layers)]
+        self.norm = final_norm(shape)
+
+    def __call__(self, source: Padded, dropout: Dropout, weights: bool = False) -> Encoded:
+        """source: embeddings [K, D]. Returns K states, and the weights of "encoder/0", .. [H, K, K]."""
+        places = jnp.arange(len(source.valid))
+        x = dropout(encode_positions(self.encoding, self.positions, source.values, places))
+        seen: dict[str, Any] = {}
+        for number, layer in enumerate(self.layer):
+            given = {"valid": source.valid, "weights": weights}
+            x, seen[f"encoder/{number}"] = run_layer(layer, x, dropout, self.recompute, **given)
+        x = self.norm(x).astype(x.dtype)
+        return Encoded(x, source.valid, mean(x, source.valid), seen if weights else {})
+
+    def limit(self, params: Params) -> int | None:
+        """Returns the length of the tables of positions and of scores, where they have one."""
+        first = params.get("layer_0")  # all layers are alike
+        score = (
+            self.attention.score.limit(first["attend"]["heads"]["attention"]["score"])
+            if first
+            else None
+        )
+        return least(self.encoding.limit(params["positions"]), score)
+
+
+def mean(states: Array, valid: Array) -> Array:
+    """The mean [D] of the states [K, D] that are valid, summed in float32 at least; 0 where none is."""
+    wide = jnp.promote_types(states.dtype, jnp.float32)
+    total = jnp.sum(jnp.where(valid[:, None], states, 0), axis=0, dtype=wide)
+    return (total / jnp.maximum(valid.sum(), 1)).astype(states.dtype)
+
+
+def transformer(
+    *,
+    attention: Attention = Attention(),
+    encoding: str = "sinusoidal",
+    layers: int = 6,
+    recompute: bool = False,
+    **shape: Any,
+) -> Transformer:
+    """A Transformer encoder; by default the base model's of Vaswani et al. 2017.
+
+    recompute: a layer's insides are computed again in the backward pass, not kept for it (Chen et al. 2016), on
+    accelerators; XLA on CPU sees through that. shape: fields of `Shape`. Raises ValueError where a name is unknown.
+    """
+    return Transformer(
+        attention, choose("encoding", encoding), layers, make_shape(**shape), recompute
+    )

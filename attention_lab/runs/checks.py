@@ -1,0 +1,132 @@
+"""What the numbers of a config must be: told in one line, before anything is read, computed or written."""
+
+import functools
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any
+
+import jax
+
+from attention_lab import runs
+from attention_lab.data.sources import dataset
+from attention_lab.evaluation.quality import bleu_metric
+from attention_lab.mechanism.registry import unknown
+from attention_lab.models import make_model
+from attention_lab.models.base import look_up
+from attention_lab.runs import setup
+from attention_lab.training.optimizer import SCHEDULES
+
+Config = Mapping[str, Any]
+Rule = tuple[str, Callable[[Any], bool]]
+
+MOST, SEEDS = (
+    2**31 - 1,
+    2**32,
+)  # of an int32; of two that are equal modulo SEEDS, `jax.random` may make one key
+NATURAL: Rule = (
+    f"a whole number, at least 1 and at most {MOST}",
+    lambda x: _whole(x) and 1 <= x <= MOST,
+)
+MAYBE: Rule = (f"{NATURAL[0]}, or None", lambda x: x is None or NATURAL[1](x))
+BUDGET: Rule = ("a whole number, at least 1", lambda x: _whole(x) and x >= 1)
+COUNT: Rule = (f"a whole number from 0 to {MOST}", lambda x: _whole(x) and 0 <= x <= MOST)
+SEED: Rule = (f"a whole number from 0 to {SEEDS - 1}", lambda x: _whole(x) and 0 <= x < SEEDS)
+EACH_SEED: Rule = (f"whole numbers from 0 to {SEEDS - 1}", lambda x: all(map(SEED[1], x)))
+POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
+AMOUNT: Rule = ("a number, at least 0", lambda x: isfinite(x) and x >= 0)
+SHARE: Rule = ("at least 0 and less than 1", lambda x: 0 <= x < 1)
+PAIR: Rule = ("two numbers, as (10, 2.0)", lambda x: len(x) == 2 and all(n >= 0 for n in x))
+SENTENCES: Rule = (
+    "sentences, as ('The cat sat', 'I am here')",
+    lambda x: isinstance(x, list | tuple) and all(isinstance(one, str) for one in x),
+)
+
+RULES: dict[str, Rule] = {
+    "seed": SEED,
+    "showcase": SENTENCES,
+    "data.max_length": NATURAL,
+    "tokenizer.size": NATURAL,
+    "devices.data": MAYBE,
+    "devices.heads": NATURAL,
+    "training.tokens": BUDGET,
+    "training.batch_tokens": NATURAL,
+    "training.parts": NATURAL,
+    "training.workers": COUNT,
+    "training.buckets": NATURAL,
+    "training.warmup": COUNT,
+    "training.learning_rate": POSITIVE,
+    "training.weight_decay": AMOUNT,
+    "training.dropout": SHARE,
+    "training.label_smoothing": SHARE,
+    "training.clip": POSITIVE,
+    "training.validations": NATURAL,
+    "training.validation_sentences": NATURAL,
+    "training.patience": COUNT,
+    "decoding.beam": NATURAL,
+    "decoding.length_penalty": AMOUNT,
+    "decoding.coverage_penalty": AMOUNT,
+    "decoding.longest": PAIR,
+    **{
+        f"model.{side}.{size}": NATURAL
+        for side in ("encoder", "decoder")
+        for size in (
+            "embedding",
+            "hidden",
+            "layers",
+            "features",
+            "feed_forward",
+            "heads",
+            "positions",
+        )
+    },
+    **{
+        f"model.{side}.{size}": MAYBE
+        for side in ("encoder", "decoder")
+        for size in ("key_value_heads", "key_size", "value_size")
+    },
+}
+
+
+def run(config: Config) -> None:
+    """Checks the config of one run. Raises ValueError, with the field, its value and what is expected."""
+    check(config, RULES)
+    training = config["training"]
+    look_up("training.schedule", SCHEDULES, training["schedule"])
+    look_up("training.compute", setup.COMPUTE, training["compute"])
+    precision = training["matmul_precision"]
+    look_up("training.matmul_precision", setup.PRECISIONS, precision)
+    runs.search_of(config["decoding"])
+    data = config["data"]
+    bleu_metric(data["bleu_tokenize"])  # what it needs is there
+    splits = dataset(data["name"]).splits
+    if splits and data["test"] not in splits:
+        raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
+    made = make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
+    # Nothing is computed, no key either: several processes are connected before JAX computes.
+    limits = made.limits(jax.eval_shape(lambda: made.init(jax.random.key(0))))
+    for side, most in zip(("source", "target"), limits, strict=True):
+        if most is not None and data["max_length"] > most:
+            raise ValueError(
+                f"data.max_length is {data['max_length']}, but this model reads at most {most} {side} tokens; lower it, "
+                "or raise model.encoder.positions and model.decoder.positions"
+            )
+
+
+def check(config: Config, rules: Mapping[str, Rule]) -> None:
+    """Raises ValueError where a field does not hold what its rule says."""
+    for field, (expected, holds) in rules.items():
+        *rooms, name = field.split(".")
+        fields = functools.reduce(lambda within, room: within[room], rooms, config)
+        if name not in fields:
+            continue  # of another kind of model
+        value = fields[name]
+        try:
+            right = not isinstance(value, bool) and holds(value)
+        except TypeError:
+            right = False
+        if not right:
+            raise ValueError(f"{field} is {value!r}; it must be {expected}")
+
+
+def _whole(x):
+    return isinstance(x, int) and not isinstance(x, bool)

@@ -1,0 +1,126 @@
+"""A config made into a corpus, batches, a model and a training step."""
+
+import functools
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+from attention_lab.data import sources
+from attention_lab.data.encoded import cached_encode
+from attention_lab.data.pipeline import Batches, Pairs
+from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.vocabularies import make_tokenizers
+from attention_lab.models import Model
+from attention_lab.models.base import at_precision, computed_in
+from attention_lab.runs.origin import tokenizers_of
+from attention_lab.training.finite import skip_nonfinite
+from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
+
+CACHE = Path("runs/cache")  # generated corpora, tokenizers, encoded pairs and compiled programs
+# What is traced: runs that differ in these fields of `training` alone share their compiled programs.
+TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
+COMPUTE = ("float32", "bfloat16")
+PRECISIONS = ("highest", "high", "default")  # of `jax.default_matmul_precision`
+
+
+def prepare() -> None:
+    """Keeps compiled programs on disk, so that the next start is a warm one; where that cannot be, does without."""
+    warnings.filterwarnings(
+        "ignore", message="Error (reading|writing) persistent compilation cache"
+    )
+    jax.config.update("jax_compilation_cache_dir", str((CACHE / "programs").absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+class Corpus(NamedTuple):
+    """What a model is trained and validated on."""
+
+    pairs: Pairs
+    validation: list[dict[str, Any]]
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+    data: dict[str, str]  # the digest of each split
+
+
+def split_of(config: Any, split: str) -> list[dict[str, Any]]:
+    """A split of the config's dataset. Raises ValueError where it is empty."""
+    source = sources.opened(config["data"]["name"], split, config["data"]["options"], CACHE)
+    if not len(source):
+        given = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
+        raise ValueError(f"the split {split} of {config['data']['name']} has no example ({given})")
+    return [source[i] for i in range(len(source))]
+
+
+def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
+    """The digest of each split on which a run of the config is trained and judged, as it is now."""
+    splits = dict.fromkeys(("train", "validation", config["data"]["test"], *also))
+    return {split: sources.digest_of(split_of(config, split)) for split in splits}
+
+
+def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
+    """The config's corpus, encoded: with the tokenizers of the training in a folder, where one has started there.
+
+    Raises ValueError where it cannot be read.
+    """
+    own = None if folder is None else tokenizers_of(folder)
+    # The last ones are kept: all arms of a study ask for them, again and again.
+    return _corpus(json.dumps({name: config[name] for name in ("data", "tokenizer")}), own)
+
+
+@functools.lru_cache(maxsize=2)
+def _corpus(told: str, own: tuple[Tokenizer, Tokenizer] | None) -> Corpus:
+    config = json.loads(told)
+    examples, validation = (split_of(config, split) for split in ("train", "validation"))
+    texts = [[example[side] for example in examples] for side in ("source", "target")]
+    source, target = own or make_tokenizers(*texts, **config["tokenizer"], cache_dir=CACHE)
+    limit = config["data"]["max_length"]
+    pairs = cached_encode(examples, source, target, limit, cache_dir=CACHE)
+    digests = {"train": examples, "validation": validation}
+    data = {split: sources.digest_of(those) for split, those in digests.items()}
+    return Corpus(pairs, validation, source, target, data)
+
+
+def batches_of(config: Any, pairs: Pairs) -> Batches:
+    """The batches of the config's seed."""
+    training = config["training"]
+    return Batches(
+        pairs, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
+    )
+
+
+def updates_of(config: Any, batches: Batches) -> int:
+    """How many updates show the model as many target tokens as the budget allows.
+
+    Raises ValueError where they are more than an int32 counts.
+    """
+    epoch = sum(map(len, batches.pairs.target))
+    updates = max(1, config["training"]["tokens"] * batches.per_epoch // epoch)
+    if updates >= 2**31:
+        raise ValueError(
+            f"training.tokens is {config['training']['tokens']:,}, which takes {updates:,} updates; fewer than "
+            f"{2**31:,} can be counted"
+        )
+    return updates
+
+
+def hyper_of(config: Any) -> dict[str, float]:
+    """The numbers that are traced."""
+    return {name: config["training"][name] for name in TRACED}
+
+
+def step_of(
+    config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """One update, as the config wants it; what is not finite is skipped."""
+    training = config["training"]
+    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
+    if training["compute"] != "float32":
+        model = computed_in(model, training["compute"])
+    step = make_train_step(model, optimizer, schedule, training["parts"])
+    return skip_nonfinite(at_precision(step, training["matmul_precision"]))

@@ -1,0 +1,268 @@
+"""A study's report: tables in Markdown, figures, and one HTML page with all of it; from its rows alone."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from attention_lab.evaluation import diagnostics
+from attention_lab.studies import findings, page, results
+from attention_lab.studies.figures import figures
+from attention_lab.studies.findings import METRICS
+from attention_lab.studies.page import Table
+from attention_lab.studies.rows import Row
+from attention_lab.studies.study import Study
+from attention_lab.studies.tables import (
+    EARLY,
+    grid,
+    interval,
+    markdown,
+    p_value,
+    replace,
+    unless_early,
+    verdict,
+)
+from attention_lab.training.finite import PATIENCE
+from attention_lab.views import curves
+
+NOTE = """Intervals hold the truth in 95 of 100 studies like this one, were other seeds and other test \
+sentences of the same kind drawn; they say nothing of other corpora, sizes or budgets. Differences are \
+paired: the same seeds in the same order of data, and the same sentences. p is adjusted by Holm's rule over \
+all comparisons of the table; beside it stand the interval of a bootstrap of seeds and sentences, which is \
+too narrow with few seeds (where they alone matter, 95 % cover 74 with three seeds, 82 with five, 90 with \
+ten), and the p of sacreBLEU's paired bootstrap of the first seeds, which knows of \
+sentences alone. "Seeds needed" is how many would settle the difference with a probability of 80 %, were it the \
+true one; a dash says that more sentences are needed first. A number without an interval is of one seed, of \
+fewer than ten sentences, or of values that are all the same."""
+EARLY_NOTE = """EARLY: over the last tenth of its target tokens an arm, of a difference either arm, still gained more \
+validation BLEU (the best until then, the mean of its seeds, linear between validations) than half the width \
+of the interval of its BLEU or of their difference, so that more training may turn what is said here round."""
+
+
+def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> str:
+    """Writes results.jsonl, report.md, report.html and figures/, and gives where. tell: gets the main tables before."""
+    rows = results.rows_of(study)
+    arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
+    main = [scores(rows, arms), differences(rows, arms)]
+    said = [grid(one.header, one.lines) for one in main if one.lines]
+    if any(EARLY in cell for one in main for line in one.lines for cell in line):
+        said.append(EARLY_NOTE)
+    tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows), refused(rows)])))
+    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    tables = [*main, *claims(study), *details(rows, arms)]
+    drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
+    (study.folder / "figures").mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
+    what = subtitle(study, rows)
+    note = f"{NOTE} {EARLY_NOTE}"
+    parts = [f"# {study.name}", what, *map(markdown, tables), note]
+    replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
+    examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
+    html = page.page(study.name, what, tables, drawn, examples, note)
+    replace(study.folder / "report.html", html)
+    return f"\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
+
+
+def subtitle(study: Study, rows: Sequence[Row]) -> str:
+    """What was run, in two sentences."""
+    base = study.config["base"]
+    seeds = {arm.name: len(findings.of_arm(rows, arm.name)) for arm in study.arms}
+    done = [f"{n} seeds" if n else "not finished" for n in dict.fromkeys(seeds.values())]
+    return " ".join(filter(None, [_what(study, rows, base, done), skipped(rows), refused(rows)]))
+
+
+def _what(study, rows, base, done):
+    return (
+        f"{len(study.arms)} arms, {', '.join(done)}; {base['training']['tokens']:,} target tokens each of "
+        f"{base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
+        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}.{_tuning(study.config['tuning'])}"
+    )
+
+
+def skipped(rows: Sequence[Row]) -> str:
+    """Which replicas skipped updates that were not finite, in a sentence; "" where none did."""
+    told = [
+        f"{row['arm']}, seed {row['seed']}: {row['skipped']:,}{' (frozen)' * row['frozen']}"
+        for row in rows
+        if row.get("skipped")
+    ]
+    if not told:
+        return ""
+    frozen = any(row.get("frozen") for row in rows)
+    what = f"; frozen is a replica that skipped {PATIENCE} in a row, of which alone it would have ended"
+    return (
+        f"Replicas that skipped updates which were not finite, and count like the others{what * frozen}: "
+        f"{'; '.join(told)}."
+    )
+
+
+def refused(rows: Sequence[Row]) -> str:
+    """Which replicas could not read some sentences, in a sentence; "" where none did."""
+    told = [
+        f"{row['arm']}, seed {row['seed']}: {row['refused']:,}"
+        for row in rows
+        if row.get("refused")
+    ]
+    what = "Sentences that a model could not read, and that count as translated by nothing"
+    return f"{what}: {'; '.join(told)}." if told else ""
+
+
+def _tuning(tuning):
+    if not tuning["candidates"]:
+        return ""
+    return (
+        f" In each arm {tuning['field']} was the best on validation of {', '.join(map(str, tuning['candidates']))}, "
+        f"{tuning['tokens']:,} tokens for each."
+    )
+
+
+def scores(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """The table of arms."""
+    lines = []
+    for arm in arms:
+        mine = findings.of_arm(rows, arm)
+        cells = [arm, str(len(mine))]
+        bleu, *others = (interval(findings.score(rows, arm, metric)) for metric in METRICS)
+        cells += [f"{bleu} {EARLY}" if findings.early(rows, arm) else bleu, *others]
+        chrf = np.mean([row["chrf"] for row in mine])
+        spread = f"{np.std([row['bleu'] for row in mine], ddof=1):.2f}" if len(mine) > 1 else "-"
+        lines.append([*cells, f"{chrf:.1f}", spread, f"{mine[0]['parameters']:,}"])
+    header = ["arm", "seeds", *(f"{m.title} [95 %]" for m in METRICS), "chrF", "sd of BLEU"]
+    return Table("Arms", "", [*header, "parameters"], lines)
+
+
+def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """The table of comparisons."""
+    lines = []
+    every = findings.compare(rows, arms)
+    theirs = findings.sacrebleu_p(rows, [one for one in every if one.metric.parts == "bleu"])
+    for one in every:
+        low, high = one.bootstrap
+        found = one.difference
+        lines.append(
+            [
+                f"{one.arm} - {one.other}",
+                one.metric.title,
+                f"{found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}]",
+                p_value(one.adjusted),
+                f"{one.effect:+.1f}",
+                "-" if one.needed is None else str(one.needed),
+                f"[{low:+.2f}, {high:+.2f}]",
+                p_value(theirs[one.arm, one.other]) if one.metric.parts == "bleu" else "",
+                unless_early(verdict(one), findings.early(rows, one.arm, one.other)),
+            ]
+        )
+    header = [
+        "difference",
+        "of",
+        "mean [95 %]",
+        "p",
+        "effect",
+        "seeds needed",
+        "bootstrap",
+        "sacreBLEU's p",
+    ]
+    return Table("Differences", "", [*header, "says"], lines)
+
+
+WORDS = (  # what words are told apart by: the title, the part of a row, names of classes, and what it shows
+    (
+        "By frequency",
+        "frequency",
+        diagnostics.FREQUENCY_NAMES,
+        "Reference words that the translation has, in percent, by how often training has them.",
+    ),
+    (
+        "By order",
+        "jump",
+        diagnostics.JUMP_NAMES,
+        "The same by how far their source word stands from where reading on would be.",
+    ),
+    (
+        "By fertility",
+        "fertility",
+        diagnostics.FERTILITY_NAMES,
+        "The same by how many target words their source word has.",
+    ),
+)
+
+
+def details(rows: Sequence[Row], arms: Sequence[str]) -> list[Table]:
+    """The diagnostics that the study's corpus allows."""
+    lengths = {arm: findings.by_length(rows, arm) for arm in arms}
+    what = "BLEU of test sentences by words of the source."
+    tables = [_by_class("By length", what, "sentences", diagnostics.LENGTH_NAMES, lengths)]
+    for title, part, names, what in WORDS:
+        found = {arm: findings.by_class(rows, arm, part, len(names)) for arm in arms}
+        tables.append(_by_class(title, what, "words", names, found))
+    tables += [attention(rows, arms), cost(rows, arms)]
+    return [one for one in tables if one.lines]
+
+
+def _by_class(title, note, size, names, found):
+    """A line for each class, a column for each arm."""
+    points = {arm: {p.number: p for p in each} for arm, each in found.items() if each}
+    lines = []
+    for number in sorted({number for each in points.values() for number in each}):
+        of = [each.get(number) for each in points.values()]
+        count = next(p.size for p in of if p is not None)
+        lines.append([names[number], f"{count:,}", *(interval(p, 1) for p in of)])
+    return Table(title, note, ["", size, *points], lines)
+
+
+def claims(study: Study) -> list[Table]:
+    """What was decided of claims, where experiments.claims has run."""
+    path = study.folder / "claims.jsonl"
+    lines = []
+    for one in map(
+        json.loads, path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    ):
+        number = f"{one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
+        verdict = unless_early(one["verdict"], one.get("early", False))
+        lines.append([one["sentence"], one["number"], number, one["claimed"], verdict])
+    header = ["claim", "number", "found [95 %]", "claimed", "verdict"]
+    note = (
+        "HOLDS: the whole interval lies within what is claimed; FAILS: all of it lies outside. Each at 95 % by "
+        "itself: of twenty, one may err."
+    )
+    return [Table("Claims", note, header, lines)] if lines else []
+
+
+def attention(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """How attention spreads, and how far seeds and heads agree."""
+    lines = []
+    for arm in arms:
+        mine = [row for row in findings.of_arm(rows, arm) if "entropy" in row]
+        if mine:
+            entropy = f"{np.mean([row['entropy'] for row in mine]):.2f}"
+            agreed = [[row["agreement"].get(of) for row in mine] for of in ("seeds", "heads")]
+            told = ["-" if None in each else f"{100 * np.mean(each):.0f}" for each in agreed]
+            lines.append([arm, entropy, *told])
+    note = (
+        "Entropy of the weights that a target token gives to source tokens, and how far two seeds or heads "
+        "agree: the share of weight that they put on the same source tokens."
+    )
+    header = ["arm", "entropy, bits", "between seeds, %", "between heads, %"]
+    return Table("Attention", note, header, lines)
+
+
+def cost(rows: Sequence[Row], arms: Sequence[str]) -> Table:
+    """What a seed took."""
+    first = [(arm, findings.of_arm(rows, arm)[0]) for arm in arms]
+    lines = [
+        [
+            arm,
+            f"{row['parameters']:,}",
+            f"{row['flops'] / 1e12:,.1f}",
+            f"{row['memory'] / 2**20:,.0f}",
+            f"{findings.late_gain(rows, arm):+.2f}",
+        ]
+        for arm, row in first
+    ]
+    note = (
+        "Of training: the floating-point operations of matrix products, all seeds' memory as estimated, and what "
+        "validation BLEU gained over the last tenth of the target tokens."
+    )
+    header = ["arm", "parameters", "TFLOP of a seed", "MiB", "last tenth, BLEU"]
+    return Table("Cost", note, header, lines)

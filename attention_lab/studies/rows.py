@@ -1,0 +1,212 @@
+"""A replica's row of results: its scores, and all from which a report is made, as plain JSON.
+
+{"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters",
+ "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
+ "refused": sentences of all splits that the model could not read, and which count as empty,
+ "parts": {split: {"source_words": [N], "bleu": [N, 10], "aer": [N, 4], "frequency": [N, 5, 2], ..}},
+ "translations", "references": [N], "curve": [{"tokens", "bleu", "perplexity"}], "flops", "memory",
+ "skipped": updates that were not finite, "frozen": whether a run of this replica alone would have ended by them,
+ "entropy", "agreement": {"seeds": [n], "heads": [n]}, by sentence,
+ "example": {"source", "target", "weights", "links"}}
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from attention_lab import runs
+from attention_lab.data.words import words_in, words_of
+from attention_lab.decoding import COARSE
+from attention_lab.evaluation import diagnostics
+from attention_lab.evaluation.alignment import word_weights
+from attention_lab.evaluation.records import Record
+from attention_lab.runs import evaluation, setup
+from attention_lab.studies.study import Crew
+from attention_lab.training.finite import PATIENCE
+from attention_lab.training.hooks import read
+from attention_lab.training.replicas import Layout
+
+Row = dict[str, Any]
+VERSION = 1  # to be raised where a field means something else
+SEEN = 200  # test sentences whose attention is looked at
+EXAMPLE = (6, 10)  # words of the source of the sentence that is shown, if there is such a one
+
+
+def counts_of(config: Any) -> Counter[str]:
+    """How often each target word stands in the training data."""
+    texts = (example["target"] for example in setup.split_of(config, "train"))
+    return Counter(word for text in texts for word in words_of(text))
+
+
+def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
+    """What the replicas, whose runs stand in their folders, make of the test set and of other splits.
+
+    seen: `counts_of` their corpus.
+    """
+    replicas = crew.replicas
+    folders = [crew.replica_folder(replica) for replica in replicas]
+    all_ = runs.Runs(tuple(map(runs.load, folders)), layout)
+    test = replicas[0].config["data"]["test"]
+    # Wide steps: what is compiled here serves the seeds of one arm only.
+    found = {
+        split: evaluation.evaluate_together(all_, split, evaluation.bar, step=COARSE)
+        for split in dict.fromkeys((test, *crew.also))
+    }
+    for each in found.values():
+        for one, folder in zip(each, folders, strict=True):
+            one.save(folder)
+    examples = evaluation.examples_of(all_.each[0], test)
+    looked = [one.records[:SEEN] for one in found[test]]
+    if not all(looked):
+        looked = all_.forced_records(examples[:SEEN])
+    records = [[record for record in each if "refused" not in record.info] for each in looked]
+    rows = []
+    for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
+        results = found[test][number].results
+        row = {
+            "version": VERSION,
+            "arm": replica.arm.name,
+            "seed": replica.seed,
+            **results,
+            "refused": sum(each[number].results["refused"] for each in found.values()),
+            "data": dict(all_.each[number].data),
+            "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
+            "translations": (folder / "evaluation" / f"{test}.txt")
+            .read_text(encoding="utf-8")
+            .split("\n")[:-1],
+            "references": [example["target"] for example in examples],
+            **attention_of(records[number], results.get("alignment")),
+        }
+        rows.append({**row, "curve": curve_of(crew, number), **skipped_of(crew, number)})
+    for arm in crew.arms:
+        mine = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
+        for number, agreed in zip(mine, agree([records[n] for n in mine]), strict=False):
+            rows[number]["agreement"]["seeds"] = agreed
+    return rows
+
+
+def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) -> dict[str, Any]:
+    """What each sentence of an evaluated split contributes to each score."""
+    with np.load(folder / "evaluation" / f"{split}_parts.npz") as file:
+        parts = {name: plain(file[name]) for name in file}
+    translations = (folder / "evaluation" / f"{split}.txt").read_text(encoding="utf-8").split("\n")
+    examples = evaluation.examples_of(run, split)
+    parts["source_words"] = [len(words_of(example["source"])) for example in examples]
+    parts["frequency"] = []
+    linked = all("links" in example for example in examples)
+    if linked:
+        parts["jump"], parts["fertility"] = [], []
+    for text, example in zip(translations, examples, strict=False):
+        words = words_in(example, "target")
+        right = diagnostics.hits(words_of(text), words)
+
+        def count(name, of, names, right=right):
+            parts[name].append(diagnostics.counted(right, of, len(names)).tolist())
+
+        count("frequency", diagnostics.frequencies(words, seen), diagnostics.FREQUENCY_NAMES)
+        if linked:
+            links = example["links"]
+            count("jump", diagnostics.jumps(links, len(words)), diagnostics.JUMP_NAMES)
+            fertility = diagnostics.fertilities(links, len(words))
+            count("fertility", fertility, diagnostics.FERTILITY_NAMES)
+    return parts
+
+
+def plain(values: np.ndarray) -> list[Any]:
+    """The array as lists: of integers where all of it is whole, so that it is short, else as it is."""
+    whole = np.isfinite(values).all() and (values == np.round(values)).all()
+    return (values.astype(int) if whole else values).tolist()
+
+
+def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) -> Row:
+    """How attention spreads over the source, and one sentence as an example; nothing without attention."""
+    places = cross_places(records)
+    if not places:  # or no sentence that the model can read
+        return {}
+    bits = np.concatenate(
+        [diagnostics.entropy(r.weights[place]).ravel() for r in records for place in places]
+    )
+    pairs = [
+        [
+            diagnostics.agreement(a, b).mean()
+            for place in places
+            for a, b in itertools.combinations(scaled(r.weights[place]), 2)
+        ]
+        for r in records
+    ]
+    fitting = (r for r in records if EXAMPLE[0] <= len(r.source_words) <= EXAMPLE[1])
+    shown = next(fitting, records[0])
+    place, head = (choice["place"], choice["head"]) if choice else (places[-1], None)
+    matrix = word_weights(shown, place, head)
+    return {
+        "entropy": float(np.nanmean(bits)),
+        "agreement": {"heads": np.mean(pairs, axis=1).tolist()} if pairs[0] else {},
+        "example": {
+            "source": list(shown.source_words),
+            "target": list(shown.target_words),
+            "weights": np.round(matrix, 3).tolist(),
+            "links": sorted(shown.links or ()),
+        },
+    }
+
+
+def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
+    """For each seed's records of the same sentences, how far its attention agrees with that of the others: [R][n].
+
+    Of the mean over layers and heads, in which seeds can be compared; one seed agrees with nobody: [].
+    `statistics.of_pairs` knows that seeds share their pairs.
+    """
+    if len(records) < 2 or not cross_places(records[0]):
+        return []
+    means = [
+        [
+            scaled(np.mean([r.weights[place].mean(0) for place in cross_places(each)], axis=0))
+            for r in each
+        ]
+        for each in records
+    ]
+
+    def alike(one, other):
+        return [diagnostics.agreement(a, b).mean() for a, b in zip(one, other, strict=True)]
+
+    return [
+        np.mean([alike(one, other) for other in means if other is not one], axis=0).tolist()
+        for one in means
+    ]
+
+
+def cross_places(records: Sequence[Record]) -> list[str]:
+    """Where the decoder looks at the source, by layer."""
+    found = [place for r in records[:1] for place in r.weights if place.startswith("cross/")]
+    return sorted(found, key=lambda place: int(place.split("/")[1]))
+
+
+def scaled(weights: Any) -> np.ndarray:
+    """Weights [.., K] that sum to 1, or are all zero."""
+    total = np.sum(weights, axis=-1, keepdims=True)
+    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+
+
+def curve_of(crew: Crew, number: int) -> list[Row]:
+    """What validation said of a replica while it was trained."""
+    curve, tokens = [], 0
+    for line in read(crew.folder / "metrics.jsonl"):
+        if line["kind"] == "train":
+            tokens = line["tokens"][number]
+        elif line["kind"] == "validation":
+            scores = {name: line[name][number] for name in ("bleu", "perplexity")}
+            curve.append({"tokens": tokens, **scores})
+    return curve
+
+
+def skipped_of(crew: Crew, number: int) -> Row:
+    """How many updates of a replica were skipped, and whether so many in a row that alone it would have ended."""
+    lines = read(crew.folder / "metrics.jsonl")
+    skipped = [
+        line["update"] for line in lines if line["kind"] == "skipped" and line["skipped"][number]
+    ]
+    in_a_row = Counter(update - place for place, update in enumerate(skipped))
+    return {"skipped": len(skipped), "frozen": max(in_a_row.values(), default=0) >= PATIENCE}

@@ -1,0 +1,99 @@
+"""What training takes, read from shapes before anything is compiled: parameters, operations, memory.
+
+folder: where it may have started already, with tokenizers of its own.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attention_lab import runs
+from attention_lab.data.pipeline import Batches
+from attention_lab.models import Model
+from attention_lab.padded import Padded
+from attention_lab.runs import setup
+from attention_lab.studies.study import Crew
+from attention_lab.training import cost
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.replicas import Layout
+from attention_lab.training.step import init_state, make_train_step
+
+
+class Size(NamedTuple):
+    """What a crew takes."""
+
+    parameters: int  # of one replica
+    updates: int
+    flops: int  # of training all replicas; matrix products only
+    memory: int  # bytes, while training
+
+
+def size_of(crew: Crew, layout: Layout) -> Size:
+    """What the crew will take."""
+    config, folder = crew.arms[0].config, crew.folder
+    model, _ = _parts(config, folder)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    replicas = len(crew.replicas)
+    at_once = layout.width(replicas)
+    # Parameters, two moments, the best, and gradients of those in work.
+    kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
+    return Size(
+        parameters_of(config, folder),
+        updates_of(config, folder),
+        flops_of(config, folder) * replicas,
+        kept + at_once * working_of(config, folder),
+    )
+
+
+def parameters_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
+    """How many numbers a model of this config learns."""
+    model, _ = _parts(config, folder)
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def updates_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
+    """How many updates a run of this config makes."""
+    return setup.updates_of(config, _parts(config, folder)[1])
+
+
+def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
+    """The floating-point operations of matrix products in a run of this config."""
+    model, batches = _parts(config, folder)
+    step = make_train_step(model, adam(1.0), SCHEDULES["constant"](1, 1))
+    hyper = setup.hyper_of(config)
+    state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
+    epoch = sum(
+        cost.flops(step, state, _shapes(bucket)) * bucket.batches for bucket in batches.buckets
+    )
+    return epoch * setup.updates_of(config, batches) // batches.per_epoch
+
+
+def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
+    """The bytes that a step of a run needs at most beside its state, as a compiler that saves nothing would."""
+    model, batches = _parts(config, folder)
+    largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
+
+    def logits(params):
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), _shapes(largest))
+        return jax.vmap(lambda one: model.apply(params, one).logits)(batch)
+
+    return cost.residual_bytes(logits, jax.eval_shape(model.init, jax.random.key(0)))
+
+
+def _parts(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batches]:
+    corpus = setup.corpus_of(config, folder)
+    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    return model, setup.batches_of(config, corpus.pairs)
+
+
+def _shapes(bucket):
+    lengths = {"source": bucket.source, "target": bucket.target}
+    return {
+        name: Padded(*(jax.ShapeDtypeStruct((bucket.rows, n), kind) for kind in (np.int32, bool)))
+        for name, n in lengths.items()
+    }
