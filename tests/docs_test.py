@@ -129,7 +129,8 @@ def test_every_function_in_the_glossary_exists():
 
 def test_verdicts_are_counted_as_the_table_has_them():
     table = pages.section("docs/claims.md", "On the embedded corpus")
-    count = {word: table.count(f"| {word} |") for word in ("HOLDS", "FAILS", "INCONCLUSIVE")}
+    words = ("HOLDS", "FAILS", "INCONCLUSIVE")
+    count = {word: len(re.findall(rf"\| {word}(, EARLY)? \|$", table, re.M)) for word in words}
     hold, fail, still_open = count.values()
     assert min(count.values()) > 0
     assert f"{hold} hold, {fail} fail and {still_open} are open" in pages.text("docs/claims.md")
