@@ -29,6 +29,7 @@ from attention_lab.runs.origin import compare
 from attention_lab.runs.run import Run, Translation
 from attention_lab.runs.setup import split_of
 from attention_lab.runs.together import Runs
+from attention_lab.training.replicas import Layout
 
 ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
 
@@ -76,33 +77,25 @@ class Evaluation(NamedTuple):
 def evaluate(
     run: Run, split: str, progress: Progress, step: int = FINE, **search: Any
 ) -> Evaluation:
-    """Translates a split and judges it; nothing is written."""
-    examples = examples_of(run, split)
-    told = looked_at(run, examples)
-    started = time.perf_counter()
-    with progress(len(examples), f"translating {split}") as tell:
-        found = run.translate(sources_of(examples), step=step, progress=tell, **search)
-    seconds = time.perf_counter() - started
-    with progress(sum(map(len, told)), "aligning") as tell:
-        records = [run.forced_records(part, tell) for part in told]
-    return judged(run, split, examples, found, records, seconds=seconds, search=search)
+    """Translates a split and scores it; nothing is written. search: fields of `Search`, by default the config's."""
+    return evaluate_each(Runs((run,), Layout()), split, progress, step, **search)[0]
 
 
-def evaluate_together(
-    all_: Runs, split: str, progress: Progress, step: int = FINE
+def evaluate_each(
+    all_: Runs, split: str, progress: Progress, step: int = FINE, **search: Any
 ) -> list[Evaluation]:
     """`evaluate` of each run, side by side; all share the seconds equally."""
     examples = examples_of(all_.each[0], split)
     told = looked_at(all_.each[0], examples)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as tell:
-        found = all_.translate(sources_of(examples), step=step, progress=tell)
+        found = all_.translate(sources_of(examples), step=step, progress=tell, **search)
     seconds = (time.perf_counter() - started) / len(all_.each)
     with progress(sum(map(len, told)), "aligning") as tell:
         records = [all_.forced_records(part, tell) for part in told]
     return [
-        judged(run, split, examples, found[number], [r[number] for r in records], seconds=seconds)
-        for number, run in enumerate(all_.each)
+        judged(run, split, examples, mine, [r[n] for r in records], seconds=seconds, search=search)
+        for n, (run, mine) in enumerate(zip(all_.each, found, strict=True))
     ]
 
 

@@ -8,27 +8,19 @@ from typing import Any
 
 import jax
 
-from attention_lab.data.pipeline import Batches
 from attention_lab.decoding import COARSE
-from attention_lab.models import Model
+from attention_lab.mechanism.contracts import Params
 from attention_lab.runs import checks, leases, setup, showing
 from attention_lab.runs.evaluation import bar, earlier, evaluate, examples_of
+from attention_lab.runs.fitting import Group, fit
 from attention_lab.runs.folder import load, model_of, sit, write
 from attention_lab.runs.run import Run
-from attention_lab.runs.validation import Judged, judged_on, make_judge
+from attention_lab.runs.validation import judged_on
 from attention_lab.training import processes
-from attention_lab.training.ahead import Ahead
-from attention_lab.training.checkpoint import LATEST, Checkpoints
-from attention_lab.training.finite import Finite
-from attention_lab.training.hooks import Journal, Keep, Meter, Validate
+from attention_lab.training.checkpoint import BEST, Checkpoints
 from attention_lab.training.interrupt import Interrupt
-from attention_lab.training.loop import Hook, every
-from attention_lab.training.loop import train as run_updates
-from attention_lab.training.mesh import Devices, Split, make_mesh, place, shardings
-from attention_lab.training.optimizer import adam
-from attention_lab.training.step import TrainState, init_state
-
-AGREE = 10  # updates after which processes ask each other whether to stop
+from attention_lab.training.mesh import Devices, make_mesh, shardings
+from attention_lab.training.replicas import take
 
 
 def train(
@@ -65,17 +57,24 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
         tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
         model = model_of(config, *tokenizers)
         # Devices that cannot be had, or cannot share the heads, are refused before anything is written.
-        shardings(
-            jax.eval_shape(model.init, jax.random.key(0)), make_mesh(Devices(**config["devices"]))
-        )
+        devices = Devices(**config["devices"])
+        mesh = make_mesh(devices)
+        shardings(jax.eval_shape(model.init, jax.random.key(0)), mesh)
         given = judged_on(config, corpus, model)
-        batches = setup.batches_of(config, corpus.pairs)
-        setup.updates_of(config, batches)
+        setup.updates_of(config, setup.batches_of(config, corpus.pairs))
         if processes.is_first():
             # Read only after training, a test set that cannot be read would be known hours too late.
             earlier(workdir, test, setup.split_of(config, test))
             write(workdir, config, *tokenizers, corpus.data)
-    fit(config, workdir, corpus, batches, model, given, interrupt)
+            sit(workdir)
+    checkpoints = Checkpoints(workdir / "checkpoints")
+    split = mesh if mesh.size > 1 else None
+    group = Group((config,), workdir, devices=split, shard_state=devices.shard_state)
+
+    def improved(update: int, best: Params) -> None:
+        checkpoints.save(BEST, update, take(best, 0))
+
+    fit(group, corpus, model, given, interrupt, improved)
     interrupt.check()
     processes.shutdown()
     if not processes.is_first():
@@ -93,56 +92,3 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
         showing.translation(run, sentence, shown, picture=picture, choice=choice)
     print(f"\nall of it  {workdir}")
     return run
-
-
-def fit(
-    config: Any,
-    workdir: Path,
-    corpus: setup.Corpus,
-    batches: Batches,
-    model: Model,
-    given: Judged,
-    interrupt: Interrupt,
-) -> TrainState:
-    """Trains within the budget, going on from the latest checkpoint where there is one."""
-    training = config["training"]
-    updates = setup.updates_of(config, batches)
-    optimizer = adam(training["clip"])
-    rng = jax.random.key(config["seed"])
-    state = init_state(model, optimizer, rng, setup.hyper_of(config))
-    devices = Devices(**config["devices"])
-    mesh = make_mesh(devices)
-    if mesh.size > 1:
-        state = place(state, mesh, devices.shard_state)
-    checkpoints = Checkpoints(workdir / "checkpoints")
-    if checkpoints.step(LATEST) is not None:
-        state = checkpoints.restore(LATEST, state)
-    if processes.is_first():
-        sit(workdir)
-    count = sum(x.size for x in jax.tree.leaves(state.params))
-    if processes.is_first():
-        done = int(state.step)
-        print(showing.plan(model.name, count, corpus, batches, updates, done, given), flush=True)
-
-    journal = Journal(workdir / "metrics.jsonl", int(state.step))
-    shared = Split(batches, mesh) if mesh.size > 1 else batches
-    placed = (lambda batch: batch) if mesh.size > 1 else jax.device_put
-    ahead = Ahead(shared, training["workers"], updates, placed)
-    meter = Meter(journal, updates, Finite(batches, workdir, journal), lambda: ahead.waited)
-    judge = make_judge(model, given)  # each process by itself, and all find the same
-    validate = Validate(
-        lambda params: judge(processes.whole(params)),
-        journal,
-        meter,
-        checkpoints,
-        patience=training["patience"],
-    )
-    period = -(-updates // training["validations"])
-    keep = Keep(checkpoints, meter)
-    hooks: list[Hook] = [meter, every(period, validate), every(period, keep)]
-    train_step = jax.jit(setup.step_of(config, model, optimizer, updates), donate_argnums=0)
-    if validate.reason_to_stop():  # an earlier sitting found one
-        return state
-    period = AGREE if jax.process_count() > 1 else 1
-    with interrupt.saving(keep, processes.anyone, period) as saving:
-        return run_updates(train_step, state, ahead, updates, [*hooks, saving])

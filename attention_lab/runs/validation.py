@@ -8,14 +8,16 @@ import jax
 import numpy as np
 
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import COARSE, Search, decode, in_batches
-from attention_lab.evaluation.quality import quality
+from attention_lab.decoding import Search
+from attention_lab.evaluation.quality import bleu
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.models.base import Limits
 from attention_lab.runs.run import search_of, with_end
 from attention_lab.runs.setup import Corpus
+from attention_lab.runs.together import decode_together, for_all
 from attention_lab.training.objectives import cross_entropy
+from attention_lab.training.replicas import Layout, spread
 
 
 class Judged(NamedTuple):
@@ -59,20 +61,22 @@ def judged_on(config: Any, corpus: Corpus, model: Model) -> Judged:
     )
 
 
-def make_judge(model: Model, given: Judged) -> Callable[[Params], dict[str, float]]:
-    """params -> {"bleu", "perplexity"} on the first validation sentences, greedily decoded."""
+def make_judge(
+    model: Model, given: Judged, layout: Layout
+) -> Callable[[Params], dict[str, np.ndarray]]:
+    """params [S, ..] -> {"bleu": [S], "perplexity": [S]} on the first validation sentences, greedily decoded."""
+    decode = functools.partial(decode_together, model, given.greedy, layout)
+    count = jax.jit(spread(functools.partial(nats, model), layout))
 
     def judge(params):
-        answer = functools.partial(decode, model, params, search=given.greedy)
-        batched = functools.partial(in_batches, step=COARSE, limits=given.limits)
-        found = batched(answer, list(given.sources.values()))
-        lost = batched(functools.partial(nats, model, params), *given.pairs)
+        replicas = len(jax.tree.leaves(params)[0])
+        batched = functools.partial(for_all, limits=given.limits)
+        found = batched(functools.partial(decode, params), replicas, list(given.sources.values()))
+        said = [given.texts(one.tokens[r, 0] for one in found) for r in range(replicas)]
+        scores = [bleu(texts, given.references, given.tokenize).score for texts in said]
+        lost = batched(functools.partial(count, params), replicas, *given.pairs)
         tokens = sum(map(len, given.pairs[1]))
-        texts = given.texts(one.tokens[0] for one in found)
-        return {
-            "bleu": quality(texts, given.references, given.tokenize)["bleu"],
-            "perplexity": float(np.exp(sum(float(n) for n in lost) / tokens)),
-        }
+        return {"bleu": np.array(scores), "perplexity": np.exp(np.sum(lost, axis=0) / tokens)}
 
     return judge
 

@@ -26,7 +26,7 @@ from attention_lab.evaluation.records import Record
 from attention_lab.runs import evaluation, setup
 from attention_lab.studies.study import Crew
 from attention_lab.training.finite import PATIENCE
-from attention_lab.training.hooks import read
+from attention_lab.training.hooks import ranks_of, read
 from attention_lab.training.replicas import Layout
 
 Row = dict[str, Any]
@@ -52,7 +52,7 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     test = replicas[0].config["data"]["test"]
     # Wide steps: what is compiled here serves the seeds of one arm only.
     found = {
-        split: evaluation.evaluate_together(all_, split, evaluation.bar, step=COARSE)
+        split: evaluation.evaluate_each(all_, split, evaluation.bar, step=COARSE)
         for split in dict.fromkeys((test, *crew.also))
     }
     for each in found.values():
@@ -195,18 +195,33 @@ def curve_of(crew: Crew, number: int) -> list[Row]:
     curve, tokens = [], 0
     for line in read(crew.folder / "metrics.jsonl"):
         if line["kind"] == "train":
-            tokens = line["tokens"][number]
+            tokens = of_replica(line["tokens"], number)
         elif line["kind"] == "validation":
-            scores = {name: line[name][number] for name in ("bleu", "perplexity")}
+            scores = {name: of_replica(line[name], number) for name in ("bleu", "perplexity")}
             curve.append({"tokens": tokens, **scores})
+            if 0 < crew.replicas[number].config["training"]["patience"] <= _since_the_best(curve):
+                break  # alone it would have stopped here
     return curve
+
+
+def _since_the_best(curve):
+    """How many validations ago the best one was."""
+    ranks = [ranks_of(line)[0] for line in curve]
+    return len(ranks) - 1 - ranks.index(max(ranks))
 
 
 def skipped_of(crew: Crew, number: int) -> Row:
     """How many updates of a replica were skipped, and whether so many in a row that alone it would have ended."""
     lines = read(crew.folder / "metrics.jsonl")
     skipped = [
-        line["update"] for line in lines if line["kind"] == "skipped" and line["skipped"][number]
+        line["update"]
+        for line in lines
+        if line["kind"] == "skipped" and of_replica(line["skipped"], number)
     ]
     in_a_row = Counter(update - place for place, update in enumerate(skipped))
     return {"skipped": len(skipped), "frozen": max(in_a_row.values(), default=0) >= PATIENCE}
+
+
+def of_replica(numbers: Any, number: int) -> Any:
+    """A replica's number, of a list of all or, of one replica, the number."""
+    return numbers[number] if isinstance(numbers, list) else numbers

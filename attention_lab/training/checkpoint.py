@@ -24,7 +24,7 @@ from attention_lab.training.processes import anyone, is_first, meet
 
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
-VERSION = 2  # to be raised where what is saved means something else, in the same shapes too
+VERSION = 3  # to be raised where what is saved means something else, in the same shapes too
 TRIAL = "of_a_rehearsal"
 # Paths that orbax and tensorstore take as they are; others may be patterns, addresses or no text to them.
 _PLAIN = re.compile(r"[\w/.,+=@ -]*")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attention_lab.training.hooks import Journal
+from attention_lab.training.hooks import Journal, plain
 from attention_lab.training.loop import Batches
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState
@@ -65,16 +65,22 @@ class Finite:
             return None
         self.row = np.where(skipped, self.row + 1 if number == self.next else 1, 0)
         self.next = number + 1
-        self.journal.write(kind="skipped", update=number, skipped=skipped.tolist())
+        self.journal.write(kind="skipped", update=number, skipped=plain(skipped))
         if self.row.min() >= PATIENCE:
             path = self.folder / f"batch_{number}.npz"
             if is_first():
                 with path.open("wb") as file:
-                    np.savez(file, **self.batches[number - 1])
+                    np.savez(file, **_named(self.batches[number - 1]))
             raise ValueError(
                 f"no loss or gradient was finite in {PATIENCE} updates up to {number:,}, the batch of which is in "
                 f"{path}; try a lower training.learning_rate, training.clip or more training.warmup, in another "
                 "--workdir"
             )
-        which = " in some replicas" if skipped.ndim and not skipped.all() else ""
+        which = " in some replicas" if not skipped.all() else ""
         return f"update {number:,} skipped{which}: its loss or gradient is not finite"
+
+
+def _named(batch):
+    """The arrays of a batch by names such as "source_values" and "source_valid"."""
+    leaves = jax.tree_util.tree_leaves_with_path(batch)
+    return {jax.tree_util.keystr(path, simple=True, separator="_"): leaf for path, leaf in leaves}

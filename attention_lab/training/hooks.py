@@ -3,18 +3,20 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
 from attention_lab.mechanism.contracts import Params
-from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
+from attention_lab.training.checkpoint import LATEST, Checkpoints
 from attention_lab.training.loop import Update
-from attention_lab.training.processes import is_first
+from attention_lab.training.processes import from_first, is_first
+from attention_lab.training.replicas import where
 from attention_lab.training.step import Metrics
 
 
@@ -132,10 +134,10 @@ class Meter:
         self.journal.write(
             kind="train",
             update=update.number,
-            tokens=self.tokens.tolist(),
-            loss=np.asarray(np.where(np.isnan(loss), None, loss)).tolist(),
-            gradient_norm=np.asarray(ready[-1]["gradient_norm"]).tolist(),
-            learning_rate=np.asarray(ready[-1]["learning_rate"]).tolist(),
+            tokens=plain(self.tokens),
+            loss=plain(np.where(np.isnan(loss), None, loss)),
+            gradient_norm=plain(ready[-1]["gradient_norm"]),
+            learning_rate=plain(ready[-1]["learning_rate"]),
             tokens_per_second=speed,
             waiting=waiting / seconds,
             seconds=seconds,
@@ -169,68 +171,102 @@ def _mean(losses):
 
 
 class Validate:
-    """Judges the parameters now and then, keeps the best, and may see no use in going on.
+    """Evaluates the parameters of each replica now and then, keeps the best, and ends what no longer improves.
 
-    judge: params -> {"bleu": .., "perplexity": .., ..}; better is more BLEU, among equals less
-    perplexity. patience: how many judgements in a row may bring no improvement; 0 is any number.
+    judge: params [S, ..] -> {"bleu": [S], "perplexity": [S], ..}; better is more BLEU, among equals less
+    perplexity. best: each replica's best parameters so far, [S, ..]. patience: how many validations in a row may
+    bring a replica no improvement; 0 is any number. One whose patience has run out is finished: it is trained on,
+    since all are one program, but nothing of it counts any more. improved: is called with the update where a replica has new
+    best parameters.
     """
 
     def __init__(
         self,
-        judge: Callable[[Params], dict[str, float]],
+        judge: Callable[[Params], dict[str, np.ndarray]],
         journal: Journal,
         meter: Meter,
-        checkpoints: Checkpoints,
+        best: Params,
         *,
         patience: int = 0,
+        improved: Callable[[Update], None] = lambda update: None,
     ) -> None:
         self.judge, self.journal, self.meter = judge, journal, meter
-        self.checkpoints, self.patience = checkpoints, patience
+        self.best, self.patience, self.improved = best, patience, improved
 
     def __call__(self, update: Update) -> str | None:
-        """Returns a reason to stop where patience has run out."""
-        ranks = [rank(line) for line in self.journal.of("validation")]
+        """Returns a reason to stop where the patience of every replica has run out."""
         self.meter.flush(update)  # what still runs is training time
         with self.meter.pause():
             started = time.perf_counter()
-            found = self.judge(update.state.params)
+            # Computed by each process, and decided by the first: all save together or none does.
+            found = from_first(self.judge(update.state.params))
+            before, _, finished = self._history(len(ranks_of(found)))
             self.journal.write(
                 kind="validation",
                 update=update.number,
-                tokens=self.meter.tokens.tolist(),
+                tokens=plain(self.meter.tokens),
                 seconds=time.perf_counter() - started,
-                **found,
+                **{name: plain(values) for name, values in found.items()},
             )
-            best = not ranks or rank(found) > max(ranks)
-            if best:
-                self.checkpoints.save(BEST, update.number, update.state.params)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
-            told += " (best)" if best else ""
+            better = np.array(
+                [
+                    not over and (old is None or new > old)
+                    for new, old, over in zip(ranks_of(found), before, finished, strict=True)
+                ]
+            )
+            if better.any():
+                self.best = where(jnp.asarray(better), update.state.params, self.best)
+                self.improved(update)
+            told = ", ".join(f"{name} {np.mean(values):.2f}" for name, values in found.items())
+            if better.size == 1:
+                told += " (best)" if better.all() else ""
+            else:
+                told += f" (means of replicas; {better.sum()} of {better.size} improved)"
             self.meter.say(f"validation at update {update.number:,}: {told}")
         return self.reason_to_stop()
 
     def reason_to_stop(self) -> str | None:
-        """Whether patience has run out, in this sitting or an earlier one."""
-        ranks = [rank(line) for line in self.journal.of("validation")]
-        since = len(ranks) - 1 - ranks.index(max(ranks)) if ranks else 0
-        if self.patience and since >= self.patience:
-            return f"no better for {since} validations"
-        return None
+        """Whether the patience of every replica has run out, in this session or an earlier one."""
+        _, since, finished = self._history()
+        return (
+            f"no better for {since.min()} validations" if finished.size and finished.all() else None
+        )
+
+    def _history(self, replicas: int = 0) -> tuple[list[Any], np.ndarray, np.ndarray]:
+        """Of each replica the best rank, the validations since, and whether its patience has run out."""
+        lines = [ranks_of(line) for line in self.journal.of("validation")]
+        count = len(lines[0]) if lines else replicas
+        best: list[Any] = [None] * count
+        since, finished = np.zeros(count, int), np.zeros(count, bool)
+        for line in lines:
+            for r in np.flatnonzero(~finished):
+                better = best[r] is None or line[r] > best[r]
+                best[r], since[r] = (line[r], 0) if better else (best[r], since[r] + 1)
+                finished[r] = 0 < self.patience <= since[r]
+        return best, since, finished
 
 
-def rank(found: dict[str, Any]) -> tuple[float, float]:
-    """What is better is greater. BLEU alone would not do: that of very short sentences is always 0."""
-    return found["bleu"], -found["perplexity"]
+def ranks_of(found: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Of each replica: what is better is greater. BLEU alone would not do: that of very short sentences is always 0."""
+    bleu, perplexity = (np.atleast_1d(found[name]).tolist() for name in ("bleu", "perplexity"))
+    return [(b, -p) for b, p in zip(bleu, perplexity, strict=True)]
 
 
-class Keep:
-    """Saves the latest state, from which a run goes on."""
+def plain(values: Any) -> Any:
+    """A number of each replica as JSON holds it: a list, or of one replica the number."""
+    values = np.asarray(values)
+    return values.item() if values.size == 1 else values.tolist()
 
-    def __init__(self, checkpoints: Checkpoints, meter: Meter) -> None:
-        self.checkpoints, self.meter = checkpoints, meter
+
+class SaveCheckpoint:
+    """Saves the latest state and the best parameters, with which a run is resumed."""
+
+    def __init__(self, checkpoints: Checkpoints, meter: Meter, validate: Validate) -> None:
+        self.checkpoints, self.meter, self.validate = checkpoints, meter, validate
 
     def __call__(self, update: Update) -> None:
         """Saves."""
         self.meter.flush(update)
         with self.meter.pause():
-            self.checkpoints.save(LATEST, update.number, update.state)
+            progress = {"states": update.state, "best": self.validate.best}
+            self.checkpoints.save(LATEST, update.number, progress)

@@ -1,5 +1,6 @@
 """The loop. What else happens while a model is trained is a list of hooks."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -54,6 +55,20 @@ def train(
         if any(reasons):
             break
     return state
+
+
+def every_minutes(minutes: float, hook: Hook, clock: Callable[[], float] = time.monotonic) -> Hook:
+    """The hook, but only where so much time has passed since it was called last."""
+    last = clock()
+
+    def sometimes(update: Update) -> Any:
+        nonlocal last
+        if clock() - last < 60 * minutes:
+            return None
+        last = clock()
+        return hook(update)
+
+    return sometimes
 
 
 def every(period: int, hook: Hook) -> Hook:

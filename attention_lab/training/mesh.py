@@ -53,17 +53,18 @@ def make_mesh(devices: Devices) -> Mesh:
     return Mesh(chosen, (DATA, HEADS), axis_types=(AxisType.Auto, AxisType.Auto))
 
 
-def shardings(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
+def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 0) -> Any:
     """Where each array of a state lies, by its path and shape: a tree of NamedSharding.
 
     shard_state: what has an axis that the devices along "data" divide is split along the longest such; else
-    each of them holds all of it. Raises ValueError where heads or hidden features do not divide.
+    each of them holds all of it. leading: axes before a parameter's own, such as that of replicas. Raises ValueError where heads or hidden features do not divide.
     """
 
     def sharding(path, leaf):
         spec: list[str | None] = [None] * leaf.ndim
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         for pattern, axis in SPLIT_BY_HEAD if mesh.shape[HEADS] > 1 else ():
+            axis = axis + leading
             if pattern.search(name) and leaf.ndim > axis:
                 if leaf.shape[axis] % mesh.shape[HEADS]:
                     raise ValueError(
@@ -74,7 +75,7 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
                 break
         free = [
             axis
-            for axis in range(leaf.ndim)
+            for axis in range(leading, leaf.ndim)
             if spec[axis] is None and leaf.shape[axis] % mesh.shape[DATA] == 0
         ]
         if shard_state and free:
@@ -84,7 +85,7 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
     return jax.tree_util.tree_map_with_path(sharding, state)
 
 
-def place(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
+def place(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 0) -> Any:
     """The state, where `shardings` says. Of several processes, each has to have the same one."""
 
     def put(leaf, sharding):
@@ -92,7 +93,7 @@ def place(state: Any, mesh: Mesh, shard_state: bool = False) -> Any:
             return jax.random.wrap_key_data(put(jax.random.key_data(leaf), sharding))
         return jax.make_array_from_callback(leaf.shape, sharding, np.asarray(leaf).__getitem__)
 
-    return jax.tree.map(put, state, shardings(state, mesh, shard_state))
+    return jax.tree.map(put, state, shardings(state, mesh, shard_state, leading))
 
 
 class Batches(Protocol):
@@ -105,17 +106,20 @@ class Batches(Protocol):
 class Split:
     """The same batches, their rows split over "data"; rows of padding make them divide.
 
+    leading: axes before that of rows, such as that of replicas.
+
     Each process hands over only what its own devices hold.
     """
 
-    def __init__(self, batches: Batches, mesh: Mesh) -> None:
-        self.batches, self.mesh = batches, mesh
-        self.sharding = NamedSharding(mesh, PartitionSpec(DATA))
+    def __init__(self, batches: Batches, mesh: Mesh, leading: int = 0) -> None:
+        self.batches, self.mesh, self.leading = batches, mesh, leading
+        self.sharding = NamedSharding(mesh, PartitionSpec(*[None] * leading, DATA))
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         return jax.tree.map(self._split, self.batches[number])
 
     def _split(self, rows):
-        more = -len(rows) % self.mesh.shape[DATA]
-        rows = np.pad(rows, ((0, more), *[(0, 0)] * (rows.ndim - 1)))
+        more = [(0, 0)] * rows.ndim
+        more[self.leading] = (0, -rows.shape[self.leading] % self.mesh.shape[DATA])
+        rows = np.pad(rows, more)
         return jax.make_array_from_callback(rows.shape, self.sharding, rows.__getitem__)

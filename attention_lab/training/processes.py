@@ -4,7 +4,7 @@ Each process computes with its own devices and reads its own rows; one of them, 
 Where there is but one process, nothing here does anything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,6 +42,13 @@ def or_none() -> Iterator[None]:
         raise
     if anyone(False):
         raise ValueError("another of the processes cannot go on, and says why")
+
+
+def from_first(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers that the first process has: all then decide alike, whatever rounding did elsewhere."""
+    if jax.process_count() == 1:
+        return dict(numbers)
+    return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(dict(numbers)))
 
 
 def shutdown() -> None:

@@ -78,12 +78,18 @@ def spread(function: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
     S must be a multiple of `layout.devices`.
     """
     if layout.at_once is None:
-        inside: Callable[..., Any] = jax.vmap(function)
+        mapped: Callable[..., Any] = jax.vmap(function)
     else:
         waves = None if layout.at_once == 1 else layout.at_once
 
-        def inside(*all_):
+        def mapped(*all_):
             return jax.lax.map(lambda one: function(*one), all_, batch_size=waves)
+
+    def inside(*all_):
+        if len(jax.tree.leaves(all_)[0]) > 1:
+            return mapped(*all_)
+        # One replica is the function itself, with neither a loop nor a wider program around it.
+        return jax.tree.map(lambda x: jnp.asarray(x)[None], function(*take(all_, 0)))
 
     if layout.devices == 1:
         return inside

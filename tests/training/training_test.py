@@ -2,6 +2,7 @@
 
 import functools
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +11,12 @@ import optax
 import pytest
 
 from attention_lab.data.pipeline import Batches
-from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
-from attention_lab.training.hooks import Journal, Keep, Meter, Validate, read
-from attention_lab.training.loop import every, train
+from attention_lab.training.checkpoint import LATEST, Checkpoints
+from attention_lab.training.hooks import Journal, Meter, SaveCheckpoint, Validate, read
+from attention_lab.training.loop import Update, every, every_minutes, train
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES, adam, move
+from attention_lab.training.replicas import Layout, Together, spread, stack, take
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
 from tests.models.small import example, recurrent, transformer
@@ -148,37 +150,77 @@ def test_every_means_every_so_often_and_the_last():
 
 
 def run_with_hooks(folder, updates, scores, patience=0):
+    """scores: of each validation, a number or one of each replica."""
     step, state, batches = setup()
-    checkpoints = Checkpoints(folder / "checkpoints")
+    replicas = np.atleast_1d(scores[0]).size
+    states, shared = stack([state] * replicas), Together([batches] * replicas)
+    checkpoints, best = Checkpoints(folder / "checkpoints"), states.params
     if checkpoints.step(LATEST) is not None:
-        state = checkpoints.restore(LATEST, state)
-    journal = Journal(folder / "metrics.jsonl", int(state.step))
+        progress = checkpoints.restore(LATEST, {"states": states, "best": best})
+        states, best = progress["states"], progress["best"]
+    journal = Journal(folder / "metrics.jsonl", int(states.step[0]))
     meter = Meter(journal, updates, period=2)
     judge = iter(scores)
+    improved = []
     validate = Validate(
-        lambda params: {"bleu": next(judge), "perplexity": 1.0},
+        lambda params: {
+            "bleu": np.atleast_1d(np.array(next(judge), float)),
+            "perplexity": np.ones(replicas),
+        },
         journal,
         meter,
-        checkpoints,
+        best,
         patience=patience,
+        improved=lambda update: improved.append(update.number),
     )
-    hooks = [meter, every(3, validate), every(3, Keep(checkpoints, meter))]
-    return train(step, state, batches, updates, hooks), checkpoints
+    save = SaveCheckpoint(checkpoints, meter, validate)
+    hooks = [meter, every(3, validate), every(3, save)]
+    states = train(jax.jit(spread(step, Layout())), states, shared, updates, hooks)
+    return states, checkpoints, validate, improved
 
 
 def test_the_journal_counts_tokens_and_the_best_is_kept(tmp_path):
-    _, checkpoints = run_with_hooks(tmp_path, 9, [1.0, 5.0, 2.0])
+    _, checkpoints, _, improved = run_with_hooks(tmp_path, 9, [1.0, 5.0, 2.0])
     lines = read(tmp_path / "metrics.jsonl")
     _, _, batches = setup()
     expected = sum(int(batches[t]["target"].valid.sum()) for t in range(9))
     assert [line["tokens"] for line in lines if line["kind"] == "train"][-1] == expected
     assert [line["bleu"] for line in lines if line["kind"] == "validation"] == [1.0, 5.0, 2.0]
-    assert checkpoints.step(BEST) == 6 and checkpoints.step(LATEST) == 9
+    assert improved == [3, 6] and checkpoints.step(LATEST) == 9
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path):
-    state, _ = run_with_hooks(tmp_path, 30, [3.0, 2.0, 1.0, 9.0], patience=2)
-    assert int(state.step) == 9
+    states, *_ = run_with_hooks(tmp_path, 30, [3.0, 2.0, 1.0, 9.0], patience=2)
+    assert int(states.step[0]) == 9
+
+
+def test_a_replica_whose_patience_has_run_out_is_what_it_is_alone(tmp_path):
+    """The first one's patience runs out at update 9; that it is better later does not count."""
+    scores = [[3.0, 1.0], [2.0, 2.0], [1.0, 3.0], [9.0, 2.0], [9.0, 1.0], [9.0, 9.0]]
+    together, _, both, improved = run_with_hooks(tmp_path, 30, scores, patience=2)
+    assert int(together.step[0]) == 15 and improved == [3, 6, 9]
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _, _, alone, _ = run_with_hooks(folder, 30, [pair[number] for pair in scores], patience=2)
+        mine, wanted = take(both.best, number), take(alone.best, 0)
+        jax.tree.map(partial(np.testing.assert_allclose, atol=1e-12), mine, wanted)
+
+
+def test_a_run_that_was_stopped_knows_what_was_best(tmp_path):
+    _, _, first, _ = run_with_hooks(tmp_path, 6, [5.0, 2.0])
+    _, _, resumed, improved = run_with_hooks(tmp_path, 12, [4.0, 3.0])
+    assert improved == []
+    same(resumed.best, first.best)
+
+
+def test_every_minutes_means_since_it_was_called_last():
+    now, seen = [0.0], []
+    hook = every_minutes(2, lambda update: seen.append(update.number), clock=lambda: now[0])
+    for number, seconds in enumerate([60, 119, 121, 200, 240, 242]):
+        now[0] = seconds
+        hook(Update(number, None, None, False))
+    assert seen == [2, 5]
 
 
 def test_a_journal_goes_on_where_the_checkpoint_stands(tmp_path):

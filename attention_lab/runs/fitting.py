@@ -1,0 +1,118 @@
+"""The one trainer: a group of replicas within its budget, be it one run or all seeds of a study's arms."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from attention_lab.data.pipeline import Batches
+from attention_lab.mechanism.contracts import Params
+from attention_lab.models import Model
+from attention_lab.runs import setup, showing
+from attention_lab.runs.validation import Judged, make_judge
+from attention_lab.training import mesh, processes, replicas
+from attention_lab.training.ahead import Ahead
+from attention_lab.training.checkpoint import LATEST, Checkpoints
+from attention_lab.training.finite import Finite
+from attention_lab.training.hooks import Journal, Meter, SaveCheckpoint, Validate
+from attention_lab.training.interrupt import Interrupt
+from attention_lab.training.loop import Hook, every, every_minutes, train
+from attention_lab.training.optimizer import adam
+from attention_lab.training.replicas import Layout, Together, init_states, spread
+
+AGREE = 10  # updates after which processes ask each other whether to stop
+MINUTES = 5.0  # after which a checkpoint is saved, whatever validations are due
+
+
+class Group(NamedTuple):
+    """Replicas that are trained side by side: runs that differ in seeds and traced numbers alone.
+
+    configs: of each replica. folder: of metrics.jsonl and checkpoints/. layout: how they share the machine. devices:
+    the mesh over which a single replica is split; None: it is not.
+    """
+
+    configs: tuple[Mapping[str, Any], ...]
+    folder: Path
+    layout: Layout = Layout()
+    devices: Mesh | None = None
+    shard_state: bool = False
+
+
+def fit(
+    group: Group,
+    corpus: setup.Corpus,
+    model: Model,
+    given: Judged,
+    interrupt: Interrupt,
+    improved: Callable[[int, Params], None] = lambda update, best: None,
+) -> Params:
+    """Each replica's best parameters [S, ..], after training within the budget from the latest checkpoint on.
+
+    improved: is called with the number of updates and the best parameters, where these are new.
+    """
+    config = group.configs[0]
+    training = config["training"]
+    # Every device has equally many replicas: the last one may then be computed more than once.
+    filler = group.layout.room(len(group.configs)) - len(group.configs)
+    configs = [*group.configs, *group.configs[-1:] * filler]
+    batches = [setup.batches_of(one, corpus.pairs) for one in configs]
+    updates = setup.updates_of(config, batches[0])
+    optimizer = adam(training["clip"])
+    seeds, hypers = [one["seed"] for one in configs], [setup.hyper_of(one) for one in configs]
+    states = init_states(model, optimizer, seeds, hypers, group.layout)
+    states, best = _placed(group, (states, jax.tree.map(jnp.copy, states.params)))
+    checkpoints = Checkpoints(group.folder / "checkpoints")
+    if checkpoints.step(LATEST) is not None:
+        progress = checkpoints.restore(LATEST, {"states": states, "best": best})
+        states, best = _placed(group, (progress["states"], progress["best"]))
+    done = int(jnp.max(states.step))
+    if processes.is_first():
+        count = sum(x.size for x in jax.tree.leaves(best)) // len(configs)
+        print(showing.plan(model.name, count, corpus, batches[0], updates, done, given), flush=True)
+
+    journal = Journal(group.folder / "metrics.jsonl", done)
+    together = Together(batches)
+    ahead = Ahead(_shared(group, together), training["workers"], updates, _transfer(group))
+    meter = Meter(journal, updates, Finite(together, group.folder, journal), lambda: ahead.waited)
+    judge = make_judge(model, given, group.layout)
+    validate = Validate(
+        lambda params: judge(processes.whole(params)),
+        journal,
+        meter,
+        best,
+        patience=training["patience"],
+        improved=lambda update: improved(update.number, validate.best),
+    )
+    save = SaveCheckpoint(checkpoints, meter, validate)
+    period = -(-updates // training["validations"])
+    hooks: list[Hook] = [meter, every(period, validate), every(period, save)]
+    several = jax.process_count() > 1
+    if not several:  # clocks differ, and all of them save together
+        hooks.append(every_minutes(MINUTES, save))
+    one_step = setup.step_of(config, model, optimizer, updates)
+    step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
+    if not validate.reason_to_stop():  # else an earlier session found one
+        with interrupt.saving(save, processes.anyone, AGREE if several else 1) as saving:
+            train(step, states, ahead, updates, [*hooks, saving])
+    return validate.best
+
+
+def _placed(group, trees):
+    if group.devices is None:
+        return replicas.place(trees, group.layout)
+    put = partial(mesh.place, mesh=group.devices, shard_state=group.shard_state, leading=1)
+    return tuple(map(put, trees))
+
+
+def _shared(group: Group, together: Together) -> Batches | Any:
+    return together if group.devices is None else mesh.Split(together, group.devices, leading=1)
+
+
+def _transfer(group: Group) -> Callable[[Any], Any]:
+    """What is done with a batch ahead of its update."""
+    alone = group.devices is None and group.layout.devices == 1
+    return jax.device_put if alone else lambda batch: batch
