@@ -51,24 +51,32 @@ def kernel_manager():
 
 
 # What Jupyter's packages deprecate among themselves is not ours to mend.
-@pytest.mark.filterwarnings(
+jupyter = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:(jupyter_client|jupyter_core|nbclient|traitlets|zmq)(\.|$)"
 )
-@notebooks
-def test_every_cell_runs_and_every_assert_in_it_holds(name):
+
+
+def executed(name, package, folder):
+    """The notebook's code cells after a run, shortened, in a folder where the package lies at that path."""
     nbclient = pytest.importorskip("nbclient", reason="running a notebook needs nbclient")
     pytest.importorskip("ipykernel", reason="running a notebook needs ipykernel")
     notebook = read(name)
     for long, short in SHORTER[name].items():
         (cell,) = [cell for cell in code_cells(notebook) if long in cell.source]
         cell.source = cell.source.replace(long, short)
-    client = nbclient.NotebookClient(notebook, kernel_manager_class=kernel_manager(), timeout=300)
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    client = nbclient.NotebookClient(notebook, kernel_manager_class=kernel_manager(), timeout=900)
+    env = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(package)}
     # A cell that raises makes `execute` raise, with the cell and its traceback in the message.
-    client.execute(cwd=str(ROOT), env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path})
-    counts = [cell.execution_count for cell in code_cells(notebook)]
-    assert counts == list(range(1, len(counts) + 1))
-    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    client.execute(cwd=str(folder), env=env)
+    return code_cells(notebook)
+
+
+@jupyter
+@notebooks
+def test_every_cell_runs_and_every_assert_in_it_holds(name, tmp_path):
+    cells = executed(name, ROOT, tmp_path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
 
 
@@ -92,3 +100,7 @@ def test_the_table_of_scores_names_every_registered_score():
     )
     for name in SCORES:
         assert f"| `{name}` |" in table
+
+
+if __name__ == "__main__":
+    executed(*sys.argv[1:])
