@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from attention_lab.runs import setup
 from attention_lab.studies import budgets, fleet, sizes, tuning
 from attention_lab.studies.study import Crew, Study, study_of
 
@@ -30,6 +31,8 @@ def plan(study: Study, wanted: Sequence[Crew], machine: fleet.Machine | None = N
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
                 f"about {training(size.flops) / 60:,.1f} min, {size.memory / 2**20:,.0f} MiB"
             )
+            if told := setup.unfinished_warmup(one.arms[0].config, size.updates):
+                lines.append(f"    {told}")
     if len(budgets.tokens_of(study)) > 1:
         lines.append(f"budget   {budgets.in_words(study)}")
     values = study.config["tuning"]["candidates"]

@@ -89,7 +89,9 @@ def in_words(config: Config) -> str:
     tokens, warmup = (span([one[name] for one in training]) for name in ("tokens", "warmup"))
     share = 100 * share_of(config)
     updates = f"{warmup} update{'s' * (warmup != '1')}"
-    return f"{tokens} target tokens each, {share:.3g} % of the budget and of the warm-up ({updates})"
+    return (
+        f"{tokens} target tokens each, {share:.3g} % of the budget and of the warm-up ({updates})"
+    )
 
 
 def span(numbers: Sequence[int]) -> str:

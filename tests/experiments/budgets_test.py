@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from attention_lab.runs import setup
-from attention_lab.studies import budgets, sizes
+from attention_lab.studies import budgets, fleet, sizes
 from attention_lab.studies.budgets import balanced
 from attention_lab.studies.plan import plan
 from attention_lab.studies.study import study_of
+from attention_lab.training.optimizer import adam
 from tests.experiments import tiny_study
 from tests.experiments.sentences import corpus
 
@@ -86,6 +88,19 @@ def test_the_plan_says_which_budgets_are_not_those_of_the_config(folder):
     alike = study_of(balanced(config_of(folder)), folder / "study")
     assert "budget" not in plan(alike, alike.crews)
     assert budgets.in_words(alike) == "12,000 target tokens each"
+
+
+def test_a_warm_up_that_takes_the_whole_run_is_told(folder):
+    arms = {"short": {}, "long": {"training.warmup": 10_000}}
+    study = study_of(config_of(folder, arms=arms), folder / "study")
+    short, long = (plan(study, [crew], fleet.Machine()) for crew in study.crews)
+    assert "training.warmup is 10,000 updates, and the run has" in long and "warmup" not in short
+    model = SimpleNamespace()
+    with pytest.warns(
+        UserWarning, match="training.warmup is 10,000 updates, and the run has 10,000"
+    ):
+        setup.step_of(run_of(study.config, "long"), model, adam(1.0), 10_000)
+    setup.step_of(run_of(study.config, "long"), model, adam(1.0), 10_001)  # a warning is an error
 
 
 def test_equal_flops_are_equal_work(folder):
