@@ -5,7 +5,7 @@ words_of("GPT  的猫")     # ["GPT", "的", "猫"]
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -49,6 +49,33 @@ def words_in(example: Mapping[str, Any], side: str) -> list[str]:
     return [normalize(word) for word in example.get(f"{side}_words") or ()] or words_of(
         example[side]
     )
+
+
+def divided(text: str, known: Collection[str]) -> list[str]:
+    """The words of a text whose corpus gives its own words, such as l' and homme for l'homme: those of `words_of`,
+    cut beside signs where that gives words that are known.
+
+    Of all ways to cut one, that which leaves the fewest characters in unknown words, and among equals the one of
+    the fewest words. known: words of the corpus; where there are none, nothing is cut.
+    """
+    return [part for word in words_of(text) for part in _cut(word, known)]
+
+
+def _cut(word, known):
+    if not known or word in known:
+        return [word]
+    # A cut has a sign on one of its sides: chat|, and l'|homme, but never c|hat.
+    signs = [unicodedata.category(character)[0] not in "LMNC" for character in word]
+    places = [i for i in range(1, len(word)) if signs[i - 1] or signs[i]]
+    best: dict[int, tuple[int, int, list[str]]] = {0: (0, 0, [])}  # to each place: unknown, words
+    for end in [*places, len(word)]:
+        ways = []
+        for start, (unknown, count, parts) in best.items():
+            part = word[start:end]
+            unknown += 0 if part in known else len(part)
+            ways.append((unknown, count + 1, [*parts, part]))
+        best[end] = min(ways, key=lambda way: way[:2])
+    return best[len(word)][2]
 
 
 def _parts(word):

@@ -20,6 +20,7 @@ from attention_lab.models.base import at_precision, computed_in
 from attention_lab.runs.origin import tokenizers_of
 from attention_lab.training.finite import skip_nonfinite
 from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
 CACHE = Path("runs/cache")  # generated corpora, tokenizers, encoded pairs and compiled programs
@@ -109,6 +110,17 @@ def updates_of(config: Any, batches: Batches) -> int:
     return updates
 
 
+def unfinished_warmup(config: Any, updates: int) -> str:
+    """A line that says that the warm-up is not over before the end of the run; "" where it is."""
+    warmup = config["training"]["warmup"]
+    if warmup < updates:
+        return ""
+    return (
+        f"training.warmup is {warmup:,} updates, and the run has {updates:,}: its learning rate never gets past the "
+        "warm-up; lower training.warmup, or raise training.tokens"
+    )
+
+
 def hyper_of(config: Any) -> dict[str, float]:
     """The numbers that are traced."""
     return {name: config["training"][name] for name in TRACED}
@@ -117,8 +129,10 @@ def hyper_of(config: Any) -> dict[str, float]:
 def step_of(
     config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """One update, as the config wants it; what is not finite is skipped."""
+    """One update, as the config wants it; what is not finite is skipped. Warns where the warm-up takes all updates."""
     training = config["training"]
+    if (told := unfinished_warmup(config, updates)) and is_first():
+        warnings.warn(told, stacklevel=2)
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])

@@ -4,7 +4,9 @@
     config.budget = {"equal": "flops"}        # or as the first arm's work allows
     config.budget = {"equal": "parameters", "fields": ("model.encoder.features", "model.decoder.hidden"), "step": 16}
 
-Each is a change of the arms' fields, made before anything runs and written into study.json.
+Each is a change of the arms' fields, made before anything runs and written into study.json. Tokens are those of the
+first arm: an arm with another tokenizer, or other training data, sees as many target words, in as many of its own
+tokens as that takes. Its own would be another part of the corpus, so that coarse pieces would see more of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +16,7 @@ from typing import Any
 
 from attention_lab.models.base import look_up
 from attention_lab.studies import sizes
-from attention_lab.studies.study import changed, study_of
+from attention_lab.studies.study import Study, changed, study_of
 
 Config = Mapping[str, Any]
 EQUAL = ("tokens", "updates", "flops", "parameters")
@@ -32,23 +34,55 @@ def balanced(config: Config) -> Config:
     """
     budget = config["budget"]
     look_up("budget.equal", EQUAL, budget["equal"])
-    if budget["equal"] == "tokens":
-        return config
     arms = study_of(config, Path()).arms
     first = arms[0].config
-    changes = {}
-    for arm in arms:
-        if budget["equal"] in BY_TOKENS:
-            measure = BY_TOKENS[budget["equal"]]
-            part = measure(first) / measure(arm.config)
-            equal: dict[str, Any] = {
-                "training.tokens": round(part * arm.config["training"]["tokens"])
-            }
-        else:
-            width = _width(arm.config, budget, sizes.parameters_of(first))
-            equal = dict.fromkeys(budget["fields"], width)
-        changes[arm.name] = {**arm.changes, **equal}
+    changes = {arm.name: {**arm.changes, **_equal(arm.config, first, budget)} for arm in arms}
+    if all(changes[arm.name] == arm.changes for arm in arms):
+        return config
     return {**config, "arms": changes, "axes": {}}
+
+
+def tokens_of(study: Study) -> list[int]:
+    """The budgets of the arms, in target tokens, each once."""
+    return sorted({arm.config["training"]["tokens"] for arm in study.arms})
+
+
+def in_words(study: Study) -> str:
+    """What each arm sees, such as "12,000 target tokens each"."""
+    tokens = tokens_of(study)
+    equal = study.config["budget"]["equal"]
+    if len(tokens) == 1:
+        return f"{tokens[0]:,} target tokens each"
+    if equal in BY_TOKENS:
+        why = {"updates": "equally many updates", "flops": "equal work in matrix products"}[equal]
+    else:
+        read = [_text_of(arm.config) for arm in study.arms]
+        alike = all(one == read[0] for one in read)
+        why = (
+            "" if alike else "of each tokenizer or corpus as many as make equally many target words"
+        )
+    return f"{tokens[0]:,} to {tokens[-1]:,} target tokens each{f' ({why})' * bool(why)}"
+
+
+def _equal(config, first, budget):
+    """The fields that give an arm what the first arm has."""
+    tokens = config["training"]["tokens"]
+    if budget["equal"] in BY_TOKENS:
+        measure = BY_TOKENS[budget["equal"]]
+        return {"training.tokens": round(measure(first) / measure(config) * tokens)}
+    fields = {}
+    if budget["equal"] == "parameters":
+        width = _width(config, budget, sizes.parameters_of(first))
+        fields = dict.fromkeys(budget["fields"], width)
+    if _text_of(config) != _text_of(first):
+        part = sizes.tokens_per_word(config) / sizes.tokens_per_word(first)
+        fields["training.tokens"] = max(1, round(part * tokens))
+    return fields
+
+
+def _text_of(config):
+    """What decides how many tokens a word takes."""
+    return config["tokenizer"], [config["data"][name] for name in ("name", "options", "max_length")]
 
 
 def _width(config, budget, wanted):

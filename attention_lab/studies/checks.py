@@ -13,6 +13,10 @@ STUDY_RULES: dict[str, Rule] = {
     "seeds": EACH_SEED,
     "tuning.seeds": EACH_SEED,
     "tuning.tokens": BUDGET,
+    "tuning.field": (
+        "another field than training.tokens, of which a trial has its own share",
+        lambda x: x != "training.tokens",
+    ),
     "budget.step": NATURAL,
 }
 

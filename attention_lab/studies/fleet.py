@@ -36,8 +36,11 @@ def run(study: Study, wanted: Sequence[Crew], machine: Machine = Machine()) -> N
     while left := [one for one in wanted if not (one.results.is_file() or one.name in failed)]:
         idle = True
         for one in left:
-            with leases.take(one.folder / "lease") as mine:
-                if mine and not one.results.is_file():
+            with (
+                leases.take(one.folder / "lease") as lease,
+                machine.interrupt.guarded(lease.check),
+            ):
+                if lease and not one.results.is_file():
                     how = layout(one, machine)
                     told = ", ".join(arm.name for arm in one.arms)
                     print(f"\n== {told}: {len(one.replicas)} replicas, {how}")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attention_lab.studies import fleet, sizes, tuning
+from attention_lab.runs import setup
+from attention_lab.studies import budgets, fleet, sizes, tuning
 from attention_lab.studies.study import Crew, Study, study_of
 
 EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
@@ -30,11 +31,15 @@ def plan(study: Study, wanted: Sequence[Crew], machine: fleet.Machine | None = N
                 f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
                 f"about {training(size.flops) / 60:,.1f} min, {size.memory / 2**20:,.0f} MiB"
             )
+            if told := setup.unfinished_warmup(one.arms[0].config, size.updates):
+                lines.append(f"    {told}")
+    if len(budgets.tokens_of(study)) > 1:
+        lines.append(f"budget   {budgets.in_words(study)}")
     values = study.config["tuning"]["candidates"]
     if values:
-        tokens = study.config["tuning"]["tokens"]
         what = study.config["tuning"]["field"]
-        lines.append(f"tuned    {what} of each arm, {len(values)} values, {tokens:,} tokens each")
+        told = tuning.in_words(study.config)
+        lines.append(f"tuned    {what} of each arm, {len(values)} values, {told}")
     if values and machine is not None:
         trials = study_of(tuning.trials(study.config), study.folder).crews
         flops += sum(sizes.flops_of(one.arms[0].config) * len(one.replicas) for one in trials)

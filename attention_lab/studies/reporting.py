@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from attention_lab.evaluation import diagnostics
-from attention_lab.studies import findings, page, results
+from attention_lab.studies import budgets, findings, page, results, tuning
 from attention_lab.studies.figures import figures
 from attention_lab.studies.findings import METRICS
 from attention_lab.studies.page import Table
@@ -74,9 +74,8 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
 
 def _what(study, rows, base, done):
     return (
-        f"{len(study.arms)} arms, {', '.join(done)}; {base['training']['tokens']:,} target tokens each of "
-        f"{base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
-        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}.{_tuning(study.config['tuning'])}"
+        f"{len(study.arms)} arms, {', '.join(done)}; {budgets.in_words(study)}, of {base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
+        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}.{_tuning(study)}"
     )
 
 
@@ -108,12 +107,15 @@ def refused(rows: Sequence[Row]) -> str:
     return f"{what}: {'; '.join(told)}." if told else ""
 
 
-def _tuning(tuning):
-    if not tuning["candidates"]:
+def _tuning(study):
+    """How each arm got its value; "" where no trials stand in the study's folder."""
+    chosen = study.config["tuning"]
+    if not chosen["candidates"] or not tuning.is_done(study.config, study.folder):
         return ""
+    values = ", ".join(f"{arm.name}: {tuning.value_of(arm, chosen['field'])}" for arm in study.arms)
     return (
-        f" In each arm {tuning['field']} was the best on validation of {', '.join(map(str, tuning['candidates']))}, "
-        f"{tuning['tokens']:,} tokens for each."
+        f" In each arm {chosen['field']} was the best on validation of {', '.join(map(str, chosen['candidates']))}, "
+        f"{tuning.in_words(study.config)}; it is {values}."
     )
 
 

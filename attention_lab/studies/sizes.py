@@ -13,6 +13,7 @@ import numpy as np
 
 from attention_lab import runs
 from attention_lab.data.pipeline import Batches
+from attention_lab.data.words import words_of
 from attention_lab.models import Model
 from attention_lab.padded import Padded
 from attention_lab.runs import setup
@@ -59,6 +60,13 @@ def parameters_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
 def updates_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     """How many updates a run of this config makes."""
     return setup.updates_of(config, _parts(config, folder)[1])
+
+
+def tokens_per_word(config: Mapping[str, Any]) -> float:
+    """How many target tokens, END included, stand for a target word of the training pairs: what a budget is spent on."""
+    pairs, examples = setup.corpus_of(config).pairs, setup.split_of(config, "train")
+    words = sum(len(words_of(examples[place]["target"])) for place in pairs.places)
+    return sum(map(len, pairs.target)) / words
 
 
 def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:

@@ -3,17 +3,20 @@
     config.tuning = {"field": "training.learning_rate", "candidates": (1e-3, 3e-3, 1e-2), "tokens": 200_000, "seeds": (100,)}
 
 It is a study of its own in the folder `tuning`: every arm with every value, whose seeds should not be
-those of the study. What it costs is those tokens for each of them, and the report says so.
+those of the study. A trial is a run of the study in small: of each arm's own budget and warm-up it has the share that
+`tokens` are of the first arm's budget. With the whole warm-up a short trial would end before its learning rate has
+reached its peak, and prefer one that is too large. What it costs the plan and the report say.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from attention_lab.studies import findings, fleet, results
-from attention_lab.studies.study import changed, study_of
+from attention_lab.studies.study import Arm, changed, study_of
 
 Config = Mapping[str, Any]
 
@@ -41,22 +44,59 @@ def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()
 
 def trials(config: Config) -> Config:
     """The study that tries every value in every arm; it is tested on validation examples."""
-    tuning = config["tuning"]
-    arms = {
-        trial(arm.name, value): {**arm.changes, tuning["field"]: value}
-        for arm in study_of(config, Path()).arms
-        for value in tuning["candidates"]
-    }
-    fields = {"training.tokens": tuning["tokens"], "data.test": "validation"}
+    tuning, arms = config["tuning"], {}
+    for arm in study_of(config, Path()).arms:
+        for value in tuning["candidates"]:
+            fields = {**arm.changes, tuning["field"]: value}
+            training = changed(config["base"], fields, arm.name)["training"]
+            small = {
+                f"training.{name}": max(1, round(share_of(config) * training[name]))
+                for name in ("tokens", "warmup")
+                if training[name]
+            }
+            arms[trial(arm.name, value)] = {**fields, **small}
     return {
         **config,
         "name": f"{config['name']}_tuning",
-        "base": changed(config["base"], fields, "tuning"),
+        "base": changed(config["base"], {"data.test": "validation"}, "tuning"),
         "arms": arms,
         "axes": {},
         "seeds": tuning["seeds"],
         "also": (),
     }
+
+
+def is_done(config: Config, folder: Path) -> bool:
+    """Whether every trial has its results in the study's folder."""
+    trial_study = study_of(trials(config), folder / "tuning")
+    return all(crew.results.is_file() for crew in trial_study.crews)
+
+
+def value_of(arm: Arm, field: str) -> Any:
+    """What an arm has in a field such as "training.learning_rate"."""
+    return functools.reduce(lambda node, name: node[name], field.split("."), arm.config)
+
+
+def share_of(config: Config) -> float:
+    """The part of an arm's budget, and of its warm-up, that a trial has."""
+    first = study_of(config, Path()).arms[0]
+    return float(config["tuning"]["tokens"] / first.config["training"]["tokens"])
+
+
+def in_words(config: Config) -> str:
+    """What a trial has, such as "200,000 target tokens each, 13.3 % of the budget and of the warm-up (13 updates)"."""
+    training = [arm.config["training"] for arm in study_of(trials(config), Path()).arms]
+    tokens, warmup = (span([one[name] for one in training]) for name in ("tokens", "warmup"))
+    share = 100 * share_of(config)
+    updates = f"{warmup} update{'s' * (warmup != '1')}"
+    return (
+        f"{tokens} target tokens each, {share:.3g} % of the budget and of the warm-up ({updates})"
+    )
+
+
+def span(numbers: Sequence[int]) -> str:
+    """The numbers from the least to the greatest, or the one that all are."""
+    return " to ".join(f"{number:,}" for number in sorted({min(numbers), max(numbers)}))
 
 
 def trial(arm: str, value: float) -> str:

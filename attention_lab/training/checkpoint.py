@@ -20,7 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from attention_lab.training.cost import tree_bytes
-from attention_lab.training.processes import anyone, is_first, meet
+from attention_lab.training.processes import anyone, from_first, is_first, meet, or_none
 
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
@@ -68,7 +68,7 @@ class Checkpoints:
 
         Raises OSError where it cannot be written, on a full disk say; those before are then untouched.
         """
-        if self._is_sound(kind, step):
+        if self._of_first(self._is_sound(kind, step)):
             return
         try:
             if is_first():
@@ -102,6 +102,18 @@ class Checkpoints:
 
         Says so where a newer one is damaged. Raises ValueError where all are.
         """
+        if self.alone:
+            return self._newest(kind)
+        with or_none():
+            found = self._newest(kind)
+        chosen = self._of_first(-1 if found is None else found)
+        return None if chosen < 0 else chosen
+
+    def _of_first(self, number):
+        """The first process decides: who reads or writes together must not see the disk differently."""
+        return number if self.alone else int(from_first({"number": number})["number"])
+
+    def _newest(self, kind):
         steps = self._steps(kind)
         digested = [step for step in steps if _digest_of(self.folder / kind / str(step)).exists()]
         if not digested:

@@ -198,7 +198,7 @@ class Validate:
         self.meter.flush(update)  # what still runs is training time
         with self.meter.pause():
             started = time.perf_counter()
-            # Computed by each process, and decided by the first: all save together or none does.
+            # Computed by each process, and decided by the first: all save together, or none does.
             found = from_first(self.judge(update.state.params))
             before, _, finished = self._history(len(ranks_of(found)))
             self.journal.write(
@@ -214,6 +214,8 @@ class Validate:
                     for new, old, over in zip(ranks_of(found), before, finished, strict=True)
                 ]
             )
+            # The journal of an earlier session may be read late on another machine.
+            better = np.asarray(from_first({"better": better})["better"], bool)
             if better.any():
                 self.best = where(jnp.asarray(better), update.state.params, self.best)
                 self.improved(update)
@@ -228,9 +230,9 @@ class Validate:
     def reason_to_stop(self) -> str | None:
         """Whether the patience of every replica has run out, in this session or an earlier one."""
         _, since, finished = self._history()
-        return (
-            f"no better for {since.min()} validations" if finished.size and finished.all() else None
-        )
+        over = since.min() if finished.size and finished.all() else 0
+        over = int(from_first({"over": over})["over"])
+        return f"no better for {over} validations" if over else None
 
     def _history(self, replicas: int = 0) -> tuple[list[Any], np.ndarray, np.ndarray]:
         """Of each replica the best rank, the validations since, and whether its patience has run out."""

@@ -43,6 +43,7 @@ class Interrupt(AbstractContextManager["Interrupt"]):
         self.minutes, self.reason, self.training = minutes, "", False
         self.started = self.asked = time.monotonic()
         self.before: dict[signal.Signals, Any] = {}
+        self.guards: list[Callable[[], None]] = []
 
     def __enter__(self) -> "Interrupt":
         self.started = time.monotonic()
@@ -70,8 +71,29 @@ class Interrupt(AbstractContextManager["Interrupt"]):
                 f"{name} again; what came after the last checkpoint is lost", 128 + number
             )
 
+    @contextmanager
+    def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
+        """For the time within, what raises Stopped where this process must stop without saving.
+
+        It is asked after each update and by `check`: a folder that another process has taken over is no longer ours
+        to write to.
+        """
+        self.guards.append(guard)
+        try:
+            yield
+        finally:
+            self.guards.remove(guard)
+
     def check(self) -> None:
-        """Raises Stopped where the minutes are over."""
+        """Raises Stopped where the minutes are over, or what guards this work says so."""
+        self._ask_guards()
+        self._check_minutes()
+
+    def _ask_guards(self) -> None:
+        for guard in self.guards:
+            guard()
+
+    def _check_minutes(self) -> None:
         if self.minutes is not None and time.monotonic() - self.started > 60 * self.minutes:
             raise Stopped(f"{self.minutes:g} minutes are over")
 
@@ -85,8 +107,9 @@ class Interrupt(AbstractContextManager["Interrupt"]):
         """
 
         def hook(update: Update) -> None:
+            self._ask_guards()  # who must not save learns of it first
             try:
-                self.check()
+                self._check_minutes()
             except Stopped as over:
                 self.reason = self.reason or str(over)
             if update.number % period or update.last:

@@ -57,8 +57,18 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 
     """Where each array of a state lies, by its path and shape: a tree of NamedSharding.
 
     shard_state: what has an axis that the devices along "data" divide is split along the longest such; else
-    each of them holds all of it. leading: axes before a parameter's own, such as that of replicas. Raises ValueError where heads or hidden features do not divide.
+    each of them holds all of it. leading: axes before a parameter's own, such as that of replicas. Raises ValueError
+    where heads or hidden features do not divide, or there are none.
     """
+    names = [
+        jax.tree_util.keystr(path, simple=True, separator="/")
+        for path, _ in jax.tree_util.tree_leaves_with_path(state)
+    ]
+    if mesh.shape[HEADS] > 1 and not any(p.search(n) for p, _ in SPLIT_BY_HEAD for n in names):
+        raise ValueError(
+            f"devices.heads is {mesh.shape[HEADS]}, but this model has no heads and no hidden features of a Transformer "
+            "that devices could share: each would compute all of it; set devices.heads to 1"
+        )
 
     def sharding(path, leaf):
         spec: list[str | None] = [None] * leaf.ndim

@@ -32,6 +32,23 @@ def anyone(asks: bool) -> bool:
     return bool(np.any(multihost_utils.process_allgather(np.array(asks))))
 
 
+def from_first(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers, or arrays of them, that the first process has, in float64. A collective: every process must call it.
+
+    What is decided by them is decided alike, whatever rounding, or a disk that is slow to show a file, did elsewhere:
+    of processes that save together none may stay away.
+    """
+    if jax.process_count() == 1:
+        return dict(numbers)
+    arrays = {name: np.asarray(value, np.float64) for name, value in numbers.items()}
+    # JAX would round them to float32: what is sent are their bits.
+    bits = {name: array.reshape(-1).view(np.uint32) for name, array in arrays.items()}
+    sent = multihost_utils.broadcast_one_to_all(bits)
+    return {
+        name: np.asarray(sent[name]).view(np.float64).reshape(a.shape) for name, a in arrays.items()
+    }
+
+
 @contextmanager
 def or_none() -> Iterator[None]:
     """What is done within is done by all processes or by none. Raises ValueError where another one could not."""
@@ -42,13 +59,6 @@ def or_none() -> Iterator[None]:
         raise
     if anyone(False):
         raise ValueError("another of the processes cannot go on, and says why")
-
-
-def from_first(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers that the first process has: all then decide alike, whatever rounding did elsewhere."""
-    if jax.process_count() == 1:
-        return dict(numbers)
-    return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(dict(numbers)))
 
 
 def shutdown() -> None:

@@ -10,7 +10,9 @@ import pytest
 from attention_lab import runs
 from attention_lab.claims import translation
 from attention_lab.models import make_model
-from attention_lab.studies.study import study_of
+from attention_lab.runs import setup
+from attention_lab.studies import sizes
+from attention_lab.studies.study import changed, study_of
 from attention_lab.training.optimizer import SCHEDULES
 from configs import defaults, vaswani
 
@@ -58,12 +60,24 @@ def test_a_variant_has_as_many_parameters_as_the_paper_says(variant):
     assert parameters(config, 37000) == pytest.approx(expected, rel=0.06, abs=2.5e6)
 
 
-def test_the_learning_rate_is_the_paper_s():
+def test_the_learning_rate_is_the_paper_s_with_its_warm_up():
     config = vaswani.get_config("base").training
-    schedule = SCHEDULES[config.schedule](config.warmup, 10**6)
+    schedule = SCHEDULES[config.schedule](4000, 10**6)
     for t in (1, 100, 3999, 4000, 10**5):
         paper = 512**-0.5 * min(t**-0.5, t * 4000**-1.5)
         assert config.learning_rate * float(schedule(t - 1)) == pytest.approx(paper, rel=1e-4)
+    assert float(SCHEDULES[config.schedule](config.warmup, 10**6)(config.warmup - 1)) == 1
+
+
+@pytest.mark.parametrize("variant", ["base", "big"])
+def test_the_warm_up_is_over_within_half_of_the_run_on_the_embedded_corpus(variant):
+    config = json.loads(vaswani.get_config(variant).to_json())
+    updates = sizes.updates_of(config)
+    assert 2 * config["training"]["warmup"] < updates
+    assert not setup.unfinished_warmup(config, updates)
+    longer = changed(config, {"training.warmup": updates}, variant)
+    told = setup.unfinished_warmup(longer, updates)
+    assert f"training.warmup is {updates:,} updates, and the run has {updates:,}" in told
 
 
 STUDIES = [p.stem for p in (ROOT / "configs/ablations").glob("*.py") if p.stem != "__init__"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_lab.data import sources
-from attention_lab.data.words import normalize, words_in, words_of
+from attention_lab.data.words import divided, normalize, words_in, words_of
 from tests.data.small import few
 
 
@@ -51,6 +51,22 @@ def test_normal_text_stays_as_it_is(text):
 @given(text=st.text(st.characters(max_codepoint=0x5FF)))
 def test_scripts_with_spaces_are_split_at_spaces(text):
     assert words_of(text) == normalize(text).split()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("L'homme, l' homme", "L' homme , l' homme"),
+        ("aujourd'hui, n'achèteront", "aujourd'hui , n' achèteront"),
+        ("chatte chat- k'chat", "chatte chat - k' chat"),  # one that is not known is whole: chatte
+        ("xyz... नमस्ते", "xyz... नमस्ते"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_cut_beside_signs_into_words_that_are_known(text, words):
+    known = ["L'", "l'", "homme", "n'", ",", "aujourd'hui", "chat", "hui", "नमस"]
+    assert divided(text, known) == words.split()
+    assert divided(text, ()) == words_of(text)
 
 
 def test_words_that_are_given_go_before():

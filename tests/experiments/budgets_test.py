@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from attention_lab.studies import sizes
+from attention_lab.runs import setup
+from attention_lab.studies import budgets, fleet, sizes
 from attention_lab.studies.budgets import balanced
+from attention_lab.studies.plan import plan
 from attention_lab.studies.study import study_of
+from attention_lab.training.optimizer import adam
 from tests.experiments import tiny_study
 from tests.experiments.sentences import corpus
 
@@ -42,6 +46,61 @@ def test_equal_updates_are_equally_many(folder):
     assert sizes.updates_of(run_of(before, "large")) < sizes.updates_of(small)
     assert sizes.updates_of(large) == pytest.approx(sizes.updates_of(small), abs=1)
     assert small["training"]["tokens"] == 12_000 < large["training"]["tokens"]
+
+
+def words_seen(config):
+    """Target words that a run sees: of the corpus of sentences.py, five in each."""
+    corpus = setup.corpus_of(config)
+    batches = setup.batches_of(config, corpus.pairs)
+    return 5 * len(corpus.pairs) * setup.updates_of(config, batches) / batches.per_epoch
+
+
+@pytest.mark.parametrize("equal", ["tokens", "parameters"])
+def test_arms_with_other_tokenizers_see_as_many_words(folder, equal):
+    fields = ("model.decoder.hidden", "model.encoder.features")
+    characters = {"tokenizer.kind": "char", "training.batch_tokens": 800}
+    arms = {
+        "words": {},
+        "characters": characters,
+        "twice": {**characters, "training.tokens": 24_000},
+    }
+    config = config_of(folder, arms=arms, budget={"equal": equal, "fields": fields, "step": 2})
+    before = [words_seen(run_of(config, arm)) for arm in ("words", "characters")]
+    assert before[0] > 3 * before[1]  # what is to be mended: a word has many characters
+    config = balanced(config)
+    words, characters, twice = (run_of(config, arm) for arm in arms)
+    assert words["training"]["tokens"] == 12_000
+    assert words_seen(characters) == pytest.approx(words_seen(words), rel=0.02)
+    assert words_seen(twice) == pytest.approx(2 * words_seen(words), rel=0.02)
+
+
+def test_the_plan_says_which_budgets_are_not_those_of_the_config(folder):
+    config = config_of(folder, arms={"words": {}, "characters": {"tokenizer.kind": "char"}})
+    study = study_of(balanced(config), folder / "study")
+    tokens = run_of(study.config, "characters")["training"]["tokens"]
+    told = (
+        f"budget   12,000 to {tokens:,} target tokens each (of each tokenizer or corpus as many as"
+    )
+    assert told in plan(study, study.crews)
+    for equal, why in (("updates", "equally many updates"), ("flops", "equal work in")):
+        config = balanced({**config, "budget": {"equal": equal}})
+        assert f"({why}" in plan(study_of(config, folder / "study"), [])
+    alike = study_of(balanced(config_of(folder)), folder / "study")
+    assert "budget" not in plan(alike, alike.crews)
+    assert budgets.in_words(alike) == "12,000 target tokens each"
+
+
+def test_a_warm_up_that_takes_the_whole_run_is_told(folder):
+    arms = {"short": {}, "long": {"training.warmup": 10_000}}
+    study = study_of(config_of(folder, arms=arms), folder / "study")
+    short, long = (plan(study, [crew], fleet.Machine()) for crew in study.crews)
+    assert "training.warmup is 10,000 updates, and the run has" in long and "warmup" not in short
+    model = SimpleNamespace()
+    with pytest.warns(
+        UserWarning, match="training.warmup is 10,000 updates, and the run has 10,000"
+    ):
+        setup.step_of(run_of(study.config, "long"), model, adam(1.0), 10_000)
+    setup.step_of(run_of(study.config, "long"), model, adam(1.0), 10_001)  # a warning is an error
 
 
 def test_equal_flops_are_equal_work(folder):

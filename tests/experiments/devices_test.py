@@ -10,3 +10,15 @@ def test_devices_that_are_not_there_are_told_before_anything_is_written(tmp_path
     assert told.returncode == 2
     assert "1 x 99 devices (data x heads) are asked for" in told.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_heads_that_a_model_has_not_are_told_before_anything_is_written(tmp_path):
+    corpus(tmp_path)
+    told = command(
+        "train",
+        *words(tmp_path, tmp_path / "run", **{"devices.heads": 2}),
+        environment={"XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+    )
+    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
+    assert "devices.heads is 2, but this model has no heads" in told.stderr
+    assert not (tmp_path / "run").exists()

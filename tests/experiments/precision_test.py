@@ -59,7 +59,7 @@ def ids(*shape):
 def update(kind, precision):
     config = config_of(kind, **{"training.matmul_precision": precision})
     model = model_of(kind, precision)
-    step = setup.step_of(config, model, adam(1.0), 10)
+    step = setup.step_of(config, model, adam(1.0), 1000)
     hyper = setup.hyper_of(config)
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
     return jax.make_jaxpr(step)(state, {"source": ids(2, LENGTH), "target": ids(2, LENGTH)})

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,9 @@ import pytest
 
 import attention_lab
 from attention_lab.runs import evaluation, leases
+from attention_lab.studies import crew, fleet
 from attention_lab.studies.study import changed, study_of
+from attention_lab.training.interrupt import Interrupt, Stopped
 from tests.experiments import tiny_study
 from tests.experiments.commands import ROOT, command
 from tests.experiments.sentences import corpus
@@ -89,7 +92,7 @@ def test_a_lease_of_a_dead_process_is_taken_over_by_one(tmp_path):
     def try_it():
         gate.wait()
         with leases.take(path) as mine:
-            took.append(mine)
+            took.append(bool(mine))
             time.sleep(0.5)
 
     threads = [threading.Thread(target=try_it) for _ in range(4)]
@@ -108,6 +111,50 @@ def test_a_lease_from_elsewhere_is_taken_over_once_it_is_old(tmp_path):
     os.utime(path, (time.time() - 61, time.time() - 61))
     with leases.take(path, limit=60) as mine:
         assert mine
+
+
+def test_a_host_is_more_than_its_name(tmp_path):
+    path = tmp_path / "lease"
+    # Another container of this name, where process 1 began at another time, and where there is a process that is
+    # not here: neither is dead.
+    for pid in (os.getpid(), 2**22 + 1):
+        me = {"host": socket.gethostname(), "system": "another boot 4026531836", "pid": pid}
+        path.write_text(json.dumps({**me, "started": "1", "token": "x"}))
+        with leases.take(path) as mine:
+            assert not mine
+
+
+def test_an_owner_that_has_lost_its_lease_is_told_in_one_line_and_leaves_it(tmp_path):
+    path = tmp_path / "lease"
+    other = json.dumps({"host": "elsewhere", "pid": 7, "token": "x"})
+    with leases.take(path, beat=0.01) as mine:
+        mine.check()
+        path.write_text(other)
+        with pytest.raises(Stopped, match="process 7 on elsewhere has taken over") as told:
+            mine.check()
+        assert "\n" not in str(told.value) and told.value.status == 1
+        os.utime(path, (1, 1))
+        time.sleep(0.2)
+        assert path.stat().st_mtime == 1  # nor does it keep the other's alive
+    assert path.read_text() == other
+
+
+def test_a_crew_whose_lease_is_lost_stops_the_study_and_writes_no_results(tmp_path, monkeypatch):
+    study = study_of(config_of(), tmp_path)
+
+    def stand_still(one, how, interrupt):
+        (one.folder / "lease").write_text(json.dumps({"host": "elsewhere", "pid": 7}))
+        interrupt.check()
+        one.results.write_text("of both")
+
+    monkeypatch.setattr(fleet, "remember", lambda study: None)
+    monkeypatch.setattr(fleet, "unchanged", lambda study: None)
+    monkeypatch.setattr(fleet, "layout", lambda *_: "")
+    monkeypatch.setattr(crew, "run", stand_still)
+    machine = fleet.Machine(interrupt=Interrupt())
+    with pytest.raises(Stopped, match="has taken over"):
+        fleet.run(study, study.crews, machine)
+    assert not study.crews[0].results.exists() and not machine.interrupt.guards
 
 
 def test_a_lease_is_kept_alive(tmp_path):

@@ -2,10 +2,15 @@
 
 import json
 
-from attention_lab.studies import fleet, results
+import pytest
+
+from attention_lab.studies import checks, fleet, reporting, results, sizes
+from attention_lab.studies.budgets import balanced
+from attention_lab.studies.plan import plan
 from attention_lab.studies.study import study_of
 from attention_lab.studies.tuning import trials, tuned
 from tests.experiments import tiny_study
+from tests.experiments.sentences import corpus
 
 TUNING = {
     "field": "training.learning_rate",
@@ -39,3 +44,73 @@ def test_tuning_takes_the_value_that_validates_best(tmp_path, monkeypatch):
     found = {name: fields["training.learning_rate"] for name, fields in config["arms"].items()}
     assert found == best
     assert config["arms"]["no attention"]["model.decoder.kind"] == "fixed"
+
+
+def training_of(config, tmp_path):
+    return {arm.name: arm.config["training"] for arm in study_of(config, tmp_path).arms}
+
+
+@pytest.mark.parametrize("equal", ["updates", "flops"])
+def test_a_trial_has_the_tuning_s_share_of_a_balanced_budget(tmp_path, equal):
+    corpus(tmp_path)
+    config = {**CONFIG, "budget": {"equal": equal}, "arms": {"small": {}, "large": {}}}
+    config["arms"]["large"] = {"training.batch_tokens": 480, "model.decoder.layers": 2}
+    config["base"] = json.loads(json.dumps(config["base"]))
+    config["base"]["data"]["options"]["path"] = f"{tmp_path}/{{split}}.jsonl"
+    config["tuning"] = {**TUNING, "tokens": 3_000}  # a quarter
+    config = balanced(config)
+    whole, tried = training_of(config, tmp_path), training_of(trials(config), tmp_path)
+    assert whole["small"]["tokens"] == 12_000 != whole["large"]["tokens"]
+    for name, training in whole.items():
+        assert tried[f"{name} at 0.1"]["tokens"] == pytest.approx(training["tokens"] / 4, abs=1)
+    small, large = (
+        arm.config for arm in study_of(trials(config), tmp_path).arms if arm.name.endswith("0.1")
+    )
+    measure = {"updates": sizes.updates_of, "flops": sizes.flops_of}[equal]
+    # Work comes in whole updates, of which there are few.
+    assert measure(small) == pytest.approx(measure(large), rel=0.1)
+
+
+def test_a_trial_has_the_same_share_of_the_warm_up(tmp_path):
+    config = {**CONFIG, "tuning": {**TUNING, "tokens": 3_000}}
+    arms = {
+        "alike": {},
+        "long": {"training.warmup": 40},
+        "none": {"training.warmup": 0},
+        "shortest": {"training.warmup": 1},
+    }
+    tried = training_of(trials({**config, "arms": arms}), tmp_path)
+    found = [tried[f"{name} at 0.1"]["warmup"] for name in arms]
+    assert found == [2, 10, 0, 1]  # of 10, 40, 0 and 1
+    tuning = {**config["tuning"], "field": "training.warmup", "candidates": [8, 80]}
+    tried = training_of(trials({**config, "tuning": tuning}), tmp_path)
+    assert [tried[f"additive at {value}"]["warmup"] for value in (8, 80)] == [2, 20]
+
+
+def test_a_budget_cannot_be_tuned_since_a_trial_has_its_own():
+    with pytest.raises(ValueError, match=r"tuning.field is 'training.tokens'; it must be"):
+        checks.study({**CONFIG, "tuning": {**TUNING, "field": "training.tokens"}})
+
+
+def test_the_plan_says_what_a_trial_has(tmp_path):
+    study = study_of(CONFIG, tmp_path)
+    told = "2 values, 500 target tokens each, 4.17 % of the budget and of the warm-up (1 update)"
+    assert told in plan(study, study.crews)
+
+
+def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
+    rows = [
+        {"arm": arm, "seed": 0, "sentences": 9, "search": {"beam": 1}, "signatures": {"bleu": "s"}}
+        for arm in CONFIG["arms"]
+    ]
+    arms = {"no attention": {**CONFIG["arms"]["no attention"], TUNING["field"]: 0.1}}
+    config = {**CONFIG, "arms": {**CONFIG["arms"], **arms}}
+    study = study_of(config, tmp_path)
+    assert "best on validation" not in reporting.subtitle(study, rows)
+    for crew in study_of(trials(config), tmp_path / "tuning").crews:
+        assert "best on validation" not in reporting.subtitle(study, rows)
+        crew.folder.mkdir(parents=True)
+        crew.results.write_text("", encoding="utf-8")
+    told = reporting.subtitle(study, rows)
+    assert "learning_rate was the best on validation of 0.01, 0.1" in told
+    assert "it is no attention: 0.1, additive: 0.02, additive, no dropout: 0.02." in told

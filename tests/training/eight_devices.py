@@ -33,6 +33,11 @@ LAYOUTS = {
 }
 
 
+def layouts_of(name):
+    """Those that the model can have: a recurrent one has no heads to share."""
+    return {layout: d for layout, d in LAYOUTS.items() if d.heads == 1 or name == "transformer"}
+
+
 class Run:
     """A run of this model in a layout, None for plainly one device."""
 
@@ -67,13 +72,13 @@ def main(name, folder):
         print(json.dumps({"layout": layout, "losses": losses}), flush=True)
 
     tell("1", Run(name, None).go(0, UPDATES))
-    for layout, devices in LAYOUTS.items():
+    for layout, devices in layouts_of(name).items():
         run = Run(name, devices)
         losses = run.go(0, UPDATES // 2)
         if layout == "8, fully sharded":
             Checkpoints(Path(folder)).save(LATEST, UPDATES // 2, run.state)
         tell(layout, losses + run.go(UPDATES // 2, UPDATES))
-    for layout, devices in {"1": None, **LAYOUTS}.items():
+    for layout, devices in {"1": None, **layouts_of(name)}.items():
         run = Run(name, devices)
         run.state = Checkpoints(Path(folder)).restore(LATEST, run.state)
         tell(f"{layout}, going on from 8", run.go(UPDATES // 2, UPDATES))

@@ -9,7 +9,7 @@ import pytest
 
 from attention_lab.training import interrupt
 from attention_lab.training.interrupt import Interrupt, Stopped
-from attention_lab.training.loop import train
+from attention_lab.training.loop import Update, train
 
 STATE = SimpleNamespace(step=0)
 
@@ -72,6 +72,23 @@ def test_a_signal_after_the_last_update_stops_what_follows_training():
     with pytest.raises(Stopped, match="SIGTERM"):
         stopped_after(saved, [send])
     assert saved == []  # the last update is saved by a hook of its own
+
+
+def test_what_has_lost_its_folder_stops_after_its_update_without_saving():
+    def lost():
+        raise Stopped("another has taken over", status=1)
+
+    saved = []
+    with (
+        pytest.raises(Stopped, match="another has taken over") as told,
+        Interrupt(0) as one,
+        one.guarded(lost),
+        one.saving(saved.append) as hook,
+    ):
+        hook(Update(3, STATE, {}, False))
+    assert saved == [] and told.value.status == 1 and not one.guards
+    with pytest.raises(Stopped, match="another has taken over"), one.guarded(lost):
+        one.check()
 
 
 def test_minutes_end_training_after_an_update_that_is_saved():

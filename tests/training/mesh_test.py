@@ -58,6 +58,7 @@ def trained(name, devices=None):
     [
         pytest.param(*case, marks=[] if case == ("recurrent", "fully sharded") else SLOW)
         for case in itertools.product(MODELS, LAYOUTS)
+        if case != ("recurrent", "heads")  # which it has not
     ],
 )
 def test_losses_are_those_of_one_device(name, layout):
@@ -100,3 +101,13 @@ def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():
     state = {"decoder_0": {"attend": {"heads": {"W_Q": np.zeros((3, 2, 2))}}}}
     with pytest.raises(ValueError, match="has 3 heads or features, which 2 devices cannot share"):
         shardings(state, make_mesh(Devices(1, heads=2)))
+
+
+def test_a_model_without_heads_is_told_that_it_has_none_to_share():
+    params = jax.eval_shape(recurrent().init, jax.random.key(0))
+    with pytest.raises(
+        ValueError, match=r"devices.heads is 2, but this model has no heads"
+    ) as told:
+        shardings(params, make_mesh(Devices(1, heads=2)))
+    assert "\n" not in str(told.value)
+    shardings(params, make_mesh(Devices(2, heads=1)))
