@@ -52,3 +52,23 @@ def test_an_error_of_a_worker_reaches_who_asks():
 
     with pytest.raises(OSError, match="no such batch"):
         Ahead(Broken(), 2, 5)[0]
+
+
+@pytest.mark.parametrize(("workers", "window"), [(1, [3, 4, 5]), (2, [3, 4, 5, 6, 7])])
+def test_each_worker_is_at_most_two_batches_ahead(workers, window):
+    slow = Slow()
+    ahead = Ahead(slow, workers, 9, place=lambda batch: batch["source"] + 100)
+    placed = ahead[3]
+    np.testing.assert_array_equal(placed, batch()["source"].values + 103)
+    assert sorted(ahead.coming) == window[1:]  # that which was asked for is handed out
+    _ = ahead[8]  # what was left behind is forgotten, and behind the last there is none
+    assert ahead.coming == {}
+    ahead.pool.shutdown()
+    assert set(window) | {8} == {number for number, _ in slow.made}
+
+
+def test_what_was_waited_for_is_added_up(monkeypatch):
+    now = iter([1.0, 3.5, 10.0, 14.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    ahead = Ahead([5, 6, 7], 0, 3)
+    assert (ahead.waited, ahead[0], ahead.waited, ahead[2], ahead.waited) == (0.0, 5, 2.5, 7, 6.5)

@@ -79,3 +79,55 @@ def test_one_replica_that_is_not_finite_stops_no_other(tmp_path):
     assert len(lines) == PATIENCE + 3 and lines[0]["skipped"] == [True, False]
     losses = [line["loss"] for line in read(tmp_path / "metrics.jsonl") if line["kind"] == "train"]
     assert all(one == [None, 1.0] for one in losses)
+
+
+def rows(folder, *numbers, step=99):
+    """What is said of updates, each (its number, what was skipped), and how many were in a row at the end."""
+    watch = Finite([{"x": np.zeros(())}] * 99, folder, Journal(folder / "metrics.jsonl", step))
+    told = [watch(number, {"skipped": skipped}) for number, skipped in numbers]
+    return watch.row.tolist(), told
+
+
+def test_only_updates_that_follow_each_other_are_in_a_row(tmp_path):
+    assert rows(tmp_path, (1, True), (2, True), (3, False), (4, True), (5, True), (6, True))[0] == 3
+    assert rows(tmp_path)[0] == 3  # of the earlier sitting
+    assert rows(tmp_path, (7, True))[0] == 4
+    assert rows(tmp_path, (9, True))[0] == 1
+    assert rows(tmp_path, step=4)[0] == 1 and rows(tmp_path, step=2)[0] == 2
+
+
+def test_replicas_are_counted_each_for_itself(tmp_path):
+    both, one, other = [True, True], [True, False], [False, True]
+    row, told = rows(tmp_path, (1, both), (2, one), (3, one), (4, other), (5, both))
+    assert row == [1, 2] and rows(tmp_path)[0] == [1, 2]
+    assert told[0] == "update 1 skipped: its loss or gradient is not finite"
+    assert told[1] == "update 2 skipped in some replicas: its loss or gradient is not finite"
+    assert rows(tmp_path, (6, [False, False])) == ([1, 2], [None])
+
+
+def test_ten_skipped_updates_in_a_row_end_a_run_in_the_batch_of_the_last(tmp_path):
+    batches = [{"x": np.full(2, n)} for n in range(20)]
+    watch = Finite(batches, tmp_path, Journal(tmp_path / "metrics.jsonl", 0))
+    for number in range(3, 12):
+        watch(number, {"skipped": True})
+    with pytest.raises(ValueError, match="in 10 updates up to 12, the batch of which is in"):
+        watch(12, {"skipped": True})
+    with np.load(tmp_path / "batch_12.npz") as batch:
+        np.testing.assert_array_equal(batch["x"], [11, 11])
+
+
+def test_a_skipped_update_keeps_all_but_its_number_and_counts_nothing():
+    def step(state, batch):
+        metrics = {"loss": batch[0], "tokens": 7, "gradient_norm": batch[1], "learning_rate": 0.1}
+        return TrainState(state.step + 1, *[batch[0] + x for x in (1, 2)], state.rng, {}), metrics
+
+    before = TrainState(jnp.asarray(4), jnp.asarray(10.0), jnp.asarray(20.0), jax.random.key(5), {})
+    careful = jax.jit(skip_nonfinite(step))
+    for batch, good in (((3.0, 1.0), True), ((3.0, np.inf), False), ((np.nan, 1.0), False)):
+        after, metrics = careful(before, jnp.asarray(batch))
+        found = [int(after.step), float(after.params), float(after.opt_state)]
+        assert found == ([5, 4.0, 5.0] if good else [5, 10.0, 20.0])
+        assert jnp.array_equal(after.rng, before.rng)
+        counted = [float(metrics[name]) for name in ("loss", "tokens", "gradient_norm")]
+        assert counted == ([3.0, 7, 1.0] if good else [0, 0, 0])
+        assert bool(metrics["skipped"]) != good and float(metrics["learning_rate"]) == pytest.approx(0.1)

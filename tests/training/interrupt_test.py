@@ -101,3 +101,49 @@ def test_minutes_end_training_after_an_update_that_is_saved():
     with over, Interrupt(minutes=0) as one, one.saving(keep) as hook:
         train(lambda state, batch: (state, {}), STATE, range(5), 5, [hook])
     assert saved == [1]
+
+
+def test_minutes_are_counted_from_where_it_is_entered(monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(interrupt, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    one = Interrupt(minutes=2.0)
+    now.seconds = 1000.0
+    with one:
+        for now.seconds in (1000.0, 1119.0, 1120.0):
+            one.check()
+        now.seconds = 1120.5
+        with pytest.raises(Stopped, match="^2 minutes are over$") as stopped:
+            one.check()
+    assert stopped.value.status == 0
+    Interrupt().check()
+
+
+def test_processes_are_asked_together_every_so_many_updates_and_not_after_the_last():
+    asked, saved = [], []
+
+    def anyone(mine):
+        asked.append(mine)
+        return len(asked) == 2  # another process has a reason
+
+    with (
+        pytest.raises(Stopped, match="^another process, after update 1,000$"),
+        Interrupt() as one,
+        one.saving(lambda update: saved.append(update.number), anyone, period=500) as hook,
+    ):
+        for number in range(1, 2000):
+            assert hook(SimpleNamespace(number=number, last=number == 700)) is None
+    assert asked == [False, False] and saved == [1000] and not one.training
+    with Interrupt() as one, one.saving(None, asked.append) as hook:
+        hook(SimpleNamespace(number=3, last=True))
+    assert asked == [False, False]
+
+
+def test_a_signal_that_comes_again_within_a_second_is_one(monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(interrupt, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    with pytest.raises(Stopped, match="SIGINT again; what came after") as stopped, Interrupt() as one:
+        one.training = True
+        for now.seconds, which in ((5.0, signal.SIGTERM), (6.0, signal.SIGINT), (6.1, signal.SIGINT)):
+            os.kill(os.getpid(), which)
+            assert one.reason == "SIGTERM" and one.asked == 5.0
+    assert stopped.value.status == 128 + signal.SIGINT and now.seconds == 6.1

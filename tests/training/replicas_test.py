@@ -1,6 +1,7 @@
 """Replicas: each of many is what it would be alone, however they share the machine."""
 
 import functools
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -148,3 +149,43 @@ def test_replicas_are_chosen_one_by_one():
     np.testing.assert_array_equal(found["b"], [1, 0, 1])
     same = stack([take(found, r) for r in range(3)])
     np.testing.assert_array_equal(same["a"], found["a"])
+
+
+def machine(monkeypatch, devices, backend="gpu", stats=None):
+    monkeypatch.setattr(jax, "local_device_count", lambda: devices)
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(jax, "local_devices", lambda: [SimpleNamespace(memory_stats=lambda: stats)])
+
+
+def test_the_layout_follows_the_machine(monkeypatch):
+    machine(monkeypatch, 4, "cpu")
+    assert replicas.choose(8, 10) == Layout(4, 1) and replicas.choose(3) == Layout(3, 1)
+    machine(monkeypatch, 2, stats={"bytes_limit": 1000})
+    # Half of the memory, 500 bytes, for the 4 replicas of each device.
+    assert replicas.choose(7, 125) == Layout(2) and replicas.choose(8, 126) == Layout(2, 3)
+    assert replicas.choose(8, 501) == Layout(2, 1) and replicas.choose(8) == Layout(2)
+    for stats in (None, {}):
+        machine(monkeypatch, 2, stats=stats)
+        assert replicas.choose(8, 10**9) == Layout(2)
+
+
+@pytest.mark.parametrize("layout", [Layout(), Layout(1, 1), Layout(1, 2), Layout(2), Layout(2, 1)])
+def test_spread_is_the_function_of_each(layout):
+    x, y = np.arange(12.0).reshape(4, 3), np.arange(4.0)
+    function = jax.jit(spread(lambda x, y: {"sum": x.sum() + y}, layout))
+    found = function(place(x, layout), place(y, layout))["sum"]
+    np.testing.assert_array_equal(found, [3 * 1 + 0, 3 * 4 + 1, 3 * 7 + 2, 3 * 10 + 3])
+    assert len(found.sharding.device_set) == layout.devices
+    assert str(Layout()) == "1 device, all at once on each"
+
+
+def test_where_cores_are_devices_jax_is_told_so(monkeypatch):
+    told = []
+    monkeypatch.setattr(type(jax.config), "update", lambda self, *words: told.append(words))
+    replicas.cores_as_devices(3)
+    assert told == [("jax_num_cpu_devices", 3)]
+
+
+def test_batches_together_are_those_of_each():
+    one, other = [{"a": np.full(2, n)} for n in range(3)], [{"a": np.full(2, -n)} for n in range(3)]
+    np.testing.assert_array_equal(Together([one, other])[2]["a"], [[2, 2], [-2, -2]])

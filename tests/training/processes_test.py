@@ -1,0 +1,73 @@
+"""Several processes that train together, of which this one believes to be one: what each says, all get to know."""
+
+import jax
+import numpy as np
+import pytest
+
+from attention_lab.training import processes
+
+
+def test_alone_nothing_is_asked_and_nothing_gathered():
+    assert processes.is_first() and processes.anyone(True) and not processes.anyone(False)
+    processes.meet("here")
+    processes.shutdown()
+    with processes.or_none():
+        pass
+    tree = {"a": np.ones(2)}
+    assert processes.whole(tree) is tree
+    with pytest.raises(KeyError), processes.or_none():
+        raise KeyError("its own error")
+
+
+@pytest.fixture
+def others(monkeypatch):
+    """Two processes; what this one has said, and what the other answers."""
+    said, answers = [], []
+
+    def gather(value):
+        said.append(bool(value))
+        return np.array([value, answers.pop(0)])
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(processes.multihost_utils, "process_allgather", gather)
+    monkeypatch.setattr(processes.multihost_utils, "sync_global_devices", said.append)
+    monkeypatch.setattr(jax.distributed, "shutdown", lambda: said.append("left"))
+    return said, answers
+
+
+def test_a_reason_of_any_process_is_one_for_all(others):
+    said, answers = others
+    for mine, other in ((False, False), (True, False), (False, True), (True, True)):
+        answers.append(other)
+        assert processes.anyone(mine) == (mine or other)
+    assert said == [False, True, False, True]
+    processes.meet("after saving")
+    processes.shutdown()
+    assert said[4:] == ["after saving", "left"]
+
+
+def test_what_one_process_cannot_do_none_does(others):
+    said, answers = others
+    answers += [False, True, False]
+    with processes.or_none():
+        said.append("done")
+    with pytest.raises(ValueError, match="another of the processes"), processes.or_none():
+        pass
+    with pytest.raises(OSError, match="full"), processes.or_none():
+        raise OSError("full")
+    assert said == ["done", False, False, True]
+
+
+def test_the_first_process_writes(monkeypatch):
+    for index in (0, 1, 2):
+        monkeypatch.setattr(jax, "process_index", lambda index=index: index)
+        assert processes.is_first() == (index == 0)
+
+
+def test_what_lies_on_several_devices_is_whole_on_each(others):
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    split = jax.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+    tree = {"a": jax.device_put(np.arange(4.0), split), "b": jax.device_put(np.ones((2, 3)), split)}
+    found = processes.whole(tree)
+    assert {len(x.sharding.device_set) for x in found.values()} == {1}
+    jax.tree.map(np.testing.assert_array_equal, found, tree)
