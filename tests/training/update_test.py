@@ -91,7 +91,7 @@ def loss_and_gradients(params, targets, smoothing):
 
 @pytest.mark.parametrize(
     ("schedule", "clip", "parts"),
-    [("constant", 1e9, 1), ("inverse_sqrt", 0.1, 1), ("cosine", 0.1, 2), ("constant", 0.1, 5)],
+    [("constant", 1e9, 1), ("inverse_sqrt", 0.1, 1), ("constant", 1e9, 2)],
 )
 def test_updates_are_adam_s_with_decay_of_smoothed_and_clipped_gradients(schedule, clip, parts):
     step, optimizer = compiled(schedule, clip, parts)
@@ -111,7 +111,7 @@ def test_updates_are_adam_s_with_decay_of_smoothed_and_clipped_gradients(schedul
             mean, square = m[name] / (1 - 0.9 ** (t + 1)), v[name] / (1 - 0.999 ** (t + 1))
             params[name] -= rate * (mean / (np.sqrt(square) + 1e-8) + decay * params[name])
             np.testing.assert_allclose(state.params[name], params[name], rtol=1e-5, atol=1e-8)
-        assert norm > 0.1  # or nothing is clipped
+        assert norm > 0.1  # so that something is clipped
         expected = {"loss": loss, "gradient_norm": norm, "learning_rate": rate}
         for name, value in expected.items():
             assert float(metrics[name]) == pytest.approx(value, rel=1e-6), name
@@ -132,34 +132,27 @@ def test_a_move_is_down_the_direction_and_towards_zero():
         np.testing.assert_allclose(moved["a"], expected, rtol=1e-12)
 
 
-def first_moments(state, batch, parts):
-    """Gradients of an update, without clipping: Adam's first moment is a tenth of it."""
-    step, _ = compiled(parts=parts)
-    after, _ = step(state, batch)
-    return after, 10 * np.asarray(after.opt_state[1].mu["W"])
-
-
 @pytest.mark.parametrize("parts", [1, 2])
 def test_each_example_and_each_update_has_its_own_dropout(parts):
-    # Example b has one token, after the start mark, and the gradient of W[START] would be the same in all.
-    _, optimizer = compiled(parts=parts)
+    # Only one example at a time has a token, and the gradient of W[START] shows what was kept of it.
+    step, optimizer = compiled(parts=parts)
     state = started(optimizer, dropout=0.25, label_smoothing=0.0, weight_decay=0.0, learning_rate=0.0)
     blank = {name: jnp.zeros_like(p) for name, p in state.params.items()}
     state = state._replace(params=blank)  # p = 1 / V, whatever is dropped
     kept = []
     for _ in range(3):
-        for row in range(4):
-            targets = [[0, 0, 0, 0]] * 4
+        for row in range(5):
+            targets = [[0, 0, 0, 0]] * 5
             targets[row] = [4, 0, 0, 0]
-            _, gradient = first_moments(state, batch(targets), parts)
+            after, _ = step(state, batch(targets))
+            gradient = 10 * np.asarray(after.opt_state[1].mu["W"])  # Adam's first moment is a tenth
             assert not np.any(np.delete(gradient, START, 0))
             share = gradient[START] / [1 / V - (v == 4) for v in range(V)]
             kept.append(tuple(np.round(share, 5)))
-        state, _ = first_moments(state, batch(targets), parts)
-        state = state._replace(opt_state=optimizer.init(blank))
+        state = state._replace(step=after.step)
     assert set(np.ravel(kept)) == {0.0, round(4 / 3, 5)}
     assert np.mean(np.ravel(kept) > 0) == pytest.approx(0.75, abs=0.15)
-    assert len(set(kept)) >= 8  # 12 masks of 6: some may be equal by chance
+    assert len(set(kept)) >= 9  # of 15, of 6 features each: some may be equal by chance
 
 
 def test_the_state_before_the_first_update():
