@@ -1,0 +1,369 @@
+"""Greedy and beam search, piece by piece by hand, and whole against a search in plain loops that never stops early.
+
+The model is a table: the logits of the next token depend on the last one and on how many there were.
+"""
+
+import math
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_lab.decoding import Search, beam, decode, greedy, in_batches
+from attention_lab.decoding.beam import (
+    Beam,
+    Done,
+    best_of,
+    final_score,
+    hopeful,
+    pick,
+    trace_back,
+)
+from attention_lab.decoding.greedy import limits, most_steps, sayable
+from attention_lab.marks import END, PAD, START
+from attention_lab.models import Model, Output
+from attention_lab.models.base import Limits, Source
+from tests.models.small import tokens
+
+V, STEPS, H, K = 7, 8, 2, 3
+SOURCES = [[4, END, PAD], [4, 4, END]]
+
+
+def row(*places):
+    return jnp.asarray([places])
+
+
+@cache
+def table(target=None, watched=None):
+    """The model whose params are {"logits": [B?, t, V, V], "weights": [t, V, H, K]}, read by the step t."""
+
+    def start(params, source, length):
+        return Source(source.values[0], source.valid), jnp.zeros((), int)
+
+    def step(params, read, state, token, *, weights=False):
+        if watched is not None:
+            jax.debug.callback(watched.add, state)
+        looked = params["weights"][state, token]
+        shown = {"cross/0": looked, "cross/1": looked[:1], "decoder/0": looked[:, :1]}
+        return state + 1, Output(params["logits"][state, token], shown if weights else None)
+
+    limited = Limits(None, target)
+    return Model("table", lambda rng: None, lambda *_: None, start, step, limits=lambda p: limited)
+
+
+class Watched(set):
+    """The numbers of the steps that were taken."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    def add(self, step):
+        super().add(int(step))
+
+
+def params_of(seed, scale=2.0):
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.ones(K), (STEPS, V, H))
+    weights[..., K - 1] = 0
+    return {
+        "logits": jnp.asarray(rng.normal(scale=scale, size=(STEPS, V, V))),
+        "weights": jnp.asarray(weights),
+    }
+
+
+def test_a_limit_is_a_length_and_so_many_for_each_source_token():
+    valid = jnp.asarray([[True, True, True, False], [True, False, False, False]])
+    assert limits(valid, (2, 1.5), None).tolist() == [6, 3]
+    assert limits(valid, (2, 1.5), 4).tolist() == [4, 3]
+    assert (most_steps(4, (2, 1.5), None), most_steps(4, (2, 1.5), 5)) == (8, 5)
+    assert most_steps(3, (2, 0.5), 50) == 3
+
+
+def test_padding_and_the_start_mark_cannot_be_said():
+    found = sayable(jnp.arange(2 * V, dtype=float).reshape(2, V))
+    expected = np.arange(2.0 * V).reshape(2, V)
+    expected[:, [PAD, START]] = -np.inf
+    np.testing.assert_array_equal(found, expected)
+
+
+def logs_of(params):
+    logits = np.asarray(params["logits"])
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def said_greedily(params, limit):
+    """Tokens, log-probability, and whether it ended, one token at a time."""
+    logs, words, total = logs_of(params), [], 0.0
+    while len(words) < limit and END not in words:
+        each = logs[len(words), words[-1] if words else START]
+        best = max((v for v in range(V) if v not in (PAD, START)), key=lambda v: each[v])
+        words, total = [*words, best], total + each[best]
+    return words, total, END in words
+
+
+@pytest.mark.parametrize("longest, target", [((2, 1.0), None), ((0, 1.0), None), ((6, 1.0), 4)])
+def test_greedy_says_the_most_likely_token_until_the_end_or_the_limit(longest, target):
+    ends = set()
+    for seed in range(6):
+        params = params_of(seed)
+        found = greedy(table(target), params, tokens(SOURCES), longest)
+        for b, source in enumerate(SOURCES):
+            most = longest[0] + longest[1] * sum(token != PAD for token in source)
+            limit = int(most if target is None else min(most, target))
+            words, total, ended = said_greedily(params, limit)
+            padded = words + [PAD] * (found.tokens.shape[1] - len(words))
+            assert found.tokens[b].tolist() == padded
+            assert float(found.log_probability[b]) == pytest.approx(total, rel=1e-6)
+            assert bool(found.ended[b]) == ended
+            ends.add(ended)
+    assert ends == {True, False}
+    assert found.tokens.shape[1] == (4 if target else longest[0] + 3)
+
+
+def test_greedy_takes_no_step_after_the_last_end():
+    params = params_of(0)
+    later = params["logits"].at[:, :, END].add(jnp.where(jnp.arange(STEPS) == 2, 99.0, -99.0)[:, None])
+    steps = Watched()
+    found = greedy(table(None, steps), params | {"logits": later}, tokens(SOURCES), (5, 1.0))
+    jax.effects_barrier()
+    # One more than there are tokens: that it has ended is seen when padding was said.
+    assert found.ended.all() and (found.tokens != PAD).sum(1).tolist() == [3, 3]
+    assert steps == {0, 1, 2, 3}
+
+
+def searched(params, source, search):
+    """(score, ended, log-probability, tokens) of the n best, by a beam search that goes on to the limit.
+
+    N beginnings live; the N best continuations are kept, and of them those that end, or that the limit cuts, leave.
+    """
+    logs, looks = logs_of(params), np.asarray(params["weights"])
+    real = sum(token != PAD for token in source)
+    limit = int(search.longest[0] + search.longest[1] * real)
+    alive, done = [(0.0, [], np.zeros(K))], []
+    for t in range(limit):
+        grown = []
+        for total, words, seen in alive:
+            last = words[-1] if words else START
+            # Two attentions, one of two heads and one of one: the mean of heads, then of attentions.
+            looked = (looks[t, last].mean(0) + looks[t, last, 0]) / 2
+            for v in set(range(V)) - {PAD, START}:
+                grown.append((total + logs[t, last, v], [*words, v], seen + looked))
+        best = sorted(grown, key=lambda one: -one[0])[: search.beam]
+        alive = []
+        for total, words, seen in best:
+            if words[-1] == END or len(words) == limit:
+                score = total / ((5 + len(words)) / 6) ** search.length_penalty
+                covered = sum(math.log(max(1e-9, min(seen[j], 1))) for j in range(real))
+                done.append((score + search.coverage_penalty * covered, words[-1] == END, total, words))
+            else:
+                alive.append((total, words, seen))
+    return sorted(done, key=lambda one: (-one[1], -one[0]))[: search.n_best]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        Search(3, 0.0, 0.0, (5, 1.0), 1),
+        Search(3, 1.0, 0.0, (5, 1.0), 2),
+        Search(4, 0.6, 0.0, (2, 1.0), 4),
+        Search(2, 2.0, 0.0, (5, 1.0), 2),
+        Search(3, 1.0, 0.0, (0, 1.0), 3),
+        Search(1, 0.7, 0.0, (5, 1.0), 1),
+    ],
+    ids=str,
+)
+def test_stopping_early_loses_none_of_the_n_best(search):
+    lengths = set()
+    for seed in range(12):
+        params = params_of(seed, scale=1.0 + seed % 3)
+        found = decode(table(), params, tokens(SOURCES), search)
+        for b, source in enumerate(SOURCES):
+            for n, (score, ended, total, words) in enumerate(searched(params, source, search)):
+                assert [t for t in found.tokens[b, n].tolist() if t != PAD] == words
+                assert float(found.scores[b, n]) == pytest.approx(score, rel=1e-6)
+                assert float(found.log_probability[b, n]) == pytest.approx(total, rel=1e-6)
+                assert bool(found.ended[b, n]) == ended
+                lengths.add((len(words), ended))
+    assert len(lengths) > 2
+
+
+@pytest.mark.parametrize("few", [32, 1])
+def test_a_coverage_penalty_counts_all_that_was_looked_at(few):
+    # Early stopping knows nothing of coverage, so that the limit is where the search ends: no END before it.
+    search = Search(3, 1.0, 0.4, (2, 1.0), 3)
+    for seed in range(6):
+        params = params_of(seed)
+        never = params["logits"].at[:, :, END].set(-30.0)
+        params = params | {"logits": never}
+        found = beam(table(), params, tokens(SOURCES), search, False, few)
+        for b, source in enumerate(SOURCES):
+            expected = searched(params, source, search)
+            np.testing.assert_allclose(found.scores[b], [one[0] for one in expected], rtol=1e-6)
+            said = [[t for t in words if t != PAD] for words in found.tokens[b].tolist()]
+            assert said == [one[3] for one in expected]
+        assert found.weights is None
+
+
+def test_weights_are_those_of_each_token_and_nothing_behind_the_end():
+    params = params_of(3)
+    search = Search(3, 1.0, 0.0, (4, 1.0), 3)
+    for found in (beam(table(), params, tokens(SOURCES), search, True, few) for few in (32, 1)):
+        assert {place: w.shape[-2:] for place, w in found.weights.items()} == {
+            "cross/0": (H, K),
+            "cross/1": (1, K),
+            "decoder/0": (H, 1),
+        }
+        for b in range(2):
+            for n in range(3):
+                words = [t for t in found.tokens[b, n].tolist() if t != PAD]
+                for t, last in enumerate([START, *words[:-1]]):
+                    looked = np.asarray(params["weights"][t, last])
+                    np.testing.assert_allclose(found.weights["cross/0"][b, n, t], looked, rtol=1e-6)
+                    own = found.weights["decoder/0"][b, n, t]
+                    np.testing.assert_allclose(own, looked[:, :1], rtol=1e-6)
+                assert not np.any(found.weights["cross/0"][b, n, len(words) :])
+
+
+def steps_of(search, logits):
+    """How many steps a search takes."""
+    steps = Watched()
+    params = params_of(0) | {"logits": jnp.asarray(logits)}
+    beam(table(None, steps), params, tokens([[4, 4, END]]), search)
+    jax.effects_barrier()
+    return max(steps) + 1
+
+
+def test_a_search_stops_as_soon_as_its_n_best_are_settled():
+    # Each step ends with probability 0.6, so the best is settled at once: whatever lives has 0.4 at most. With
+    # four words of 0.1 each the second best has 0.1 · 0.6, and lives until nothing has more: 0.01 after two steps.
+    p = np.full((STEPS, V, V), 1e-9)
+    p[:, :, END] = 0.6
+    p[:, :, [2, 4, 5, 6]] = 0.1
+    logits = np.log(p)
+    assert steps_of(Search(4, 0.0, 0.0, (5, 1.0), 1), logits) == 1
+    assert steps_of(Search(4, 0.0, 0.0, (5, 1.0), 2), logits) == 2
+    # To divide by the length of the limit makes the living hopeful: log 0.1 / (13 / 6) against log 0.6, never;
+    # with 2 it is log 0.1 / 4.7 = −0.49 > −0.51, and after another token, log 0.01, no more.
+    assert steps_of(Search(4, 1.0, 0.0, (5, 1.0), 1), logits) == 1
+    assert steps_of(Search(4, 2.0, 0.0, (5, 1.0), 1), logits) == 2
+    # What never ends goes on to the limit.
+    p[:, :, END] = 1e-12
+    assert steps_of(Search(4, 0.0, 0.0, (3, 1.0), 1), np.log(p)) == 6
+
+
+def state(**fields):
+    """A beam of which only these fields are looked at."""
+    return Beam(**{**dict.fromkeys(Beam._fields), **fields})
+
+
+def done(scores, ended=None, number=None, beam=None):
+    scores = jnp.asarray(scores, float)
+    ended = jnp.isfinite(scores) if ended is None else jnp.asarray(ended)
+    zeros = jnp.zeros(scores.shape, int)
+    number, beam = (zeros if x is None else jnp.asarray(x) for x in (number, beam))
+    return Done(scores, ended, 2 * scores, number, beam)
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    ("expected", "alive", "scores", "ended", "penalty", "n_best", "number"),
+    [
+        (True, [-2.0, -1.0], [-1.5, -3.0], [1, 1], 0.0, 1, 3),  # the best of the living counts
+        (False, [-2.0, -1.6], [-1.5, -3.0], [1, 1], 0.0, 1, 3),
+        (False, [-1.5, -2.0], [-1.5, -3.0], [1, 1], 0.0, 1, 3),  # as good is no better
+        (True, [-2.0, -1.6], [-1.5, -3.0], [1, 1], 0.0, 2, 3),  # than the second best
+        (True, [-2.9, -INF], [-1.5, -3.0], [1, 1], 0.0, 2, 3),
+        (False, [-INF, -INF], [-1.5, -INF], [1, 0], 0.0, 2, 3),  # nothing lives
+        (True, [-9.0, -INF], [-1.5, -INF], [1, 0], 0.0, 2, 3),  # nothing is settled
+        (True, [-9.0, -INF], [-1.5, -3.0], [0, 0], 0.0, 1, 3),  # what the limit cut is not
+        (True, [-2.9, -INF], [-1.5, -9.0], [1, 1], 1.0, 1, 3),  # −2.9 / 2 = −1.45
+        (False, [-3.1, -INF], [-1.5, -9.0], [1, 1], 1.0, 1, 3),  # −3.1 / 2 = −1.55
+        (True, [-5.9, -INF], [-1.5, -9.0], [1, 1], 2.0, 1, 3),  # −5.9 / 4 = −1.475
+        (True, [-2.9, -INF], [-1.5, -9.0], [1, 1], 1.0, 1, 6),
+        (False, [-2.9, -INF], [-1.5, -9.0], [1, 1], 1.0, 1, 7),  # at the limit, of 7
+    ],
+)
+def test_a_search_has_hope_while_a_living_beginning_may_be_among_the_n_best(
+    expected, alive, scores, ended, penalty, n_best, number
+):
+    beam = state(limit=row(7)[0], alive=row(*alive), done=done([scores], [[bool(e) for e in ended]]))
+    search = Search(2, penalty, n_best=n_best)
+    assert hopeful(search, jnp.asarray(number), beam).tolist() == [expected]
+
+
+def test_a_limit_of_nothing_leaves_a_penalty_of_one_at_least():
+    beam = state(limit=row(0)[0], alive=row(-1.0), done=done([[-1.1]]))
+    assert not hopeful(Search(1, 1.0), jnp.asarray(-1), state(**beam._asdict() | {"alive": row(-1.1)}))
+    assert hopeful(Search(1, 1.0), jnp.asarray(-1), beam)
+
+
+def test_of_two_lists_the_best_are_kept_and_what_was_cut_stands_behind():
+    old = done([[-1.0, -4.0, -INF]], [[True, True, False]], [[1, 2, 0]], [[5, 6, 7]])
+    new = done([[-0.5, -2.0, -INF]], [[False, True, True]], [[3, 3, 3]], [[0, 1, 2]])
+    best = best_of(old, new)
+    assert best.scores.tolist() == [[-1.0, -2.0, -4.0]]
+    assert best.ended.tolist() == [[True] * 3]
+    assert best.number.tolist() == [[1, 3, 2]] and best.beam.tolist() == [[5, 1, 6]]
+    assert best.log_probability.tolist() == [[-2.0, -4.0, -8.0]]
+    cut = best_of(done([[-9.0, -INF, -INF]]), new)
+    assert cut.scores.tolist() == [[-2.0, -9.0, -0.5]] and cut.ended.tolist() == [[True, True, False]]
+
+
+def test_beams_are_reordered_within_their_sentence():
+    x = jnp.arange(12).reshape(2, 3, 2)
+    found = pick(x, jnp.asarray([[2, 0, 0], [1, 1, 2]]))
+    assert found.tolist() == [[[4, 5], [0, 1], [0, 1]], [[8, 9], [8, 9], [10, 11]]]
+
+
+def test_tokens_are_traced_back_from_the_last_through_parents():
+    # Three steps of two beams: the second ended at step 1 as a child of beam 1, the first at 2 in beam 1.
+    beam = state(
+        tokens=jnp.asarray([[[4, 5, 6], [7, 3, 3]]]),
+        parents=jnp.asarray([[[0, 1, 0], [0, 1, 0]]]),
+        weights={"cross/0": jnp.arange(1.0, 7.0).reshape(1, 2, 3, 1, 1)},
+        done=done([[-1.0, -2.0]], None, [[2, 1]], [[1, 1]]),
+    )
+    found, weights = trace_back(beam)
+    # Best: step 2 in beam 1, whose parent is beam 0: 5 there, whose parent is beam 1: 7.
+    assert found.tolist() == [[[7, 5, 3], [7, 3, PAD]]]
+    # The weights of a step are those of the parent, which has asked: beams 0, 1, 0 and 0, 1.
+    assert weights["cross/0"][0, :, :, 0, 0].tolist() == [[1.0, 5.0, 3.0], [1.0, 5.0, 0.0]]
+    none, nothing = trace_back(beam._replace(done=done([[-INF, -INF]]), weights=None))
+    assert none.tolist() == [[[PAD] * 3] * 2] and nothing is None
+
+
+def test_a_final_score_is_the_paper_s_formula():
+    logs, valid = jnp.asarray([[-3.0, -6.0]]), jnp.asarray([[True, True, False]])
+    coverage = jnp.asarray([[[0.5, 2.0, 0.1], [0.0, 0.25, 0.1]]])
+    plain = final_score(Search(2, 2.0), 7, valid, logs, coverage)
+    np.testing.assert_allclose(plain, [[-3 / 4, -6 / 4]])
+    np.testing.assert_allclose(final_score(Search(2, 0.0), 7, None, logs, None), logs)
+    both = final_score(Search(2, 1.0, 0.5), 7, valid, logs, coverage)
+    penalties = [math.log(0.5), math.log(1e-9) + math.log(0.25)]
+    np.testing.assert_allclose(both, [[-1.5 + 0.5 * penalties[0], -3 + 0.5 * penalties[1]]])
+    of_each = final_score(Search(1, 1.0), jnp.asarray([1, 13]), None, jnp.asarray([-3.0, -6.0]), None)
+    np.testing.assert_allclose(of_each, [-3.0, -2.0])
+
+
+def test_a_batch_is_as_wide_as_a_multiple_of_the_step_and_as_tall_as_a_power_of_two():
+    ids = [np.full(n, n, np.int32) for n in (3, 9, 1, 8, 2)]
+    targets = [np.full(n, 10 + n, np.int32) for n in (1, 2, 3, 4, 5)]
+    seen, told = [], []
+
+    def answer(source, *target):
+        seen.append((source.valid.shape, *(t.valid.shape for t in target)))
+        return {"ids": source.values[:, 0], "pairs": [t.values[:, 0] for t in target]}
+
+    found = in_batches(answer, ids, targets, rows=2, step=4, limits=Limits(9, None), progress=told.append)
+    assert [int(one["ids"]) for one in found] == [3, 9, 1, 8, 2]
+    assert [int(one["pairs"][0]) for one in found] == [11, 12, 13, 14, 15]
+    # Longest first: 9 and 8, in 12 places or the 9 of the limit, then 3 and 2, then 1 and padding.
+    assert seen == [((2, 9), (2, 4)), ((2, 4), (2, 8)), ((2, 4), (2, 4))] and told == [2, 2, 1]
+    for count, rows in ((1, 1), (2, 2), (3, 4), (4, 4), (5, 8)):
+        seen.clear()
+        in_batches(answer, ids[:count])
+        assert seen == [((rows, 8 * -(-max(map(len, ids[:count])) // 8)),)]
