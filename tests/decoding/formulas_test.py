@@ -124,7 +124,9 @@ def test_greedy_says_the_most_likely_token_until_the_end_or_the_limit(longest, t
 
 def test_greedy_takes_no_step_after_the_last_end():
     params = params_of(0)
-    later = params["logits"].at[:, :, END].add(jnp.where(jnp.arange(STEPS) == 2, 99.0, -99.0)[:, None])
+    later = (
+        params["logits"].at[:, :, END].add(jnp.where(jnp.arange(STEPS) == 2, 99.0, -99.0)[:, None])
+    )
     steps = Watched()
     found = greedy(table(None, steps), params | {"logits": later}, tokens(SOURCES), (5, 1.0))
     jax.effects_barrier()
@@ -156,7 +158,9 @@ def searched(params, source, search):
             if words[-1] == END or len(words) == limit:
                 score = total / ((5 + len(words)) / 6) ** search.length_penalty
                 covered = sum(math.log(max(1e-9, min(seen[j], 1))) for j in range(real))
-                done.append((score + search.coverage_penalty * covered, words[-1] == END, total, words))
+                done.append(
+                    (score + search.coverage_penalty * covered, words[-1] == END, total, words)
+                )
             else:
                 alive.append((total, words, seen))
     return sorted(done, key=lambda one: (-one[1], -one[0]))[: search.n_best]
@@ -290,14 +294,18 @@ INF = np.inf
 def test_a_search_has_hope_while_a_living_beginning_may_be_among_the_n_best(
     expected, alive, scores, ended, penalty, n_best, number
 ):
-    beam = state(limit=row(7)[0], alive=row(*alive), done=done([scores], [[bool(e) for e in ended]]))
+    beam = state(
+        limit=row(7)[0], alive=row(*alive), done=done([scores], [[bool(e) for e in ended]])
+    )
     search = Search(2, penalty, n_best=n_best)
     assert hopeful(search, jnp.asarray(number), beam).tolist() == [expected]
 
 
 def test_a_limit_of_nothing_leaves_a_penalty_of_one_at_least():
     beam = state(limit=row(0)[0], alive=row(-1.0), done=done([[-1.1]]))
-    assert not hopeful(Search(1, 1.0), jnp.asarray(-1), state(**beam._asdict() | {"alive": row(-1.1)}))
+    assert not hopeful(
+        Search(1, 1.0), jnp.asarray(-1), state(**beam._asdict() | {"alive": row(-1.1)})
+    )
     assert hopeful(Search(1, 1.0), jnp.asarray(-1), beam)
 
 
@@ -310,7 +318,9 @@ def test_of_two_lists_the_best_are_kept_and_what_was_cut_stands_behind():
     assert best.number.tolist() == [[1, 3, 2]] and best.beam.tolist() == [[5, 1, 6]]
     assert best.log_probability.tolist() == [[-2.0, -4.0, -8.0]]
     cut = best_of(done([[-9.0, -INF, -INF]]), new)
-    assert cut.scores.tolist() == [[-2.0, -9.0, -0.5]] and cut.ended.tolist() == [[True, True, False]]
+    assert cut.scores.tolist() == [[-2.0, -9.0, -0.5]] and cut.ended.tolist() == [
+        [True, True, False]
+    ]
 
 
 def test_beams_are_reordered_within_their_sentence():
@@ -345,7 +355,9 @@ def test_a_final_score_is_the_paper_s_formula():
     both = final_score(Search(2, 1.0, 0.5), 7, valid, logs, coverage)
     penalties = [math.log(0.5), math.log(1e-9) + math.log(0.25)]
     np.testing.assert_allclose(both, [[-1.5 + 0.5 * penalties[0], -3 + 0.5 * penalties[1]]])
-    of_each = final_score(Search(1, 1.0), jnp.asarray([1, 13]), None, jnp.asarray([-3.0, -6.0]), None)
+    of_each = final_score(
+        Search(1, 1.0), jnp.asarray([1, 13]), None, jnp.asarray([-3.0, -6.0]), None
+    )
     np.testing.assert_allclose(of_each, [-3.0, -2.0])
 
 
@@ -358,7 +370,9 @@ def test_a_batch_is_as_wide_as_a_multiple_of_the_step_and_as_tall_as_a_power_of_
         seen.append((source.valid.shape, *(t.valid.shape for t in target)))
         return {"ids": source.values[:, 0], "pairs": [t.values[:, 0] for t in target]}
 
-    found = in_batches(answer, ids, targets, rows=2, step=4, limits=Limits(9, None), progress=told.append)
+    found = in_batches(
+        answer, ids, targets, rows=2, step=4, limits=Limits(9, None), progress=told.append
+    )
     assert [int(one["ids"]) for one in found] == [3, 9, 1, 8, 2]
     assert [int(one["pairs"][0]) for one in found] == [11, 12, 13, 14, 15]
     # Longest first: 9 and 8, in 12 places or the 9 of the limit, then 3 and 2, then 1 and padding.

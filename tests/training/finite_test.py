@@ -130,4 +130,6 @@ def test_a_skipped_update_keeps_all_but_its_number_and_counts_nothing():
         assert jnp.array_equal(after.rng, before.rng)
         counted = [float(metrics[name]) for name in ("loss", "tokens", "gradient_norm")]
         assert counted == ([3.0, 7, 1.0] if good else [0, 0, 0])
-        assert bool(metrics["skipped"]) != good and float(metrics["learning_rate"]) == pytest.approx(0.1)
+        assert bool(metrics["skipped"]) != good and float(
+            metrics["learning_rate"]
+        ) == pytest.approx(0.1)

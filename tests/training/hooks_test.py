@@ -33,7 +33,12 @@ class Terminal(io.StringIO):
 
 
 def update(number, tokens=4, loss=2.0, last=False, state=None):
-    metrics = {"tokens": tokens, "loss": loss, "gradient_norm": 10 * number, "learning_rate": number / 8}
+    metrics = {
+        "tokens": tokens,
+        "loss": loss,
+        "gradient_norm": 10 * number,
+        "learning_rate": number / 8,
+    }
     metrics = {name: np.asarray(value) for name, value in metrics.items()}
     return Update(number, state, metrics, last)
 
@@ -52,7 +57,10 @@ def test_a_journal_keeps_the_lines_up_to_its_update_and_adds_to_them(tmp_path):
     again.write(kind="train", update=3, loss=1.5)
     lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == again.lines
-    assert again.of("train") == [{"kind": "train", "update": 1}, {"kind": "train", "update": 3, "loss": 1.5}]
+    assert again.of("train") == [
+        {"kind": "train", "update": 1},
+        {"kind": "train", "update": 3, "loss": 1.5},
+    ]
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -235,9 +243,7 @@ def test_a_rank_is_bleu_and_then_less_perplexity():
     assert rank({"bleu": 2.0, "perplexity": 5.0, "chrf": 1.0}) == (2.0, -5.0)
 
 
-@pytest.mark.parametrize(
-    ("patience", "stops"), [(1, [2, 4, 5]), (2, [5]), (3, []), (0, [])]
-)
+@pytest.mark.parametrize(("patience", "stops"), [(1, [2, 4, 5]), (2, [5]), (3, []), (0, [])])
 def test_patience_is_how_many_judgements_in_a_row_bring_no_improvement(
     tmp_path, clock, patience, stops
 ):
@@ -305,7 +311,9 @@ def test_a_loop_goes_on_from_its_state_and_tells_each_hook_of_each_update():
     seen = []
 
     def hook(update):
-        seen.append((update.number, update.metrics["batch"], update.last, int(np.max(update.state.step))))
+        seen.append(
+            (update.number, update.metrics["batch"], update.last, int(np.max(update.state.step)))
+        )
 
     asked, state = counted([2, 2], 5, hook)  # two replicas
     assert asked == [2, 3, 4] and state.step.tolist() == [5, 5]

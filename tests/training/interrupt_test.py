@@ -112,7 +112,7 @@ def test_minutes_are_counted_from_where_it_is_entered(monkeypatch):
         for now.seconds in (1000.0, 1119.0, 1120.0):
             one.check()
         now.seconds = 1120.5
-        with pytest.raises(Stopped, match="^2 minutes are over$") as stopped:
+        with pytest.raises(Stopped, match=r"^2 minutes are over$") as stopped:
             one.check()
     assert stopped.value.status == 0
     Interrupt().check()
@@ -126,7 +126,7 @@ def test_processes_are_asked_together_every_so_many_updates_and_not_after_the_la
         return len(asked) == 2  # another process has a reason
 
     with (
-        pytest.raises(Stopped, match="^another process, after update 1,000$"),
+        pytest.raises(Stopped, match=r"^another process, after update 1,000$"),
         Interrupt() as one,
         one.saving(lambda update: saved.append(update.number), anyone, period=500) as hook,
     ):
@@ -141,9 +141,16 @@ def test_processes_are_asked_together_every_so_many_updates_and_not_after_the_la
 def test_a_signal_that_comes_again_within_a_second_is_one(monkeypatch):
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(interrupt, "time", SimpleNamespace(monotonic=lambda: now.seconds))
-    with pytest.raises(Stopped, match="SIGINT again; what came after") as stopped, Interrupt() as one:
+    with (
+        pytest.raises(Stopped, match="SIGINT again; what came after") as stopped,
+        Interrupt() as one,
+    ):
         one.training = True
-        for now.seconds, which in ((5.0, signal.SIGTERM), (6.0, signal.SIGINT), (6.1, signal.SIGINT)):
+        for now.seconds, which in (
+            (5.0, signal.SIGTERM),
+            (6.0, signal.SIGINT),
+            (6.1, signal.SIGINT),
+        ):
             os.kill(os.getpid(), which)
             assert one.reason == "SIGTERM" and one.asked == 5.0
     assert stopped.value.status == 128 + signal.SIGINT and now.seconds == 6.1

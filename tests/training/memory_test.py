@@ -22,7 +22,8 @@ def library(monkeypatch, room, without=()):
     calls = []
     names = [n for n in ("mallopt", "malloc", "free", "madvise") if n not in without]
     functions = {
-        name: Function(name=name, calls=calls, result=room if name == "malloc" else 1) for name in names
+        name: Function(name=name, calls=calls, result=room if name == "malloc" else 1)
+        for name in names
     }
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(**functions))
     return calls, functions

@@ -119,10 +119,22 @@ def test_a_parameter_is_split_by_heads_and_then_along_its_longest_axis_that_divi
         found = shardings({"feed": {"W_1": state}}, make_mesh(devices), devices.shard_state)
         return {name: tuple(one.spec) for name, one in found["feed"]["W_1"].items()}
 
-    shapes = {"kernel": (8, 6), "bias": (6,), "odd": (3, 5), "long": (3, 4), "one": (), "even": (2, 2)}
+    shapes = {
+        "kernel": (8, 6),
+        "bias": (6,),
+        "odd": (3, 5),
+        "long": (3, 4),
+        "one": (),
+        "even": (2, 2),
+    }
     whole = {name: (None,) * len(shape) for name, shape in shapes.items()}
     assert specs(Devices(2), **shapes) == whole
-    sharded = {"kernel": ("data", None), "bias": ("data",), "long": (None, "data"), "even": ("data", None)}
+    sharded = {
+        "kernel": ("data", None),
+        "bias": ("data",),
+        "long": (None, "data"),
+        "even": ("data", None),
+    }
     assert specs(Devices(2, shard_state=True), **shapes) == whole | sharded
     by_head = {"kernel": (None, "heads"), "bias": ("heads",)}
     assert specs(Devices(1, heads=2), **shapes) == whole | by_head
@@ -136,5 +148,7 @@ def test_a_mesh_takes_all_devices_that_heads_leave_over():
     assert dict(make_mesh(Devices(heads=2)).shape) == {"data": 1, "heads": 2}
     assert dict(make_mesh(Devices(1)).shape) == {"data": 1, "heads": 1}
     assert make_mesh(Devices(2)).devices.ravel().tolist() == jax.devices()
-    with pytest.raises(ValueError, match=r"1 x 3 devices \(data x heads\) are asked for, and there are 2"):
+    with pytest.raises(
+        ValueError, match=r"1 x 3 devices \(data x heads\) are asked for, and there are 2"
+    ):
         make_mesh(Devices(heads=3))

@@ -56,10 +56,20 @@ def started(optimizer, **hyper):
     [
         ("constant", 4, 9, {0: 1 / 4, 1: 1 / 2, 2: 3 / 4, 3: 1, 4: 1, 5: 1, 8: 1, 90: 1}),
         ("constant", 0, 9, {0: 1, 1: 1, 9: 1}),
-        ("inverse_sqrt", 4, 9, {0: 1 / 4, 2: 3 / 4, 3: 1, 4: math.sqrt(4 / 5), 15: 1 / 2, 35: 1 / 3}),
+        (
+            "inverse_sqrt",
+            4,
+            9,
+            {0: 1 / 4, 2: 3 / 4, 3: 1, 4: math.sqrt(4 / 5), 15: 1 / 2, 35: 1 / 3},
+        ),
         ("inverse_sqrt", 0, 9, {0: 1, 3: 1 / 2}),
         ("cosine", 4, 12, {0: 1 / 4, 2: 3 / 4, 3: 1, 4: 1, 8: 1 / 2, 12: 0, 13: 0, 40: 0}),
-        ("cosine", 4, 12, {6: (1 + math.cos(math.pi / 4)) / 2, 10: (1 - math.cos(math.pi / 4)) / 2}),
+        (
+            "cosine",
+            4,
+            12,
+            {6: (1 + math.cos(math.pi / 4)) / 2, 10: (1 - math.cos(math.pi / 4)) / 2},
+        ),
         ("cosine", 0, 4, {0: 1, 1: (1 + math.cos(math.pi / 4)) / 2, 2: 1 / 2, 4: 0}),
         ("cosine", 4, 4, {3: 1, 4: 1, 5: 0}),
     ],
@@ -99,7 +109,7 @@ def test_updates_are_adam_s_with_decay_of_smoothed_and_clipped_gradients(schedul
     params = jax.tree.map(np.array, state.params)
     m, v = ({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2))
     for t in range(4):
-        targets = TARGETS if t % 2 else TARGETS[::-1][:4] + [[5, 5, 5, 3]]
+        targets = TARGETS if t % 2 else [*TARGETS[::-1][:4], [5, 5, 5, 3]]
         state, metrics = step(state, batch(targets))
         loss, gradients = loss_and_gradients(params, targets, 0.2)
         norm = math.sqrt(sum(float(x) ** 2 for g in gradients.values() for x in g.flat))
@@ -136,7 +146,9 @@ def test_a_move_is_down_the_direction_and_towards_zero():
 def test_each_example_and_each_update_has_its_own_dropout(parts):
     # Only one example at a time has a token, and the gradient of W[START] shows what was kept of it.
     step, optimizer = compiled(parts=parts)
-    state = started(optimizer, dropout=0.25, label_smoothing=0.0, weight_decay=0.0, learning_rate=0.0)
+    state = started(
+        optimizer, dropout=0.25, label_smoothing=0.0, weight_decay=0.0, learning_rate=0.0
+    )
     blank = {name: jnp.zeros_like(p) for name, p in state.params.items()}
     state = state._replace(params=blank)  # p = 1 / V, whatever is dropped
     kept = []

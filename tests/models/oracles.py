@@ -1,0 +1,235 @@
+"""NumPy oracles of whole models, one position at a time, from the papers' equations; attention is that of reference.py.
+
+`drop` stands where a model drops out: it is called for the same arrays, in the same order.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from attention_lab.marks import START
+from tests import reference
+from tests.reference import logistic
+
+
+def sigmoid(x):
+    """σ(x)_c = σ(x_c)."""
+    return np.array([logistic(entry) for entry in x])
+
+
+def gru(params, x, h):
+    """Cho et al. 2014, the reset gate after the product: the gates r, z, n side by side."""
+    (n, W, U, b), (h,) = (len(h[0]), params["W"], params["U"], params["b"]), h
+    r = sigmoid(x @ W[:, :n] + b[:n] + h @ U[:, :n])
+    z = sigmoid(x @ W[:, n : 2 * n] + b[n : 2 * n] + h @ U[:, n : 2 * n])
+    new = np.tanh(x @ W[:, 2 * n :] + b[2 * n :] + r * (h @ U[:, 2 * n :] + params["b_n"]))
+    return (np.array([(1 - z[c]) * new[c] + z[c] * h[c] for c in range(n)]),)
+
+
+def lstm(params, x, state):
+    """Hochreiter & Schmidhuber 1997 with a forget gate: the gates i, f, g, o side by side."""
+    h, c = state
+    n = len(h)
+    i, f, g, o = (
+        (x @ params["W"] + h @ params["U"] + params["b"])[k * n : (k + 1) * n] for k in range(4)
+    )
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+CELLS = {"gru": gru, "lstm": lstm}
+
+
+def begun(cell, h):
+    """The state before the first step, h_0; an LSTM's memory is empty."""
+    return (h,) if cell == "gru" else (h, np.zeros_like(h))
+
+
+def recurrent_encoder(params, x, drop, *, cell, layers=1, **_):
+    """h_j = [h→_j; h←_j], and [h→_K; h←_1]: Bahdanau et al. 2015, A.2.1."""
+    for number in range(layers):
+        x, found = drop(x), {}
+        for direction, order in (("forward", range(len(x))), ("backward", reversed(range(len(x))))):
+            own = params[f"layer_{number}"][direction]
+            state, outputs = begun(cell, np.zeros(len(own["U"]))), [None] * len(x)
+            for j in order:
+                state = CELLS[cell](own, x[j], state)
+                outputs[j] = state[0]
+            found[direction] = outputs, state[0]
+        pairs = zip(found["forward"][0], found["backward"][0], strict=True)
+        x = np.array([np.concatenate(pair) for pair in pairs])
+    return x, np.concatenate([found["forward"][1], found["backward"][1]])
+
+
+def recurrent_decoder(
+    params,
+    encoded,
+    y,
+    drop,
+    *,
+    kind,
+    cell,
+    layers=1,
+    score="additive",
+    options={},
+    coverage=False,
+    feeding=True,
+):
+    """Readouts [T, E] and weights [T, K]: Cho et al. 2014; Bahdanau et al. 2015; Luong et al. 2015."""
+    states, summary = encoded
+    hidden = len(params["cell_0"]["U"])
+    first = np.tanh(summary @ params["bridge"])
+    state = [begun(cell, first[n * hidden : (n + 1) * hidden]) for n in range(layers)]
+    y = drop(y)
+    keep = drop(np.ones((len(y), layers - 1, hidden)))
+    fed, rows, readouts = np.zeros(y.shape[1] if feeding else 0), [], []
+
+    def look(t):
+        own = params["attention"]
+        extra = reference.coverage(own["feedback"], rows, len(states)) if coverage else None
+        asked = {"score": score, "score_params": own["score"], "extra": extra, **options}
+        context, weights = reference.attend(state[-1][0], t, states, states, **asked)
+        rows.append(weights)
+        return context
+
+    def advance(t, x):
+        for n in range(layers):
+            below = x if n == 0 else state[n - 1][0] * keep[t, n - 1]
+            state[n] = CELLS[cell](params[f"cell_{n}"], below, state[n])
+
+    for t in range(len(y)):
+        if kind == "luong":
+            advance(t, np.concatenate([y[t], fed]))
+            context = look(t)
+            out = np.tanh(np.concatenate([context, state[-1][0]]) @ params["readout"]["W_c"])
+            fed = out if feeding else fed
+        else:
+            context = look(t) if kind == "bahdanau" else summary
+            advance(t, np.concatenate([y[t], context]))
+            out = np.tanh(np.concatenate([state[-1][0], context, y[t]]) @ params["readout"]["W"])
+        readouts.append(out)
+    return drop(np.array(readouts)), {"cross/0": np.array(rows)[None]} if rows else {}
+
+
+def normed(params, x):
+    """Layer normalization of each row: Ba et al. 2016."""
+    rows = []
+    for row in x:
+        mean = sum(row) / len(row)
+        variance = sum((entry - mean) ** 2 for entry in row) / len(row)
+        rows.append((row - mean) / math.sqrt(variance + 1e-6) * params["scale"] + params["bias"])
+    return np.array(rows)
+
+
+def gelu(x):
+    """The tanh form of Hendrycks & Gimpel 2016."""
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def feed_forward(params, activation, x):
+    """W_2 a(W_1 x + b_1) + b_2, for swiglu W_2 (silu(W_1 x + b_1) (W_3 x + b_3)) + b_2."""
+    inner = x @ params["W_1"]["kernel"] + params["W_1"]["bias"]
+    if activation == "swiglu":
+        gate = x @ params["W_3"]["kernel"] + params["W_3"]["bias"]
+        inner = inner / (1 + np.exp(-inner)) * gate
+    else:
+        inner = {"relu": lambda x: np.maximum(x, 0), "gelu": gelu}[activation](inner)
+    return inner @ params["W_2"]["kernel"] + params["W_2"]["bias"]
+
+
+def around(params, x, drop, norm, f):
+    """x + f(norm(x)) where norm is "pre", norm(x + f(x)) where it is "post"."""
+    if norm == "pre":
+        return x + drop(f(normed(params["norm"], x)))
+    return normed(params["norm"], x + drop(f(x)))
+
+
+def asked(params, rows, x, memory=None, **options):
+    """Many-headed scaled dot-product attention of x to itself or a memory; its weights are appended to rows."""
+    heads, memory = params["heads"], x if memory is None else memory
+    options = {"score": "scaled_dot", "head_params": [{}] * len(heads["W_K"]), **options}
+    vectors, weights = reference.multi_head(heads, x, range(len(x)), memory, **options)
+    rows.append(weights)
+    return vectors
+
+
+def positioned(params, x, encoding):
+    return np.array(
+        [reference.ENCODINGS[encoding](params["positions"], row, i) for i, row in enumerate(x)]
+    )
+
+
+def transformer_encoder(
+    params, x, drop, *, layers=2, norm="post", activation="relu", encoding="sinusoidal"
+):
+    """Vaswani et al. 2017, §3.1; the summary is the mean of the states. Returns the weights too."""
+    x, rows = drop(positioned(params, x, encoding)), []
+    for number in range(layers):
+        own = params[f"layer_{number}"]
+        feed = partial(feed_forward, own["feed"], activation)
+        x = around(own["around_attend"], x, drop, norm, partial(asked, own["attend"], rows))
+        x = around(own["around_feed"], x, drop, norm, feed)
+    x = normed(params["norm"], x) if norm == "pre" else x
+    return x, sum(x) / len(x), {f"encoder/{n}": row for n, row in enumerate(rows)}
+
+
+def transformer_decoder(
+    params,
+    states,
+    y,
+    drop,
+    *,
+    layers=2,
+    norm="post",
+    activation="relu",
+    encoding="sinusoidal",
+    mask=None,
+):
+    """Vaswani et al. 2017, §3.1; without states, a language model. Returns the weights too."""
+    x, own_rows, cross_rows = drop(positioned(params, y, encoding)), [], []
+    for number in range(layers):
+        own = params[f"layer_{number}"]
+        past = partial(asked, own["attend_past"], own_rows, mask=mask or reference.causal())
+        x = around(own["around_past"], x, drop, norm, past)
+        if states is not None:
+            source = partial(asked, own["attend_source"], cross_rows, memory=states)
+            x = around(own["around_source"], x, drop, norm, source)
+        x = around(
+            own["around_feed"], x, drop, norm, partial(feed_forward, own["feed"], activation)
+        )
+    x = normed(params["norm"], x) if norm == "pre" else x
+    rows = {f"decoder/{n}": row for n, row in enumerate(own_rows)}
+    return x, rows | {f"cross/{n}": row for n, row in enumerate(cross_rows)}
+
+
+def looked_up(table, ids):
+    """√D E[id]: Vaswani et al. 2017, §3.4."""
+    return np.array([math.sqrt(len(table[i])) * table[i] for i in ids])
+
+
+def model(params, source, target, drop, *, encoder, decoder, tie):
+    """Logits [T, V] and weights of a model with these options of both sides."""
+    tables = params["embeddings"]
+    write = tables["target"]
+    read = write if tie == "all" else tables.get("source")
+    encoder, decoder, weights = dict(encoder), dict(decoder), {}
+    kind = encoder.pop("kind")
+    if kind == "recurrent":
+        encoded = recurrent_encoder(params["encoder"], looked_up(read, source), drop, **encoder)
+    elif kind == "transformer":
+        *encoded, weights = transformer_encoder(
+            params["encoder"], looked_up(read, source), drop, **encoder
+        )
+    else:
+        encoded = (None, None)
+    y = looked_up(write, [START, *target[:-1]])
+    if decoder["kind"] == "transformer":
+        del decoder["kind"]
+        readouts, more = transformer_decoder(params["decoder"], encoded[0], y, drop, **decoder)
+    else:
+        readouts, more = recurrent_decoder(params["decoder"], encoded, y, drop, **decoder)
+    out = tables["output"] if tie == "nothing" else write
+    return np.array(
+        [[reference.dot(row, word) for word in out] for row in readouts]
+    ), weights | more
