@@ -140,7 +140,7 @@ def test_replicas_have_a_loss_each_and_one_without_is_none(tmp_path, clock, caps
 def test_a_line_is_said_now_and_then_and_at_the_end(tmp_path, clock, capsys):
     journal = journal_of(tmp_path)
     waited = SimpleNamespace(seconds=0.0)
-    meter = Meter(journal, 100, waited=lambda: waited.seconds, period=1, say_every=30.0)
+    meter = Meter(journal, 100, waited=lambda: waited.seconds, period=1)  # each 30 seconds
     said = []
     for number, (seconds, waiting) in enumerate([(1, 0), (29, 0.8), (20, 9), (10, 2), (1, 0.5)], 1):
         clock.seconds += seconds

@@ -23,6 +23,7 @@ from attention_lab.training.replicas import (
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
 from tests.models.small import recurrent
+from tests.training.update_test import TABLE
 
 pytestmark = pytest.mark.xdist_group("replicas")
 UPDATES = 20
@@ -176,6 +177,8 @@ def test_spread_is_the_function_of_each(layout):
     found = function(place(x, layout), place(y, layout))["sum"]
     np.testing.assert_array_equal(found, [3 * 1 + 0, 3 * 4 + 1, 3 * 7 + 2, 3 * 10 + 3])
     assert len(found.sharding.device_set) == layout.devices
+    # Split by hand, so that no device asks another.
+    assert ("shard_map" in str(jax.make_jaxpr(function)(x, y))) == (layout.devices > 1)
     assert str(Layout()) == "1 device, all at once on each"
 
 
@@ -189,3 +192,16 @@ def test_where_cores_are_devices_jax_is_told_so(monkeypatch):
 def test_batches_together_are_those_of_each():
     one, other = [{"a": np.full(2, n)} for n in range(3)], [{"a": np.full(2, -n)} for n in range(3)]
     np.testing.assert_array_equal(Together([one, other])[2]["a"], [[2, 2], [-2, -2]])
+
+
+@pytest.mark.parametrize(
+    ("seeds", "layout"), [((3, 1), Layout(2)), ((4, 2), Layout()), ((5,), Layout())]
+)
+def test_states_are_those_of_each_seed_and_its_numbers(seeds, layout):
+    optimizer = adam(1.0)
+    states = init_states(TABLE, optimizer, seeds, HYPERS[: len(seeds)], layout)
+    for r, (seed, hyper) in enumerate(zip(seeds, HYPERS, strict=False)):
+        alone = init_state(TABLE, optimizer, jax.random.key(seed), hyper)
+        for ours, theirs in zip(*map(jax.tree.leaves, (take(states, r), alone)), strict=True):
+            assert ours.dtype == theirs.dtype and jnp.array_equal(ours, theirs)
+    assert len(states.params["W"].sharding.device_set) == layout.devices

@@ -179,3 +179,13 @@ def test_the_state_before_the_first_update():
     # Dropout shares no random number with the parameters.
     assert not np.allclose(init(state.rng)["W"], state.params["W"])
     assert jax.tree.structure(state.opt_state) == jax.tree.structure(optimizer.init(state.params))
+
+
+def test_parts_follow_each_other_each_of_as_many_rows():
+    optimizer = adam(1.0)
+    step = make_train_step(TABLE, optimizer, SCHEDULES["constant"](1, 1), parts=3)
+    lines = jax.make_jaxpr(step)(started(optimizer), batch()).eqns
+    (scan,) = [line for line in lines if line.primitive.name == "scan"]
+    # Five rows of four tokens, and one of padding.
+    assert scan.params["length"] == 3
+    assert {x.aval.shape for x in scan.invars if x.aval.ndim == 3} == {(3, 2, 4)}
