@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attention_lab.decoding import Search, beam, decode, greedy, in_batches
+from attention_lab.decoding import Search, beam, checked, decode, greedy, in_batches
 from attention_lab.decoding.beam import (
     Beam,
     Done,
@@ -79,6 +79,11 @@ def test_a_limit_is_a_length_and_so_many_for_each_source_token():
     assert limits(valid, (2, 1.5), 4).tolist() == [4, 3]
     assert (most_steps(4, (2, 1.5), None), most_steps(4, (2, 1.5), 5)) == (8, 5)
     assert most_steps(3, (2, 0.5), 50) == 3
+
+
+def test_a_search_is_of_five_beams_and_normalized_by_length_where_nothing_else_is_said():
+    assert checked(Search()) == (5, 1.0, 0.0, (10, 2.0), 1)
+    assert checked(Search(longest=(0.5, 0.5))).longest == (0.5, 0.5)  # one token of one
 
 
 def test_padding_and_the_start_mark_cannot_be_said():

@@ -179,10 +179,41 @@ def test_directions_and_layers_begin_unlike_each_other():
     encoder = params["encoder"]
     one, two = (np.asarray(encoder["layer_1"][d]["W"]) for d in ("forward", "backward"))
     assert one.shape == (10, 15) and not np.allclose(one, two)
-    assert params["decoder"]["bridge"].shape == (10, 14) and np.any(params["decoder"]["bridge"])
-    assert params["decoder"]["readout"]["W"].shape == (7 + 10 + 6, 6)
-    assert params["decoder"]["cell_0"]["W"].shape == (6 + 10, 21)
-    assert params["decoder"]["cell_1"]["W"].shape == (7, 21)
+    assert np.any(params["decoder"]["bridge"])
+
+
+def shapes_of(name):
+    """The shape of each parameter, by the end of its path."""
+    leaves = jax.tree_util.tree_leaves_with_path(jax.eval_shape(made(name).init, jax.random.key(0)))
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
+
+
+def test_parameters_are_as_large_as_the_options_say():
+    recurrent, attention = shapes_of("bahdanau, gru"), "decoder/attention/score/"
+    expected = {
+        **{"encoder/layer_0/forward/W": (6, 15), "encoder/layer_1/backward/W": (10, 15)},
+        **{"encoder/layer_0/forward/U": (5, 15), "decoder/bridge": (10, 14)},
+        **{"decoder/cell_0/W": (6 + 10, 21), "decoder/cell_1/W": (7, 21)},
+        **{attention + "W_q": (7, 7), attention + "W_k": (7, 10), attention + "v": (7,)},
+        "decoder/readout/W": (7 + 10 + 6, 6),
+    }
+    assert expected.items() <= recurrent.items()
+    assert shapes_of("luong, lstm")["decoder/readout/W_c"] == (10 + 7, 6)
+    assert shapes_of("luong, lstm")["decoder/cell_0/W"] == (6 + 6, 28)
+    assert shapes_of("luong, no input feeding")["decoder/cell_0/W"] == (6, 21)
+    layers = shapes_of("transformer, pre")
+    grouped = {"W_Q": (2, 6, 8), "W_K": (1, 6, 8), "W_V": (1, 3, 8), "W_O": (8, 2, 3)}
+    plain = {"W_Q": (2, 4, 8), "W_K": (2, 4, 8), "W_V": (2, 4, 8), "W_O": (8, 2, 4)}
+    for place, expected in (
+        ("decoder/layer_0/attend_source", grouped),
+        ("encoder/layer_0/attend", plain),
+    ):
+        assert {name: layers[f"{place}/heads/{name}"] for name in expected} == expected
+    assert layers["encoder/layer_0/feed/W_3/kernel"] == (8, 12)
+    assert layers["decoder/positions/table"] == (9, 8)
+    assert "encoder/norm/scale" in layers and "encoder/norm/scale" not in shapes_of(
+        "transformer, post"
+    )
 
 
 def test_embeddings_begin_with_vectors_of_length_one_and_are_read_with_unit_variance():

@@ -95,6 +95,17 @@ def test_rows_of_padding_make_a_batch_divide():
                 assert not padded[len(given_rows) :].any()
 
 
+def test_one_row_of_padding_makes_three_divide_and_no_row_longer():
+    class Three:
+        def __getitem__(self, number):
+            return {"ids": np.full((3, 2), number), "valid": np.ones(3, bool)}
+
+    found = Split(Three(), make_mesh(Devices(2)))[5]
+    assert found["ids"].tolist() == [[5, 5], [5, 5], [5, 5], [0, 0]]
+    assert found["valid"].tolist() == [True, True, True, False]
+    assert {len(x.sharding.device_set) for x in found.values()} == {2}
+
+
 def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():
     with pytest.raises(ValueError, match="100 x 1 devices"):
         make_mesh(Devices(100))
