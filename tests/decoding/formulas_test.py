@@ -200,7 +200,7 @@ def test_stopping_early_loses_none_of_the_n_best(search):
 
 def test_a_coverage_penalty_counts_all_that_was_looked_at():
     # Early stopping knows nothing of coverage, so that the limit is where the search ends: no END before it.
-    search = Search(3, 1.0, 0.4, (2, 1.0), 3)
+    search = Search(3, 1.0, 1.0, (2, 1.0), 3)
     for seed in range(6):
         params = params_of(seed)
         never = params["logits"].at[:, :, END].set(-30.0)
