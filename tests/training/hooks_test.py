@@ -5,13 +5,22 @@ import json
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from attention_lab.training import hooks
-from attention_lab.training.checkpoint import BEST, LATEST
-from attention_lab.training.hooks import Journal, Keep, Meter, Validate, rank, read
-from attention_lab.training.loop import Update, every, train
+from attention_lab.training.checkpoint import LATEST
+from attention_lab.training.hooks import (
+    Journal,
+    Meter,
+    SaveCheckpoint,
+    Validate,
+    plain,
+    ranks_of,
+    read,
+)
+from attention_lab.training.loop import Update, every, every_minutes, train
 
 
 @pytest.fixture
@@ -194,39 +203,38 @@ def test_a_terminal_has_a_bar_in_place_of_lines(tmp_path, clock, monkeypatch):
     assert meter.bar.disable  # closed
 
 
-class Saved(list):
-    """Checkpoints that are only noted."""
-
-    def save(self, kind, step, state):
-        self.append((kind, step, state))
-
-
-def judged(tmp_path, scores, patience=0):
-    """Validates once for each (bleu, perplexity); reasons to stop, what was saved, and the journal."""
-    saved, journal, judge = Saved(), journal_of(tmp_path), iter(scores)
+def validated(tmp_path, scores, patience=0):
+    """Validates once for each row of (bleu, perplexity) of each replica; reasons to stop, and the best after each."""
+    journal, rows, improved, best = journal_of(tmp_path), iter(scores), [], []
     meter = Meter(journal, 99, period=1000, say_every=1000.0)
 
-    def found(params):
-        bleu, perplexity = next(judge)
+    def judge(params):
+        bleu, perplexity = np.transpose(next(rows))
         return {"bleu": bleu, "perplexity": perplexity}
 
-    validate = Validate(found, journal, meter, saved, patience=patience)
+    count = len(scores[0])
+    note = lambda update: improved.append(update.number)  # noqa: E731
+    first = {"p": jnp.zeros(count)}
+    validate = Validate(judge, journal, meter, first, patience=patience, improved=note)
     reasons = []
     for number in range(1, len(scores) + 1):
-        one = update(number, state=SimpleNamespace(params=f"params {number}"))
+        one = update(number, state=SimpleNamespace(params={"p": jnp.full(count, number)}))
         meter(one)
         reasons.append(validate(one))
-    return reasons, saved, journal
+        best.append(validate.best["p"].tolist())
+    return reasons, improved, best, journal
 
 
 SCORES = [(3.0, 9.0), (2.0, 1.0), (3.0, 8.0), (3.0, 8.0), (3.0, 9.0), (4.0, 99.0)]
+FALLING = [(6.0, 1.0), (5.0, 1.0), (4.0, 1.0), (9.0, 1.0), (9.5, 1.0), (9.9, 1.0)]
+BOTH = [list(pair) for pair in zip(SCORES, FALLING, strict=True)]
 
 
 def test_the_best_has_more_bleu_or_as_much_and_less_perplexity(tmp_path, clock, capsys):
     clock.tick = 1.0
-    reasons, saved, journal = judged(tmp_path, SCORES)
-    assert saved == [(BEST, n, f"params {n}") for n in (1, 3, 6)]  # an equal one is no better
-    assert reasons == [None] * 6
+    reasons, improved, best, journal = validated(tmp_path, [[one] for one in SCORES])
+    assert improved == [1, 3, 6]  # an equal one is no better
+    assert best == [[1], [1], [3], [3], [3], [6]] and reasons == [None] * 6
     lines = journal.of("validation")
     assert [(line["bleu"], line["perplexity"]) for line in lines] == SCORES
     assert [(line["update"], line["tokens"]) for line in lines] == [(n, 4 * n) for n in range(1, 7)]
@@ -239,21 +247,41 @@ def test_the_best_has_more_bleu_or_as_much_and_less_perplexity(tmp_path, clock, 
     assert [line.endswith("(best)") for line in told] == [True, False, True, False, False, True]
 
 
+def test_each_replica_has_its_own_best_until_its_patience_has_run_out(tmp_path, clock, capsys):
+    clock.tick = 1.0
+    reasons, improved, best, journal = validated(tmp_path, BOTH, patience=2)
+    # The second is over at 3, and its 9.0 counts no more; the first at 5.
+    assert best == [[1, 1], [1, 1], [3, 1], [3, 1], [3, 1], [3, 1]] and improved == [1, 3]
+    assert reasons[:4] == [None] * 4 and reasons[4] == "no better for 2 validations"
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == (
+        "validation at update 1: bleu 4.50, perplexity 5.00 (means of replicas; 2 of 2 improved)"
+    )
+    assert told[3].endswith("(means of replicas; 0 of 2 improved)")
+    assert journal.of("validation")[3]["bleu"] == [3.0, 9.0]
+
+
 def test_a_rank_is_bleu_and_then_less_perplexity():
-    assert rank({"bleu": 2.0, "perplexity": 5.0, "chrf": 1.0}) == (2.0, -5.0)
+    found = {"bleu": np.array([2.0, 3.0]), "perplexity": np.array([5.0, 4.0]), "chrf": np.ones(2)}
+    assert ranks_of(found) == [(2.0, -5.0), (3.0, -4.0)]
+    assert ranks_of({"bleu": 2.0, "perplexity": 5.0}) == [(2.0, -5.0)]
 
 
-@pytest.mark.parametrize(("patience", "stops"), [(1, [2, 4, 5]), (2, [5]), (3, []), (0, [])])
-def test_patience_is_how_many_judgements_in_a_row_bring_no_improvement(
-    tmp_path, clock, patience, stops
+def test_of_one_replica_a_number_is_written_and_of_many_a_list():
+    assert plain(np.array([2.5])) == 2.5 and plain(np.array(3)) == 3
+    assert plain(np.array([2.5, 1.0])) == [2.5, 1.0]
+
+
+@pytest.mark.parametrize(("patience", "stop"), [(1, 2), (2, 5), (3, None), (0, None)])
+def test_patience_is_how_many_validations_in_a_row_bring_no_improvement(
+    tmp_path, clock, patience, stop
 ):
     clock.tick = 1.0
-    reasons, _, _ = judged(tmp_path, SCORES, patience)
-    assert [n for n, reason in enumerate(reasons, 1) if reason] == stops
-    if patience == 2:
-        assert reasons[4] == "no better for 2 validations"
+    reasons = validated(tmp_path, [[one] for one in SCORES], patience)[0]
+    stopped = [n for n, reason in enumerate(reasons, 1) if reason]
+    assert stopped == ([] if stop is None else list(range(stop, 7)))  # what is over is over
     again = Validate(None, journal_of(tmp_path, step=4), None, None, patience=1)
-    assert again.reason_to_stop() == "no better for 1 validations"  # of an earlier sitting
+    assert again.reason_to_stop() == "no better for 1 validations"  # of an earlier session
     empty = Validate(None, journal_of(tmp_path, step=0), None, None, patience=1)
     assert empty.reason_to_stop() is None
 
@@ -268,21 +296,38 @@ def test_judging_and_saving_are_no_time_of_training_and_the_journal_lacks_nothin
 
     def judge(params):
         clock.seconds += 100
-        return {"bleu": 1.0, "perplexity": 1.0}
+        return {"bleu": np.array([1.0]), "perplexity": np.array([1.0])}
 
     meter = Meter(journal, 9, period=1000)
-    validate, keep = Validate(judge, journal, meter, Slow()), Keep(Slow(), meter)
+    validate = Validate(judge, journal, meter, {"p": jnp.zeros(1)})
+    save = SaveCheckpoint(Slow(), meter, validate)
     for number in (1, 2):
         clock.seconds += 3
-        one = update(number, state=SimpleNamespace(params="params"))
+        one = update(number, state=SimpleNamespace(params={"p": jnp.full(1, number)}))
         meter(one)
         assert validate(one) is None
-        assert keep(one) is None
+        assert save(one) is None
+        assert seen[-1][2] == {"states": one.state, "best": {"p": jnp.ones(1)}}
     assert [line["seconds"] for line in journal.of("train")] == [3.0, 3.0]
     assert [line["seconds"] for line in journal.of("validation")] == [100.0, 100.0]
-    kinds = [(kind, step, lines) for kind, step, _, lines in seen]
-    assert kinds == [(BEST, 1, 1), (LATEST, 1, 1), (LATEST, 2, 2)]
-    assert seen[0][2] == "params" and seen[1][2].params == "params"
+    assert [(kind, step, lines) for kind, step, _, lines in seen] == [
+        (LATEST, 1, 1),
+        (LATEST, 2, 2),
+    ]
+    clock.seconds += 3  # a checkpoint is saved where nothing was validated too
+    meter(update(3))
+    save(update(3, state="state"))
+    assert len(journal.of("train")) == 3 and journal.of("train")[-1]["seconds"] == 3.0
+
+
+def test_a_hook_by_the_clock_is_called_where_its_minutes_have_passed():
+    now, seen = SimpleNamespace(seconds=50.0), []
+    hook = every_minutes(2.0, lambda one: seen.append(one) or "done", lambda: now.seconds)
+    answers = []
+    for now.seconds in (60.0, 169.9, 170.0, 171.0, 289.0, 300.0, 419.0, 420.0):
+        answers.append(hook(now.seconds))
+    assert seen == [170.0, 300.0, 420.0]
+    assert answers == [None, None, "done", None, None, "done", None, "done"]
 
 
 class Steps:

@@ -106,6 +106,27 @@ def test_one_row_of_padding_makes_three_divide_and_no_row_longer():
     assert {len(x.sharding.device_set) for x in found.values()} == {2}
 
 
+def test_an_axis_of_replicas_before_the_others_is_not_split():
+    class Replicas:
+        def __getitem__(self, number):
+            return {"ids": np.ones((2, 3, 5))}
+
+    mesh = make_mesh(Devices(2))
+    found = Split(Replicas(), mesh, leading=1)[0]["ids"]
+    assert found.shape == (2, 4, 5) and tuple(found.sharding.spec) == (None, "data")
+    assert np.asarray(found).sum((0, 2)).tolist() == [10, 10, 10, 0]
+    state = {
+        "feed": {"W_1": {"kernel": np.zeros((8, 4, 6))}},
+        "step": np.zeros(2),
+        "odd": np.zeros((2, 3)),
+    }
+    placed = place(state, mesh, shard_state=True, leading=1)
+    specs = [tuple(x.sharding.spec) for x in jax.tree.leaves(placed)]
+    assert specs == [(None, None, "data"), (None, None), (None,)]
+    by_head = shardings(state, make_mesh(Devices(1, heads=2)), leading=1)
+    assert tuple(by_head["feed"]["W_1"]["kernel"].spec) == (None, None, "heads")
+
+
 def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():
     with pytest.raises(ValueError, match="100 x 1 devices"):
         make_mesh(Devices(100))

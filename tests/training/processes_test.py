@@ -11,6 +11,7 @@ def test_alone_nothing_is_asked_and_nothing_gathered(monkeypatch):
     for module, name in (
         (processes.multihost_utils, "process_allgather"),
         (processes.multihost_utils, "sync_global_devices"),
+        (processes.multihost_utils, "broadcast_one_to_all"),
         (jax.distributed, "shutdown"),
     ):
         monkeypatch.setattr(module, name, None)
@@ -20,7 +21,7 @@ def test_alone_nothing_is_asked_and_nothing_gathered(monkeypatch):
     with processes.or_none():
         pass
     tree = {"a": np.ones(2)}
-    assert processes.whole(tree) is tree
+    assert processes.whole(tree) is tree and processes.from_first(tree) == tree
     with pytest.raises(KeyError), processes.or_none():
         raise KeyError("its own error")
 
@@ -62,6 +63,13 @@ def test_what_one_process_cannot_do_none_does(others):
     with pytest.raises(OSError, match="full"), processes.or_none():
         raise OSError("full")
     assert said == ["done", False, False, True]
+
+
+def test_numbers_are_those_of_the_first_process(others, monkeypatch):
+    first = lambda numbers: {name: x + 1 for name, x in numbers.items()}  # noqa: E731
+    monkeypatch.setattr(processes.multihost_utils, "broadcast_one_to_all", first)
+    found = processes.from_first({"bleu": jax.numpy.arange(2.0)})
+    assert found["bleu"].tolist() == [1, 2] and isinstance(found["bleu"], np.ndarray)
 
 
 def test_the_first_process_writes(monkeypatch):

@@ -179,6 +179,10 @@ def test_spread_is_the_function_of_each(layout):
     assert len(found.sharding.device_set) == layout.devices
     # Split by hand, so that no device asks another.
     assert ("shard_map" in str(jax.make_jaxpr(function)(x, y))) == (layout.devices > 1)
+    if layout.devices == 1:  # one replica is the function itself
+        alone = spread(lambda x, y: {"sum": x.sum() + y}, layout)
+        np.testing.assert_array_equal(alone(x[2:3], y[2:3])["sum"], [3 * 7 + 2])
+        assert "scan" not in str(jax.make_jaxpr(alone)(x[2:3], y[2:3]))
     assert str(Layout()) == "1 device, all at once on each"
 
 
