@@ -28,7 +28,7 @@ from attention_lab.models.base import Limits, Source
 from tests.models.small import tokens
 
 V, STEPS, H, K = 7, 8, 2, 3
-SOURCES = [[4, END, PAD], [4, 4, END]]
+SOURCES = [[END, PAD, PAD], [4, 4, END]]
 
 
 def row(*places):

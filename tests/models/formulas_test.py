@@ -397,6 +397,8 @@ def test_names_are_looked_up_and_an_unknown_one_is_told_the_nearest():
 
 
 def test_a_model_says_what_it_is_made_of():
+    plain = make_model(V, V, encoder={"kind": "recurrent"}, decoder={"kind": "bahdanau"})
+    assert plain.name == "recurrent(gru), bahdanau(additive)"
     assert made("bahdanau, gru").name == "recurrent(gru), bahdanau(additive)"
     assert made("transformer to fixed").name == "transformer(scaled_dot), fixed"
     assert (

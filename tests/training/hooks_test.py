@@ -20,7 +20,7 @@ from attention_lab.training.hooks import (
     ranks_of,
     read,
 )
-from attention_lab.training.loop import Update, every, every_minutes, train
+from attention_lab.training.loop import Update, every, train
 
 
 @pytest.fixture
@@ -318,16 +318,6 @@ def test_judging_and_saving_are_no_time_of_training_and_the_journal_lacks_nothin
     meter(update(3))
     save(update(3, state="state"))
     assert len(journal.of("train")) == 3 and journal.of("train")[-1]["seconds"] == 3.0
-
-
-def test_a_hook_by_the_clock_is_called_where_its_minutes_have_passed():
-    now, seen = SimpleNamespace(seconds=50.0), []
-    hook = every_minutes(2.0, lambda one: seen.append(one) or "done", lambda: now.seconds)
-    answers = []
-    for now.seconds in (60.0, 169.9, 170.0, 171.0, 289.0, 300.0, 419.0, 420.0):
-        answers.append(hook(now.seconds))
-    assert seen == [170.0, 300.0, 420.0]
-    assert answers == [None, None, "done", None, None, "done", None, "done"]
 
 
 class Steps:
