@@ -234,6 +234,14 @@ def test_weights_are_those_of_each_token_and_nothing_behind_the_end():
             assert not np.any(found.weights["cross/0"][b, n, len(words) :])
 
 
+def test_where_there_are_fewer_than_n_nothing_stands_in_their_place():
+    found = beam(table(), params_of(0), tokens(SOURCES), Search(V, 1.0, 0.0, (0, 1.0), V))
+    # Of a source of one token there are as many translations as words that can be said.
+    assert np.isfinite(found.scores[0]).tolist() == [True] * (V - 2) + [False] * 2
+    assert found.ended[0].tolist() == [True] + [False] * (V - 1)
+    assert not np.any(found.tokens[0, V - 2 :])
+
+
 STEPS_TAKEN = Watched()
 
 

@@ -22,6 +22,8 @@ from attention_lab.models.base import (
     widened,
 )
 from attention_lab.models.cells import CELLS
+from attention_lab.models.encoders.nothing import nothing
+from attention_lab.models.encoders.transformer import mean
 from attention_lab.padded import Padded
 from tests import reference
 from tests.models import oracles
@@ -388,6 +390,20 @@ def test_a_precision_holds_within_and_not_around():
     found = [getattr(other, name)(name) for name in ("init", "apply", "start", "step")]
     assert found == [("float32", (name,), {}) for name in ("init", "apply", "start", "step")]
     assert precise_in(model, "float32") is other and seen()[0] == "highest"
+
+
+def test_a_summary_is_the_mean_of_what_exists_summed_in_more_digits_than_it_has():
+    states = jnp.asarray([256, 1, 1, 1, 0, 0, 0, 99], jnp.bfloat16)[:, None]
+    found = mean(states, jnp.arange(8) < 7)
+    assert (
+        found.tolist() == [37] and found.dtype == jnp.bfloat16
+    )  # 259 / 7; 259 has a digit too many
+    assert mean(states, jnp.zeros(8, bool)).tolist() == [0]
+
+
+def test_no_source_has_no_state():
+    encoded = nothing()(padded(SOURCE, 4), Dropout(None, None))
+    assert [x.shape for x in encoded[:3]] == [(0, 0), (0,), (0,)] and encoded.weights == {}
 
 
 def test_names_are_looked_up_and_an_unknown_one_is_told_the_nearest():

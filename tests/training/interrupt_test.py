@@ -153,4 +153,5 @@ def test_a_signal_that_comes_again_within_a_second_is_one(monkeypatch):
         ):
             os.kill(os.getpid(), which)
             assert one.reason == "SIGTERM" and one.asked == 5.0
+    assert str(stopped.value) == "SIGINT again; what came after the last checkpoint is lost"
     assert stopped.value.status == 128 + signal.SIGINT and now.seconds == 6.1

@@ -178,7 +178,9 @@ def test_spread_is_the_function_of_each(layout):
     np.testing.assert_array_equal(found, [3 * 1 + 0, 3 * 4 + 1, 3 * 7 + 2, 3 * 10 + 3])
     assert len(found.sharding.device_set) == layout.devices
     # Split by hand, so that no device asks another.
-    assert ("shard_map" in str(jax.make_jaxpr(function)(x, y))) == (layout.devices > 1)
+    program = str(jax.make_jaxpr(function)(x, y))
+    assert ("shard_map" in program) == (layout.devices > 1)
+    assert ("scan" in program) == (layout.at_once is not None)  # wave after wave, or all at once
     if layout.devices == 1:  # one replica is the function itself
         alone = spread(lambda x, y: {"sum": x.sum() + y}, layout)
         np.testing.assert_array_equal(alone(x[2:3], y[2:3])["sum"], [3 * 7 + 2])
