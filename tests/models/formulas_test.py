@@ -27,7 +27,7 @@ from attention_lab.models.encoders.transformer import mean
 from attention_lab.padded import Padded
 from tests import reference
 from tests.models import oracles
-from tests.models.small import padded
+from tests.models.small import padded, pair
 
 V = 11
 SOURCE, TARGET = np.array([5, 9, 4, 3]), np.array([7, 4, 10, 6, 3])
@@ -184,9 +184,10 @@ def test_directions_and_layers_begin_unlike_each_other():
     assert np.any(params["decoder"]["bridge"])
 
 
-def shapes_of(name):
-    """The shape of each parameter, by the end of its path."""
-    leaves = jax.tree_util.tree_leaves_with_path(jax.eval_shape(made(name).init, jax.random.key(0)))
+def shapes_of(model):
+    """The shape of each parameter by its path, of a model or of a case."""
+    model = made(model) if isinstance(model, str) else model
+    leaves = jax.tree_util.tree_leaves_with_path(jax.eval_shape(model.init, jax.random.key(0)))
     return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
 
 
@@ -211,6 +212,11 @@ def test_parameters_are_as_large_as_the_options_say():
         ("encoder/layer_0/attend", plain),
     ):
         assert {name: layers[f"{place}/heads/{name}"] for name in expected} == expected
+    unlike = shapes_of(
+        pair("recurrent", "transformer")
+    )  # 10 features of the source, 12 of the target
+    assert unlike["decoder/layer_0/attend_source/heads/W_Q"] == (2, 6, 12)
+    assert unlike["decoder/layer_0/attend_source/heads/W_K"] == (2, 6, 10)
     assert layers["encoder/layer_0/feed/W_3/kernel"] == (8, 12)
     assert layers["decoder/positions/table"] == (9, 8)
     assert "encoder/norm/scale" in layers and "encoder/norm/scale" not in shapes_of(

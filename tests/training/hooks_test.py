@@ -138,7 +138,7 @@ def test_replicas_have_a_loss_each_and_one_without_is_none(tmp_path, clock, caps
     meter(update(2, [6, 4, 0], [2.0, 3.0, 0.0], last=True))
     (line,) = journal.of("train")
     assert line["loss"] == [1.75, 4.0, None] and line["tokens"] == [8, 8, 0]
-    assert line["tokens_per_second"] == 8.0
+    assert line["tokens_per_second"] == 8.0 and line["waiting"] == 0.0
     assert "loss 2.875  8 tokens/s" in capsys.readouterr().err  # the mean of two
     none = update(1, [0], [0.0], last=True)
     clock.seconds += 1

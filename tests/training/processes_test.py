@@ -65,11 +65,16 @@ def test_what_one_process_cannot_do_none_does(others):
     assert said == ["done", False, False, True]
 
 
-def test_numbers_are_those_of_the_first_process(others, monkeypatch):
-    first = lambda numbers: {name: x + 1 for name, x in numbers.items()}  # noqa: E731
-    monkeypatch.setattr(processes.multihost_utils, "broadcast_one_to_all", first)
-    found = processes.from_first({"bleu": jax.numpy.arange(2.0)})
-    assert found["bleu"].tolist() == [1, 2] and isinstance(found["bleu"], np.ndarray)
+def test_numbers_are_those_of_the_first_process_to_the_last_bit(others, monkeypatch):
+    sent = []
+
+    def broadcast(bits):
+        sent.append(bits["bleu"].view(np.float64).tolist())
+        return {"bleu": np.array([0.1, 1 / 3]).view(np.uint32)}
+
+    monkeypatch.setattr(processes.multihost_utils, "broadcast_one_to_all", broadcast)
+    found = processes.from_first({"bleu": [[2.0, 0.3]]})
+    assert found["bleu"].tolist() == [[0.1, 1 / 3]] and sent == [[2.0, 0.3]]
 
 
 def test_the_first_process_writes(monkeypatch):
