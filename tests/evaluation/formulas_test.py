@@ -51,6 +51,7 @@ def test_an_interval_is_satterthwaite_s(replicas, sizes, level):
 
 def test_the_interval_of_many_studies_is_each_one_s():
     studies = np.stack([values(3, 8, SIZES[0], n) for n in range(4)])
+    assert interval(studies[:1]).low.shape == (1,)
     found = interval(studies)
     for number, study in enumerate(studies):
         expected = formulas.interval(study.tolist())
@@ -110,6 +111,12 @@ def test_effect_sizes_are_hedges_g(replicas):
     studies = np.stack([values(replicas, 6, SIZES[0], n) for n in range(3)])
     expected = [formulas.effect_size(study.tolist()) for study in studies]
     np.testing.assert_allclose(effect_size(studies), expected)
+
+
+def test_seeds_that_agree_exactly_have_an_infinite_effect_or_none():
+    assert effect_size(np.full((3, 2), 2.0)) == np.inf
+    assert effect_size(np.full((3, 2), -2.0)) == -np.inf
+    assert np.isnan(effect_size(np.zeros((3, 2))))
 
 
 @pytest.mark.parametrize("mean", [0.4, -0.8, 1.5, 4.0])
@@ -177,6 +184,8 @@ def test_rates_by_hand():
     assert bleu_of(np.array([5.0, 4, 3, 2, 5, 4, 3, 2, 5, 4])) == pytest.approx(100)  # longer
     assert bleu_of(np.array([1.0, 0, 0, 0, 3, 2, 1, 0, 3, 3])) == 0  # too short for four
     assert bleu_of(np.array([0.0, 0, 0, 0, 6, 5, 4, 3, 6, 6])) == 0
+    one = np.array([1.0, 0, 0, 0, 4, 3, 2, 1, 4, 4])  # one word of four: all totals are there
+    assert bleu_of(one) == pytest.approx(100 * (1 / 4 / 6 / 8 / 8) ** 0.25)
 
 
 def test_what_bleu_counts_in_a_sentence():
