@@ -23,9 +23,8 @@ ARMS = {
     "plain": {},
     "smooth": {"training.label_smoothing": 0.3},
     "dropout": {"training.dropout": 0.5},
-    "fast": {"training.learning_rate": 2.0},
+    "fast": {"training.learning_rate": 0.5},
 }
-UPDATES = 4
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def trained(tmp_path_factory):
     base["data"]["options"]["path"] = f"{folder}/{{split}}.jsonl"
     base["model"]["decoder"]["kind"] = "fixed"
     base["decoding"]["beam"] = 1
-    base["training"] |= {"tokens": 160 * UPDATES, "validations": UPDATES, "warmup": 1, "workers": 0}
+    base["training"] |= {"tokens": 800, "validations": 50, "warmup": 1, "workers": 0}
     base["training"] |= {"dropout": 0.1, "label_smoothing": 0.1, "schedule": "constant"}
     (crew,) = study_of(config, folder / "study").crews
     x64 = jax.config.jax_enable_x64
@@ -55,12 +54,12 @@ def alone(config):
     model = runs.model_of(config, built.source_tokenizer, built.target_tokenizer)
     optimizer = adam(config["training"]["clip"])
     batches = setup.batches_of(config, built.pairs)
-    assert setup.updates_of(config, batches) == UPDATES
+    updates = setup.updates_of(config, batches)
     hyper = {name: np.float32(value) for name, value in setup.hyper_of(config).items()}
     state = init(model, optimizer, config["seed"], hyper)
-    step = step_of(config, model, optimizer)
+    step = step_of(config, model, optimizer, updates)
     found = []
-    for number in range(UPDATES):
+    for number in range(updates):
         state, metrics = step(state, batches[number])
         found.append((float(metrics["loss"]), int(metrics["tokens"]), state.params))
     return found
@@ -75,23 +74,23 @@ def init(model, optimizer, seed, hyper):
     return INIT["made"](jax.random.key(seed), hyper)
 
 
-def step_of(config, model, optimizer):
+def step_of(config, model, optimizer, updates):
     if not STEPS:
-        STEPS["made"] = jax.jit(setup.step_of(config, model, optimizer, UPDATES))
+        STEPS["made"] = jax.jit(setup.step_of(config, model, optimizer, updates))
     return STEPS["made"]
 
 
-def near(a, b):
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5)
+def distance(a, b):
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return sum(float(np.sum((np.asarray(x) - np.asarray(y)) ** 2)) for x, y in pairs)
 
 
 def test_each_replica_has_its_own_loss_and_tokens(trained):
     crew, each = trained
     lines = [line for line in read(crew.folder / "metrics.jsonl") if line["kind"] == "train"]
-    assert [line["update"] for line in lines] == list(range(1, UPDATES + 1))
     for number, replica in enumerate(crew.replicas):
         losses, tokens, _ = zip(*each[replica.arm.name, replica.seed], strict=True)
+        assert len(lines) == len(losses) > 2  # an update is followed by a validation
         assert [line["loss"][number] for line in lines] == pytest.approx(losses, rel=1e-4)
         assert [line["tokens"][number] for line in lines] == np.cumsum(tokens).tolist()
     # No two are alike by chance.
@@ -108,7 +107,9 @@ def test_each_replica_keeps_its_own_best_parameters(trained):
         place = ranks.index(max(ranks))
         places.append(place)
         run = attention_lab.load(crew.replica_folder(replica))
-        near(run.params, each[replica.arm.name, replica.seed][place][2])
+        snapshots = [(name, n) for name, one in each.items() for n in range(len(one))]
+        nearest = min(snapshots, key=lambda at: distance(run.params, each[at[0]][at[1]][2]))
+        assert nearest == ((replica.arm.name, replica.seed), place)
         assert run.config["seed"] == replica.seed
         assert run.config["training"] == replica.arm.config["training"]
     assert len(set(places)) > 1  # the fast ones were better before
