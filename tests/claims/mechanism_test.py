@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from attention_lab.claims import mechanism
 from attention_lab.claims.contracts import FAILS, HOLDS, judge
+from attention_lab.claims.verdicts import bounds
 from tests.evaluation import formulas
 
 BY_NAME = {claim.name: claim for claim in mechanism.CLAIMS}
@@ -63,6 +65,59 @@ def test_the_gradient_of_a_stack_is_measured_at_its_beginning(monkeypatch):
     assert measured(0, True) == pytest.approx(0, abs=1e-6)  # what enters is what left
     # Every layer without residuals takes some of it; with them, it adds to it.
     assert measured(3, False) < -0.8 and 0 < measured(3, True) < 1
+
+
+def test_a_layer_with_residuals_adds_what_it_makes_of_standardized_words(monkeypatch):
+    # Without attention: x + relu(standard(x) U) D, whose gradient is found by small steps.
+    length, features = 2, 4
+    for name, value in (("DEPTH", 1), ("LENGTH", length), ("FEATURES", features)):
+        monkeypatch.setattr(mechanism, name, value)
+    nothing = SimpleNamespace(vector=0.0)
+    monkeypatch.setattr(mechanism, "multi_head", lambda attention, params, x: nothing)
+    rng_params, rng_words, rng_aim = jax.random.split(jax.random.key(3), 3)
+    _, rng_up, rng_down = jax.random.split(jax.random.split(rng_params, 1)[0], 3)
+    glorot = jax.nn.initializers.glorot_uniform()
+    up, down = glorot(rng_up, (features, 4 * features)), glorot(rng_down, (4 * features, features))
+    up, down = np.asarray(up, float), np.asarray(down, float)
+    x, aim = (np.asarray(jax.random.normal(r, (length, features))) for r in (rng_words, rng_aim))
+
+    def answer(x):
+        standard = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+        return np.vdot(x + np.maximum(standard @ up, 0) @ down, aim)
+
+    steps = 1e-4 * np.eye(length * features).reshape(-1, length, features)
+    into = [(answer(x + step) - answer(x - step)) / 2e-4 for step in steps]
+    expected = math.log10(np.linalg.norm(into) / np.linalg.norm(aim))
+    measured = jax.jit(mechanism.gradient(residual=True))(jax.random.key(3))
+    assert float(measured) == pytest.approx(expected, rel=1e-3)
+
+
+def test_each_claim_measures_what_it_says(monkeypatch):
+    monkeypatch.setattr(mechanism, "of_draws", lambda measure: measure)
+    monkeypatch.setattr(mechanism, "gradient", lambda residual: ("gradient", residual))
+    monkeypatch.setattr(mechanism, "bits", lambda *given: ("bits", *given))
+    monkeypatch.setattr(mechanism, "permuted", lambda *given: ("permuted", *given))
+    measured = {
+        "vanishing": ("gradient", False),
+        "residuals": ("gradient", True),
+        "saturation": ("bits", "dot", 1024),
+        "a set": ("permuted", "no_bias"),
+        "a sequence": ("permuted", "alibi"),
+    }
+    assert {name: BY_NAME[name].quantity([]) for name in measured} == measured
+
+
+def test_the_bounds_of_each_claim():
+    assert {name: bounds(claim) for name, claim in BY_NAME.items()} == {
+        "saturation": "less than 0.5",
+        "scaling": "between -0.3 and 0.3",
+        "a set": "less than 1e-05",
+        "a sequence": "more than 0.01",
+        "vanishing": "less than -3",
+        "residuals": "between -1 and 1",
+        "local is cheaper": "less than 1",
+        "multiplicative is faster": "more than 1",
+    }
 
 
 def clock(monkeypatch, *durations):
