@@ -57,38 +57,40 @@ def test_what_a_permutation_changes(bias):
     assert found < 1e-6 if bias == "no_bias" else 0.05 < found < 2
 
 
-def test_the_gradient_of_a_stack_is_measured_at_its_beginning(monkeypatch):
-    def measured(depth, residual):
-        monkeypatch.setattr(mechanism, "DEPTH", depth)
-        return float(jax.jit(mechanism.gradient(residual))(jax.random.key(0)))
-
-    assert measured(0, True) == pytest.approx(0, abs=1e-6)  # what enters is what left
-    # Every layer without residuals takes some of it; with them, it adds to it.
-    assert measured(3, False) < -0.8 and 0 < measured(3, True) < 1
-
-
-def test_a_layer_with_residuals_adds_what_it_makes_of_standardized_words(monkeypatch):
-    # Without attention: x + relu(standard(x) U) D, whose gradient is found by small steps.
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_gradient_of_a_stack_is_that_at_its_beginning(monkeypatch, residual):
+    # Two layers, whose attention gives half of each word; gradients are found by small steps.
     length, features = 2, 4
-    for name, value in (("DEPTH", 1), ("LENGTH", length), ("FEATURES", features)):
+    for name, value in (("DEPTH", 2), ("LENGTH", length), ("FEATURES", features), ("HEADS", 1)):
         monkeypatch.setattr(mechanism, name, value)
-    nothing = SimpleNamespace(vector=0.0)
-    monkeypatch.setattr(mechanism, "multi_head", lambda attention, params, x: nothing)
+    monkeypatch.setattr(
+        mechanism, "multi_head", lambda attention, params, x: SimpleNamespace(vector=x / 2)
+    )
     rng_params, rng_words, rng_aim = jax.random.split(jax.random.key(3), 3)
-    _, rng_up, rng_down = jax.random.split(jax.random.split(rng_params, 1)[0], 3)
     glorot = jax.nn.initializers.glorot_uniform()
-    up, down = glorot(rng_up, (features, 4 * features)), glorot(rng_down, (4 * features, features))
-    up, down = np.asarray(up, float), np.asarray(down, float)
+    layers = []
+    for key in jax.random.split(rng_params, 2):
+        _, rng_up, rng_down = jax.random.split(key, 3)
+        shapes = (features, 4 * features), (4 * features, features)
+        pair = [glorot(r, n) for r, n in zip((rng_up, rng_down), shapes, strict=True)]
+        layers.append([np.asarray(one, float) for one in pair])
     x, aim = (np.asarray(jax.random.normal(r, (length, features))) for r in (rng_words, rng_aim))
 
+    def around(f, x):
+        if not residual:
+            return f(x)
+        return x + f((x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5))
+
     def answer(x):
-        standard = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
-        return np.vdot(x + np.maximum(standard @ up, 0) @ down, aim)
+        for up, down in layers:
+            x = around(lambda y: y / 2, x)
+            x = around(lambda y, up=up, down=down: np.maximum(y @ up, 0) @ down, x)
+        return np.vdot(x, aim)
 
     steps = 1e-4 * np.eye(length * features).reshape(-1, length, features)
     into = [(answer(x + step) - answer(x - step)) / 2e-4 for step in steps]
     expected = math.log10(np.linalg.norm(into) / np.linalg.norm(aim))
-    measured = jax.jit(mechanism.gradient(residual=True))(jax.random.key(3))
+    measured = jax.jit(mechanism.gradient(residual))(jax.random.key(3))
     assert float(measured) == pytest.approx(expected, rel=1e-3)
 
 

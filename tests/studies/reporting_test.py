@@ -276,6 +276,8 @@ def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
     lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert list(map(json.loads, lines)) == json.loads(json.dumps(rows))
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert reporting.write(study(tmp_path)) == where  # in silence, and over what is there
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == report
     titles = [line for line in report.splitlines() if line.startswith("#")]
     assert titles == [
         *("# tiny", "## Arms", "## Differences", "## By length", "## By frequency", "## Cost"),
