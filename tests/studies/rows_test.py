@@ -139,6 +139,35 @@ def test_a_curve_is_the_replica_s_own(tmp_path):
     assert [one["tokens"] for one in rows.curve_of(crew, 0)] == [0, 30]
 
 
+@pytest.mark.parametrize(("patience", "kept"), [(0, 6), (1, 4), (2, 5), (3, 6)])
+def test_a_curve_ends_where_a_replica_alone_would_have_lost_patience(tmp_path, patience, kept):
+    scores = [
+        (1, 9),
+        (2, 9),
+        (2, 8),
+        (1, 1),
+        (2, 8),
+        (0, 1),
+    ]  # of the third, the others are no better
+    lines = [
+        {"kind": "validation", "update": n, "bleu": [n, bleu], "perplexity": [9, perplexity]}
+        for n, (bleu, perplexity) in enumerate(scores)
+    ]
+    crew = crew_of(tmp_path, lines, arms={"a": {"training.patience": patience}})
+    assert [(one["bleu"], one["perplexity"]) for one in rows.curve_of(crew, 1)] == scores[:kept]
+
+
+def test_a_group_of_one_writes_numbers_and_not_lists(tmp_path):
+    lines = [
+        {"kind": "train", "update": 1, "tokens": 10},
+        {"kind": "validation", "update": 1, "bleu": 3, "perplexity": 7},
+        {"kind": "skipped", "update": 2, "skipped": True},
+    ]
+    crew = crew_of(tmp_path, lines, arms={"a": {}}, seeds=[0])
+    assert rows.curve_of(crew, 0) == [{"tokens": 10, "bleu": 3, "perplexity": 7}]
+    assert rows.skipped_of(crew, 0) == {"skipped": 1, "frozen": False}
+
+
 @pytest.mark.parametrize(
     ("updates", "frozen"),
     [
@@ -217,7 +246,7 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     # How far each looks at the first word.
     looks = [[[[[w, 1 - w]]]] for w in (1.0, 0.75, 0.5, 0.0)]
 
-    def evaluate_together(all_, split, bar, step):
+    def evaluate_each(all_, split, bar, step):
         asked.append((split, step))
         return [
             Evaluated(
@@ -251,7 +280,7 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
             ]
 
     monkeypatch.setattr(rows.runs, "Runs", Runs)
-    monkeypatch.setattr(rows.evaluation, "evaluate_together", evaluate_together)
+    monkeypatch.setattr(rows.evaluation, "evaluate_each", evaluate_each)
     monkeypatch.setattr(rows.evaluation, "examples_of", lambda run, split: EXAMPLES)
     monkeypatch.setattr(
         rows, "parts_of", lambda run, split, folder, seen: (run.data["test"], split, seen)
