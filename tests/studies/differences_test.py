@@ -210,6 +210,7 @@ def test_bleu_of_lengths_takes_both_ends_and_all_splits():
     assert right(11, 19) == [[2]] * 2
     assert right(21) == [[4, 7]] * 2
     assert findings.bleu_of_lengths(rows, "b", 1) is None
+    assert findings.bleu_of_lengths(rows[:1], "a", 1).shape == (1, 7, 10)  # one seed
     found = findings.by_length(rows, "a")
     assert [(one.number, one.size) for one in found] == [(0, 3), (1, 2), (2, 1), (5, 1)]
     by_hand = formulas.score([made.bleu_parts(2), made.bleu_parts(3)], formulas.bleu)
