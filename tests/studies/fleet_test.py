@@ -7,6 +7,7 @@ import pytest
 from attention_lab import runs
 from attention_lab.runs import leases
 from attention_lab.studies import fleet, plan, results, sizes
+from attention_lab.studies.rows import VERSION
 from attention_lab.studies.study import study_of
 from attention_lab.training.interrupt import Interrupt, Stopped
 from attention_lab.training.replicas import Layout
@@ -73,6 +74,20 @@ def test_every_group_that_is_wanted_and_not_finished_is_trained_under_its_lease(
     assert not (one.crews[1].folder / "lease").exists()
     fleet.run(one, one.crews)
     assert trained.order == ["additive", "fixed"]
+
+
+def test_a_group_whose_lease_is_lost_stops_the_study_and_writes_no_results(trained, tmp_path):
+    one = study(tmp_path)
+    machine = fleet.Machine(interrupt=Interrupt())
+
+    def stand_still(crew):
+        (crew.folder / "lease").write_text(json.dumps({"host": "elsewhere", "pid": 7}))
+        machine.interrupt.check()
+
+    trained.does = stand_still
+    with pytest.raises(Stopped, match="has taken over"):
+        fleet.run(one, one.crews, machine)
+    assert not one.crews[0].results.exists() and not machine.interrupt.guards
 
 
 def test_a_group_that_fails_is_named_once_the_others_are_trained(trained, tmp_path):
@@ -257,7 +272,7 @@ def test_arms_are_tested_on_one_set(monkeypatch, tmp_path):
 
 def row(crew, number, **more):
     replica = crew.replicas[number]
-    return {"version": 1, "arm": replica.arm.name, "seed": replica.seed, "data": {}, **more}
+    return {"version": VERSION, "arm": replica.arm.name, "seed": replica.seed, "data": {}, **more}
 
 
 def write(crew, rows):
@@ -282,12 +297,15 @@ def test_rows_are_in_the_order_of_arms_and_seeds(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([{"version": 1, "arm": "a"}], "is damaged"),
+        ([{"version": VERSION, "arm": "a"}], "is damaged"),
         ([[]], "is damaged"),
-        ([{"version": 2, "arm": "a", "seed": 0}], "rows of version 2, and this program reads 1"),
+        (
+            [{"version": VERSION + 1, "arm": "a", "seed": 0}],
+            f"rows of version {VERSION + 1}, and this program reads {VERSION}",
+        ),
         ([{"arm": "a", "seed": 0}], "rows of version older than 1"),
-        ([{"version": 1, "arm": "a", "seed": 0}], "has not the rows of a"),
-        ([{"version": 1, "arm": "a", "seed": n} for n in (1, 0)], "has not the rows of a"),
+        ([{"version": VERSION, "arm": "a", "seed": 0}], "has not the rows of a"),
+        ([{"version": VERSION, "arm": "a", "seed": n} for n in (1, 0)], "has not the rows of a"),
     ],
 )
 def test_rows_that_are_none_or_others_are_told(tmp_path, rows, said):
@@ -334,7 +352,8 @@ def test_a_plan_lists_arms_and_what_differs_in_them(tmp_path):
         "  fixed                model.decoder.kind=fixed",
         "  additive             as the base config",
         "  half                 training.dropout=0.5",
-        "tuned    training.learning_rate of each arm, 2 values, 3,000 tokens each",
+        "tuned    training.learning_rate of each arm, 2 values, 3,000 target tokens each, "
+        "25 % of the budget and of the warm-up (2 updates)",
     ]
     assert plan.plan(study(tmp_path), one.crews[:1]).count("\n") == 1
 

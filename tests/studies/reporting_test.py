@@ -9,7 +9,9 @@ from attention_lab.evaluation.statistics import Interval
 from attention_lab.studies import figures, findings, page, reporting, tables
 from attention_lab.studies.findings import METRICS, Comparison, Point
 from attention_lab.studies.page import Table
+from attention_lab.studies.rows import VERSION
 from attention_lab.studies.study import study_of
+from attention_lab.studies.tuning import trials as tuning_trials
 from attention_lab.views.curves import Curve
 from tests.studies import made
 from tests.studies.differences_test import table as right_words
@@ -243,7 +245,7 @@ def whole_rows(arms=("none", "some"), **more):
     for arm, level in zip(arms, ("low", "high"), strict=True):
         for row in arm_rows(arm, level, seeds=2, **more):
             row |= {
-                "version": 1,
+                "version": VERSION,
                 "data": {},
                 "sentences": 1234,
                 "search": {"beam": 4},
@@ -285,7 +287,7 @@ def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
     assert report.endswith(f"{reporting.NOTE} {reporting.EARLY_NOTE}\n")
     subtitle = report.split("\n\n")[1]
     assert subtitle.startswith(
-        "2 arms, 2 seeds; 12,000 target tokens each of files, 1,234 test sentences, beam 4. BLEU is sacreBLEU's, "
+        "2 arms, 2 seeds; 12,000 target tokens each, of files, 1,234 test sentences, beam 4. BLEU is sacreBLEU's, "
         "nrefs:1|tok:13a."
     )
     assert subtitle.endswith(" ".join(notes)) and "was the best" not in subtitle
@@ -320,8 +322,13 @@ def test_an_arm_that_has_not_finished_is_left_out_and_one_arm_has_no_differences
     assert "some - none" not in told[0] and told[0].count("\n\n") == 0
     subtitle = reporting.subtitle(one, rows)
     assert subtitle.startswith("2 arms, not finished, 2 seeds; ")
-    assert subtitle.endswith(
-        " In each arm training.learning_rate was the best on validation of 0.01, 0.1, 5,000 tokens for each."
+    assert "best on validation" not in subtitle  # no trial has run
+    for crew in study_of(tuning_trials(one.config), tmp_path / "tuning").crews:
+        crew.folder.mkdir(parents=True)
+        crew.results.write_text("", encoding="utf-8")
+    assert reporting.subtitle(one, rows).endswith(
+        " In each arm training.learning_rate was the best on validation of 0.01, 0.1, 5,000 target tokens each, "
+        "41.7 % of the budget and of the warm-up (4 updates); it is none: 0.02, some: 0.02."
     )
 
 

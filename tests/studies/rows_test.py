@@ -189,12 +189,21 @@ def test_skipped_updates_are_counted_and_those_in_a_row_freeze(tmp_path, updates
 
 def test_training_words_are_counted(monkeypatch):
     asked = []
-    examples = [{"target": "le chat, le"}, {"target": "chat"}]
+    splits = {
+        "train": [{"target": "le chat, le"}, {"target": "chat"}],
+        "held out": [{"target": "un"}],
+    }
     monkeypatch.setattr(
-        rows.setup, "split_of", lambda config, split: asked.append(split) or examples
+        rows.setup, "split_of", lambda config, split: asked.append(split) or splits[split]
     )
-    assert rows.counts_of({}) == {"le": 2, "chat,": 1, "chat": 1}
-    assert asked == ["train"]
+    config = {"data": {"test": "held out"}}
+    assert rows.counts_of(config) == {"le": 2, "chat,": 1, "chat": 1}
+    assert asked == ["train", "held out"]
+    # A test set that comes with its words says how the others are cut.
+    splits["held out"] = [{"target": "chat, un", "target_words": ["chat", ",", "un"]}]
+    assert rows.counts_of(config) == {"le": 2, "chat": 2, ",": 1}
+    splits["train"].append({"target": "lechat", "target_words": ["le", "chat"]})
+    assert rows.counts_of(config) == {"le": 3, "chat": 3, ",": 1}
 
 
 EXAMPLES = [
@@ -298,7 +307,7 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
         ("b", 1, 3, [3]),
     ]
     for number, (row, name) in enumerate(zip(found, names, strict=True)):
-        assert row["version"] == 1 and row["split"] == "test" and row["refused"] == 12
+        assert row["version"] == rows.VERSION and row["split"] == "test" and row["refused"] == 12
         assert row["data"] == {"test": name}
         assert row["parts"] == {s: (name, s, "seen") for s in ("test", "more")}
         assert row["translations"] == [f"text {number}", "", ""]

@@ -22,6 +22,10 @@ from tests.experiments.sentences import corpus
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     corpus(folder)
+    with (folder / "train.jsonl").open("a", encoding="utf-8") as file:  # of two lengths
+        for number in range(9):
+            text = " ".join(["ann"] * (9 + number % 3))
+            file.write(json.dumps({"source": text, "target": text, "links": []}) + "\n")
     config = json.loads(tiny_study.get_config().to_json())
     config["base"]["data"]["options"]["path"] = f"{folder}/{{split}}.jsonl"
     config["base"]["training"]["buckets"] = 2
@@ -79,6 +83,7 @@ def test_operations_are_of_every_batch_of_every_epoch(config, parts):
 def test_a_step_needs_what_its_largest_batch_does(config, parts):
     model, params, batches = parts
     every = [batches[number] for number in range(batches.per_epoch)]
+    assert len({batch["source"].valid.shape for batch in every}) == 2
 
     def area(batch):
         (rows, source), (_, target) = (batch[s].valid.shape for s in ("source", "target"))
@@ -123,3 +128,10 @@ def test_the_tokenizers_of_a_training_that_has_started_are_used(config, tmp_path
     assert size.updates == sizes.updates_of(base, crew.folder) != before[1]
     assert size.flops == 2 * flops and size.memory == bytes_of(params) * 10 + 2 * working
     assert working != sizes.working_of(base)
+
+
+def test_a_budget_is_spent_on_tokens_of_which_a_word_has_several(config):
+    # Of the words of sentences alone, END included: 5 words are 6 tokens, 9 to 11 one more.
+    lengths = [len(one) for one in setup.corpus_of(config["base"]).pairs.target]
+    words = sum(lengths) - len(lengths)
+    assert sizes.tokens_per_word(config["base"]) == pytest.approx(sum(lengths) / words)

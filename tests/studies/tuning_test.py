@@ -7,7 +7,7 @@ import pytest
 from attention_lab.studies import checks, fleet, reporting, results, sizes
 from attention_lab.studies.budgets import balanced
 from attention_lab.studies.plan import plan
-from attention_lab.studies.study import study_of
+from attention_lab.studies.study import changed, study_of
 from attention_lab.studies.tuning import score, trials, tuned
 from tests.experiments import tiny_study
 from tests.experiments.sentences import corpus
@@ -114,15 +114,20 @@ def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
     told = reporting.subtitle(study, rows)
     assert "learning_rate was the best on validation of 0.01, 0.1" in told
     assert "it is no attention: 0.1, additive: 0.02, additive, no dropout: 0.02." in told
+
+
 def test_the_trials_are_a_study_of_their_own():
     config = trials({**CONFIG, "also": ["more"], "axes": {"training.dropout": [0.0, 0.5]}})
     assert config["name"] == "tiny_tuning" and config["also"] == () and config["axes"] == {}
     assert config["seeds"] == [9] and len(config["arms"]) == 10
+    # Of 12,000 tokens and 10 updates of warm-up, 500 and less than one.
     assert config["arms"]["additive, no dropout at 0.01"] == {
         "training.dropout": 0.0,
         "training.learning_rate": 0.01,
+        "training.tokens": 500,
+        "training.warmup": 1,
     }
-    assert CONFIG["base"]["training"]["tokens"] != config["base"]["training"]["tokens"] == 500
+    assert config["base"] == changed(CONFIG["base"], {"data.test": "validation"}, "a")
 
 
 def test_a_score_is_the_mean_over_seeds_of_the_best_validation():
