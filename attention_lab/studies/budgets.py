@@ -93,7 +93,7 @@ def _width(config, budget, wanted):
         widths = dict.fromkeys(fields, multiple * step)
         return sizes.parameters_of(changed(config, widths, "budget")) <= wanted
 
-    low, high = 1, WIDEST // step
+    low, high = 1, WIDEST // step + 1
     if not fits(low):
         raise ValueError(
             f"budget: even with {', '.join(fields)} = {step}, an arm has more than {wanted:,} parameters"

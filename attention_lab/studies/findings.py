@@ -143,8 +143,11 @@ def sacrebleu_p(
             test_type="bs",
             n_samples=1000,
         )
-        results: Any = test()[1]["BLEU"][1:]
-        found.update({(arm, other): float(r.p_value) for arm, r in zip(arms, results, strict=True)})
+        results: Any = test()[1]["BLEU"]
+        for arm, result in zip(arms, results[1:], strict=True):
+            # sacreBLEU counts the draws that differ by more: where nothing differs, that is none of them.
+            same = result.score == results[0].score
+            found[arm, other] = 1.0 if same else float(result.p_value)
     return found
 
 

@@ -1,23 +1,17 @@
-"""A study: its arms, its leases, and that stopping it in the middle changes nothing."""
+"""A study as a command: its report, and that stopping it in the middle changes nothing."""
 
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
 
 import attention_lab
-from attention_lab.runs import evaluation, leases
-from attention_lab.studies import crew, fleet
-from attention_lab.studies.study import changed, study_of
-from attention_lab.training.interrupt import Interrupt, Stopped
+from attention_lab.runs import evaluation
 from tests.experiments import tiny_study
 from tests.experiments.commands import ROOT, command
 from tests.experiments.sentences import corpus
@@ -27,142 +21,6 @@ STUDY = "--config=tests/experiments/tiny_study.py"
 
 def config_of(**fields):
     return {**json.loads(tiny_study.get_config().to_json()), **fields}
-
-
-def test_arms_of_one_structure_are_one_crew(tmp_path):
-    study = study_of(config_of(), tmp_path)
-    assert [arm.name for arm in study.arms] == ["no attention", "additive", "additive, no dropout"]
-    assert [[arm.name for arm in crew.arms] for crew in study.crews] == [
-        ["no attention"],
-        ["additive", "additive, no dropout"],
-    ]
-    last = study.crews[1].replicas[-1]
-    assert last.config["seed"] == 1 and last.config["training"]["dropout"] == 0.0
-
-
-def test_axes_give_the_full_grid(tmp_path):
-    axes = {
-        "model.decoder.attention.score": ["dot", "general"],
-        "model.decoder.kind": ["luong", "bahdanau"],
-    }
-    study = study_of(config_of(arms={}, axes=axes), tmp_path)
-    assert len(study.arms) == 4 == len(study.crews)
-    assert study.arms[1].config["model"]["decoder"]["attention"]["score"] == "dot"
-    assert study.arms[1].config["model"]["decoder"]["kind"] == "bahdanau"
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"arms": {"a": {"model.decoder.knd": "fixed"}}}, "did you mean 'kind'"),
-        ({"arms": {"a": {"model.decoder.kind.x": 1}}}, "nothing inside"),
-        ({"arms": {"a": {"devices.data": 2}}}, "arm a: devices split one run"),
-        ({"arms": {}}, "no arms"),
-        ({"seeds": [1, 1]}, "different numbers"),
-    ],
-)
-def test_a_study_that_is_none_is_told_in_one_line(fields, told, tmp_path):
-    with pytest.raises(ValueError, match=told) as error:
-        study_of(config_of(**fields), tmp_path)
-    assert "\n" not in str(error.value)
-
-
-def test_an_arm_does_not_change_the_base():
-    base = config_of()["base"]
-    assert changed(base, {"seed": 7}, "a")["seed"] == 7 and base["seed"] == 0
-
-
-def test_one_process_has_a_lease(tmp_path):
-    path = tmp_path / "lease"
-    with leases.take(path) as mine, leases.take(path) as other:
-        assert mine and not other
-    with leases.take(path) as again:
-        assert again
-    assert not path.exists()
-
-
-def test_a_lease_of_a_dead_process_is_taken_over_by_one(tmp_path):
-    path = tmp_path / "lease"
-    code = "import os, sys, pathlib; from attention_lab.runs import leases\n"
-    code += "one = leases.take(pathlib.Path(sys.argv[1])); one.__enter__(); os._exit(9)"
-    subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, check=False)
-    assert path.exists()
-    took, gate = [], threading.Barrier(4)
-
-    def try_it():
-        gate.wait()
-        with leases.take(path) as mine:
-            took.append(bool(mine))
-            time.sleep(0.5)
-
-    threads = [threading.Thread(target=try_it) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(took) == [False, False, False, True]
-
-
-def test_a_lease_from_elsewhere_is_taken_over_once_it_is_old(tmp_path):
-    path = tmp_path / "lease"
-    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "x"}))
-    with leases.take(path, limit=60) as mine:
-        assert not mine
-    os.utime(path, (time.time() - 61, time.time() - 61))
-    with leases.take(path, limit=60) as mine:
-        assert mine
-
-
-def test_a_host_is_more_than_its_name(tmp_path):
-    path = tmp_path / "lease"
-    # Another container of this name, where process 1 began at another time, and where there is a process that is
-    # not here: neither is dead.
-    for pid in (os.getpid(), 2**22 + 1):
-        me = {"host": socket.gethostname(), "system": "another boot 4026531836", "pid": pid}
-        path.write_text(json.dumps({**me, "started": "1", "token": "x"}))
-        with leases.take(path) as mine:
-            assert not mine
-
-
-def test_an_owner_that_has_lost_its_lease_is_told_in_one_line_and_leaves_it(tmp_path):
-    path = tmp_path / "lease"
-    other = json.dumps({"host": "elsewhere", "pid": 7, "token": "x"})
-    with leases.take(path, beat=0.01) as mine:
-        mine.check()
-        path.write_text(other)
-        with pytest.raises(Stopped, match="process 7 on elsewhere has taken over") as told:
-            mine.check()
-        assert "\n" not in str(told.value) and told.value.status == 1
-        os.utime(path, (1, 1))
-        time.sleep(0.2)
-        assert path.stat().st_mtime == 1  # nor does it keep the other's alive
-    assert path.read_text() == other
-
-
-def test_a_crew_whose_lease_is_lost_stops_the_study_and_writes_no_results(tmp_path, monkeypatch):
-    study = study_of(config_of(), tmp_path)
-
-    def stand_still(one, how, interrupt):
-        (one.folder / "lease").write_text(json.dumps({"host": "elsewhere", "pid": 7}))
-        interrupt.check()
-        one.results.write_text("of both")
-
-    monkeypatch.setattr(fleet, "remember", lambda study: None)
-    monkeypatch.setattr(fleet, "unchanged", lambda study: None)
-    monkeypatch.setattr(fleet, "layout", lambda *_: "")
-    monkeypatch.setattr(crew, "run", stand_still)
-    machine = fleet.Machine(interrupt=Interrupt())
-    with pytest.raises(Stopped, match="has taken over"):
-        fleet.run(study, study.crews, machine)
-    assert not study.crews[0].results.exists() and not machine.interrupt.guards
-
-
-def test_a_lease_is_kept_alive(tmp_path):
-    path = tmp_path / "lease"
-    with leases.take(path, beat=0.05):
-        os.utime(path, (1, 1))
-        time.sleep(0.5)
-        assert time.time() - path.stat().st_mtime < 5
 
 
 def words(folder, workdir, *more):

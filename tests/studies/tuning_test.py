@@ -7,8 +7,8 @@ import pytest
 from attention_lab.studies import checks, fleet, reporting, results, sizes
 from attention_lab.studies.budgets import balanced
 from attention_lab.studies.plan import plan
-from attention_lab.studies.study import study_of
-from attention_lab.studies.tuning import trials, tuned
+from attention_lab.studies.study import changed, study_of
+from attention_lab.studies.tuning import score, trials, tuned
 from tests.experiments import tiny_study
 from tests.experiments.sentences import corpus
 
@@ -114,3 +114,47 @@ def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
     told = reporting.subtitle(study, rows)
     assert "learning_rate was the best on validation of 0.01, 0.1" in told
     assert "it is no attention: 0.1, additive: 0.02, additive, no dropout: 0.02." in told
+
+
+def test_the_trials_are_a_study_of_their_own():
+    config = trials({**CONFIG, "also": ["more"], "axes": {"training.dropout": [0.0, 0.5]}})
+    assert config["name"] == "tiny_tuning" and config["also"] == () and config["axes"] == {}
+    assert config["seeds"] == [9] and len(config["arms"]) == 10
+    # Of 12,000 tokens and 10 updates of warm-up, 500 and less than one.
+    assert config["arms"]["additive, no dropout at 0.01"] == {
+        "training.dropout": 0.0,
+        "training.learning_rate": 0.01,
+        "training.tokens": 500,
+        "training.warmup": 1,
+    }
+    assert config["base"] == changed(CONFIG["base"], {"data.test": "validation"}, "a")
+
+
+def test_a_score_is_the_mean_over_seeds_of_the_best_validation():
+    curves = [[1.0, 9.0, 2.0], [5.0, 1.0, 4.0]]
+    rows = [{"arm": "a", "curve": [{"bleu": b} for b in one]} for one in curves]
+    rows.append({"arm": "b", "curve": [{"bleu": 99.0}]})
+    assert score(rows, "a") == 7.0
+
+
+def test_without_candidates_nothing_is_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(fleet, "run", lambda *_: pytest.fail("something is trained"))
+    config = {**CONFIG, "tuning": {**TUNING, "candidates": []}}
+    assert tuned(config, tmp_path) is config
+
+
+def test_of_equals_the_first_is_taken_and_the_choice_told(tmp_path, monkeypatch, capsys):
+    ran = []
+    bleu = {0.1: 2.0, 0.01: 3.0, 0.5: 3.0}
+    config = {**CONFIG, "arms": {"a": {}}, "tuning": {**TUNING, "candidates": list(bleu)}}
+    rows = [{"arm": f"a at {v:g}", "curve": [{"bleu": b}]} for v, b in bleu.items()]
+    monkeypatch.setattr(fleet, "run", lambda study, crews, machine: ran.append((study, machine)))
+    monkeypatch.setattr(results, "rows_of", lambda study: rows if study is ran[0][0] else [])
+    machine = fleet.Machine(devices=3)
+    found = tuned({**config, "axes": {}}, tmp_path, machine)
+    assert found["arms"] == {"a": {"training.learning_rate": 0.01}} and found["axes"] == {}
+    assert ran[0][0].folder == tmp_path / "tuning" and ran[0][1] is machine
+    assert found["base"] == config["base"]
+    assert capsys.readouterr().out == (
+        "tuned    a: training.learning_rate = 0.01 (validation BLEU of 0.1: 2.00, 0.01: 3.00, 0.5: 3.00)\n"
+    )

@@ -144,3 +144,71 @@ def test_a_budget_that_is_none_is_told(folder):
     arms = {"small": {}, "large": large}
     with pytest.raises(ValueError, match="an arm has more than"):
         balanced(config_of(folder, arms=arms, budget=budget))
+
+
+@pytest.fixture
+def squares(monkeypatch):
+    """Models that have as many parameters as their hidden size squared."""
+    monkeypatch.setattr(
+        sizes, "parameters_of", lambda config: config["model"]["decoder"]["hidden"] ** 2
+    )
+
+
+def width_of(hidden, step):
+    """The width of an arm that is to have as many parameters as a first one of this hidden size."""
+    fields = ["model.decoder.hidden", "model.encoder.features"]
+    config = json.loads(tiny_study.get_config().to_json())
+    arms = {"first": {"model.decoder.hidden": hidden}, "other": {"training.dropout": 0.5}}
+    budget = {"equal": "parameters", "fields": fields, "step": step}
+    other = balanced({**config, "arms": arms, "axes": {}, "budget": budget})["arms"]["other"]
+    assert set(other) == {*fields, "training.dropout"} and len({other[f] for f in fields}) == 1
+    return other["model.decoder.hidden"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "step", "width"),
+    [
+        (64, 16, 64),  # as many is not more
+        (63, 16, 48),
+        (79, 16, 64),
+        (16, 16, 16),
+        (1000, 7, 994),
+        (4095, 16, 4080),
+        (4096, 16, 4096),
+        (99_999, 16, 4096),  # the widest
+    ],
+)
+def test_a_width_is_the_greatest_multiple_of_the_step_that_is_not_more(
+    squares, hidden, step, width
+):
+    assert width_of(hidden, step) == width
+
+
+def test_a_step_that_is_too_wide_is_told(squares):
+    with pytest.raises(ValueError, match=r"features = 16, an arm has more than 225 parameters"):
+        width_of(15, 16)
+
+
+@pytest.mark.parametrize("equal", ["updates", "flops"])
+def test_tokens_are_scaled_by_what_the_first_arm_needs(monkeypatch, equal):
+    costs = {0.1: 30, 0.2: 60, 0.3: 40}
+    measure = {equal: lambda config: costs[config["training"]["dropout"]]}
+    monkeypatch.setattr(budgets, "BY_TOKENS", measure)
+    config = json.loads(tiny_study.get_config().to_json())
+    arms = {f"{d}": {"training.dropout": d} for d in costs}
+    arms["0.3"]["training.tokens"] = 1001
+    found = balanced({**config, "arms": arms, "axes": {}, "budget": {"equal": equal}})["arms"]
+    assert [arm["training.tokens"] for arm in found.values()] == [
+        12_000,
+        6000,
+        round(1001 * 30 / 40),
+    ]
+    assert found["0.2"]["training.dropout"] == 0.2
+
+
+def test_the_arms_of_a_grid_are_balanced_too(squares):
+    config = json.loads(tiny_study.get_config().to_json())
+    budget = {"equal": "parameters", "fields": ["model.decoder.hidden"], "step": 16}
+    axes = {"training.dropout": [0.1, 0.2]}
+    found = balanced({**config, "arms": {}, "axes": axes, "budget": budget})
+    assert found["axes"] == {} and list(found["arms"]) == ["0.1", "0.2"]
