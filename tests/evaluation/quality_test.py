@@ -54,6 +54,13 @@ def test_all_of_it_is_plain_json():
     assert found["signatures"]["chrf"] == chrf(TEXTS, TEXTS).signature
 
 
+def test_all_of_it_compares_hypotheses_with_references():
+    short, long = ["the cat sat on it"], ["the cat sat on it in the sun"]
+    found = quality(short, long)
+    assert found["bleu"] == bleu(short, long).score != bleu(long, short).score
+    assert found["chrf"] == chrf(short, long).score != chrf(long, short).score
+
+
 def test_an_empty_translation_is_bad_but_no_error():
     assert bleu([""], ["a b"]).score == chrf([""], ["a b"]).score == 0
 
