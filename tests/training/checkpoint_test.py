@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
+from attention_lab.training.cost import tree_bytes
 
 
 def test_a_missing_or_foreign_checkpoint_is_told_in_one_line(tmp_path):
@@ -148,5 +149,8 @@ def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkey
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=8))
     with pytest.raises(OSError, match=r"update 2 .* No space left on device .*, 0.0 are free\)"):
         checkpoints.save(LATEST, 2, state_of(2))
-    monkeypatch.undo()
     assert checkpoints.step(LATEST) == 1
+    just_enough = usage._replace(free=tree_bytes(state_of(2)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: just_enough)
+    checkpoints.save(LATEST, 2, state_of(2))
+    assert checkpoints.step(LATEST) == 2

@@ -176,7 +176,8 @@ def test_spread_is_the_function_of_each(layout):
     function = jax.jit(spread(lambda x, y: {"sum": x.sum() + y}, layout))
     found = function(place(x, layout), place(y, layout))["sum"]
     np.testing.assert_array_equal(found, [3 * 1 + 0, 3 * 4 + 1, 3 * 7 + 2, 3 * 10 + 3])
-    assert len(found.sharding.device_set) == layout.devices
+    for there in (found, place(jnp.asarray(x), layout)):
+        assert len(there.sharding.device_set) == layout.devices
     # Split by hand, so that no device asks another.
     program = str(jax.make_jaxpr(function)(x, y))
     assert ("shard_map" in program) == (layout.devices > 1)
