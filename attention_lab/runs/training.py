@@ -43,11 +43,13 @@ def train(
     workdir = Path(workdir)
     shown = list(config["showcase"] if showcase is None else showcase)
     with ExitStack() as kept:
+        interrupt = Interrupt(max_minutes)
         with processes.or_none():
             if processes.is_first():
-                kept.enter_context(leases.alone(workdir))
+                lease = kept.enter_context(leases.alone(workdir))
+                kept.enter_context(interrupt.guarded(lease.check))
                 Checkpoints(workdir / "checkpoints", alone=True).rehearse()
-        return _train(config, workdir, shown, kept.enter_context(Interrupt(max_minutes)))
+        return _train(config, workdir, shown, kept.enter_context(interrupt))
 
 
 def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt) -> Run | None:
@@ -84,6 +86,7 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
     earlier(workdir, test, examples_of(run, test))
     found = evaluate(run, test, bar, step=COARSE)
     print(showing.scores(found.results), flush=True)
+    interrupt.ask_guards()  # the folder may be another process's by now
     found.save(workdir)
     choice = found.results.get("alignment")
     for number, sentence in enumerate(showcase):

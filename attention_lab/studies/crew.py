@@ -50,6 +50,7 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     rows = [{**row, **cost} for row in rows_of(crew, layout, counts_of(config))]
     for row in rows:
         print(f"{row['arm']}, seed {row['seed']}: BLEU {row['bleu']:.2f}", flush=True)
+    interrupt.ask_guards()  # the folder may be another process's by now
     temporary = crew.results.with_suffix(".tmp")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     temporary.replace(crew.results)

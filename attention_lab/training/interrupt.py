@@ -86,10 +86,11 @@ class Interrupt(AbstractContextManager["Interrupt"]):
 
     def check(self) -> None:
         """Raises Stopped where the minutes are over, or what guards this work says so."""
-        self._ask_guards()
+        self.ask_guards()
         self._check_minutes()
 
-    def _ask_guards(self) -> None:
+    def ask_guards(self) -> None:
+        """Raises Stopped where what guards this work says so, whatever the minutes: before results are written."""
         for guard in self.guards:
             guard()
 
@@ -107,7 +108,7 @@ class Interrupt(AbstractContextManager["Interrupt"]):
         """
 
         def hook(update: Update) -> None:
-            self._ask_guards()  # who must not save learns of it first
+            self.ask_guards()  # who must not save learns of it first
             try:
                 self._check_minutes()
             except Stopped as over:

@@ -11,7 +11,7 @@ import attention_lab
 from attention_lab import runs
 from attention_lab.evaluation import records
 from attention_lab.runs import setup
-from attention_lab.studies import fleet
+from attention_lab.studies import fleet, rows
 from attention_lab.studies.study import study_of
 from attention_lab.training import checkpoint
 from tests.experiments import sentences
@@ -162,7 +162,7 @@ CHANGES = {
     ),
     "version of rows": (
         another_version("study/crews/*/results.jsonl", "version"),
-        "rows of version 99, and this program reads 1",
+        f"rows of version 99, and this program reads {rows.VERSION}",
         None,
         BOTH,
     ),

@@ -1,8 +1,10 @@
 """Training, judging and translating as a user does them, on a corpus of a few sentences."""
 
+import concurrent.futures
 import json
 import os
 import shutil
+import time
 
 import jax
 import numpy as np
@@ -201,6 +203,25 @@ def test_a_folder_in_which_another_process_trains_is_refused(trained):
         told = command("train", *words(folder, workdir))
     assert told.returncode == 2 and f"in use by process {os.getpid()} on" in told.stderr
     assert len(told.stderr.strip().splitlines()) == 1
+
+
+def test_a_run_whose_folder_another_process_has_taken_over_stops_and_saves_nothing(
+    trained, tmp_path
+):
+    workdir = tmp_path / "run"
+    many = {"training.tokens": 24_000_000, "training.validations": 1}
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        run = pool.submit(command, "train", *words(trained[0], workdir, **many))
+        while not (workdir / "metrics.jsonl").is_file() and not run.done():
+            time.sleep(0.05)
+        other = json.dumps({"host": "elsewhere", "pid": 7, "token": "x"})
+        (workdir / "lease").write_text(other)
+        told = run.result()
+    assert told.returncode == 1, told
+    assert "train: stopped (process 7 on elsewhere has taken over" in told.stdout
+    assert (workdir / "lease").read_text() == other
+    assert Checkpoints(workdir / "checkpoints").step(LATEST) is None
+    assert not (workdir / "evaluation").exists()
 
 
 def test_a_checkpoint_of_another_model_is_refused(trained):
