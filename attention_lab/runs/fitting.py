@@ -13,6 +13,7 @@ from attention_lab.data.pipeline import Batches
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.runs import setup, showing
+from attention_lab.runs.folder import sit
 from attention_lab.runs.validation import Judged, make_judge
 from attention_lab.training import mesh, processes, replicas
 from attention_lab.training.ahead import Ahead
@@ -71,6 +72,7 @@ def fit(
         states, best = _placed(group, (progress["states"], progress["best"]))
     done = int(jnp.max(states.step))
     if processes.is_first():
+        sit(group.folder)
         count = sum(x.size for x in jax.tree.leaves(best)) // len(configs)
         print(showing.plan(model.name, count, corpus, batches[0], updates, done, given), flush=True)
 

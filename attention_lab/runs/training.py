@@ -13,7 +13,7 @@ from attention_lab.mechanism.contracts import Params
 from attention_lab.runs import checks, leases, setup, showing
 from attention_lab.runs.evaluation import bar, earlier, evaluate, examples_of
 from attention_lab.runs.fitting import Group, fit
-from attention_lab.runs.folder import load, model_of, sit, write
+from attention_lab.runs.folder import load, model_of, write
 from attention_lab.runs.run import Run
 from attention_lab.runs.validation import judged_on
 from attention_lab.training import processes
@@ -68,7 +68,6 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
             # Read only after training, a test set that cannot be read would be known hours too late.
             earlier(workdir, test, setup.split_of(config, test))
             write(workdir, config, *tokenizers, corpus.data)
-            sit(workdir)
     checkpoints = Checkpoints(workdir / "checkpoints")
     split = mesh if mesh.size > 1 else None
     group = Group((config,), workdir, devices=split, shard_state=devices.shard_state)
