@@ -120,7 +120,8 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
             "seed": 1,
             "data.options.path": config["data"]["options"]["path"],
             **{f"tokenizer.{k}": config["tokenizer"][k] for k in ("kind", "size")},
-            **{f"model.{k}": 16 for k in ("embedding", "hidden", "memory")},
+            **{f"model.encoder.{size}": 16 for size in ("embedding", "features")},
+            **{f"model.decoder.{size}": 16 for size in ("embedding", "hidden")},
             **{
                 f"training.{k}": config["training"][k]
                 for k in ("tokens", "batch_tokens", "buckets", "learning_rate", "warmup")
