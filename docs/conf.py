@@ -15,6 +15,7 @@ project = "attention_lab"
 author = "The authors of attention_lab"
 version = release = attention_lab.__version__
 
+autodoc_mock_imports = ["torch", "tokamax"]  # which the benchmark measures where they are installed
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
