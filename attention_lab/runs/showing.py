@@ -43,7 +43,7 @@ def plan(
 
 
 def scores(results: dict[str, Any]) -> str:
-    """The results of `translation.evaluate`, a line each."""
+    """The results of `evaluation.evaluate`, a line each."""
     lines = [
         f"\n{results['split']}: {results['sentences']:,} sentences in {results['seconds']:.1f} s",
         f"BLEU  {results['bleu']:.2f}  {results['signatures']['bleu']}",

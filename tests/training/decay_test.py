@@ -28,7 +28,7 @@ HYPER = {"learning_rate": 0.1, "weight_decay": 0.5, "dropout": 0.0, "label_smoot
 
 
 def every_model():
-    """Models that have all pieces, cells, timings and forms of a layer."""
+    """Models that have all pieces, cells, decoders and forms of a layer."""
     models = {f"structure: {name}": make for name, make in STRUCTURES.items()}
     for cell in CELLS:
         for decoder in ("fixed", "bahdanau", "luong"):
