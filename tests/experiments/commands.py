@@ -16,8 +16,9 @@ from typing import NamedTuple
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATIENCE = 300  # seconds
 COMMON = [
-    "attention_lab.runs",
-    "experiments.translation",
+    "attention_lab.runs.training",
+    "attention_lab.studies.reporting",
+    "attention_lab.claims",
     "experiments.command",
     "matplotlib.pyplot",
 ]

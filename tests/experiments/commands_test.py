@@ -10,7 +10,7 @@ import pytest
 
 from attention_lab.mechanism import legality
 from experiments import command as commands
-from tests.experiments.commands import PATIENCE, ROOT, command
+from tests.experiments.commands import COMMON, PATIENCE, ROOT, command
 
 TINY = (
     "--config=configs/benchmarks/mechanism.py:small",
@@ -21,6 +21,14 @@ TINY = (
     "--config.groups.additive.repetitions=1",
     "--config.groups.causal.repetitions=1",
 )
+
+
+def test_what_commands_fork_from_exists_and_starts_nothing():
+    """A name that there is not would be left out in silence, and every command would be slower."""
+    code = f"import importlib; [importlib.import_module(name) for name in {COMMON}]\n"
+    code += "from jax._src import xla_bridge; print(len(xla_bridge._backends))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("0\n", "")
 
 
 def test_the_benchmark_leaves_rows_and_a_picture(tmp_path):
