@@ -56,6 +56,10 @@ def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words
     factory = look_up(side, registry, words["kind"])
     known = _known(factory)
     options = {name: value for name, value in words.items() if name != "kind"}
+    if options and not known:
+        raise ValueError(
+            f"{side} {words['kind']} takes no options, but {', '.join(options)} are given"
+        )
     for name in options:
         look_up(f"option of {side} {words['kind']}", known, name)
     built = {

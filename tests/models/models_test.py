@@ -187,7 +187,11 @@ def test_equal_words_give_the_same_model():
         ("encoder", {"kind": "recurrent", "fetures": 3}, "did you mean 'features'"),
         ("encoder", {"kind": "recurrent", "features": 7}, "must be even"),
         ("encoder", {"kind": "recurrent", "layers": 0}, "has 1 or more"),
-        ("encoder", {"kind": "nothing", "layers": 1}, "no option of encoder nothing 'layers'"),
+        (
+            "encoder",
+            {"kind": "nothing", "layers": 1},
+            "encoder nothing takes no options, but layers",
+        ),
         ("encoder", {"kind": "transformer", "norm": "both"}, "not one of pre, post"),
         ("encoder", {"kind": "transformer", "activation": "tanh"}, "known are relu"),
         ("encoder", {"kind": "transformer", "encoding": "sinus"}, "did you mean 'sinusoidal'"),
