@@ -17,7 +17,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from attention_lab import studies
+from attention_lab import files, studies
 from attention_lab.claims import as_json, bounds, chosen, judge, legend, table
 from attention_lab.runs import evaluation
 from attention_lab.studies import fleet, reporting, results, tables
@@ -68,8 +68,8 @@ def main(words: list[str]) -> None:
     if undecided:
         print(f"\nnot in this study: {', '.join(undecided)}", flush=True)
     text = "".join(json.dumps(as_json(one)) + "\n" for one in verdicts)
-    tables.replace(folder / "claims.jsonl", text)
-    tables.replace(folder / "claims.md", told + "\n")
+    files.replace(folder / "claims.jsonl", text)
+    files.replace(folder / "claims.md", told + "\n")
     print(f"\nclaims   {folder / 'claims.md'}", flush=True)
     if not fleet.unfinished(study):
         reporting.write(study)  # every arm against every other: the longest part comes last

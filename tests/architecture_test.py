@@ -11,15 +11,25 @@ pytestmark = pytest.mark.oldest
 
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = {
+    "files": {"files"},
     "marks": {"marks"},
     "padded": {"marks", "padded"},
     "mechanism": {"mechanism"},
     "models": {"marks", "padded", "mechanism", "models"},
     "decoding": {"marks", "padded", "mechanism", "models", "decoding"},
-    "data": {"marks", "padded", "mechanism", "data"},
-    "training": {"marks", "padded", "mechanism", "models", "decoding", "data", "training"},
-    "evaluation": {"marks", "padded", "mechanism", "models", "decoding", "data", "evaluation"},
-    "views": {"marks", "mechanism", "models", "decoding", "data", "views"},
+    "data": {"files", "marks", "padded", "mechanism", "data"},
+    "training": {"files", "marks", "padded", "mechanism", "models", "decoding", "data", "training"},
+    "evaluation": {
+        "files",
+        "marks",
+        "padded",
+        "mechanism",
+        "models",
+        "decoding",
+        "data",
+        "evaluation",
+    },
+    "views": {"files", "marks", "mechanism", "models", "decoding", "data", "views"},
 }
 ROOMS["runs"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "runs"}
 ROOMS["studies"] = {*ROOMS["runs"], "studies"}

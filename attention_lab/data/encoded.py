@@ -5,7 +5,6 @@ import hashlib
 import io
 import itertools
 import json
-import os
 import pathlib
 import unicodedata
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import sentencepiece
 
+from attention_lab import files
 from attention_lab.data.pipeline import Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.tokenizer_files import Path
@@ -41,14 +41,8 @@ def cached_encode(
     with contextlib.suppress(OSError, ValueError):
         return from_bytes(path.read_bytes(), digest)
     pairs = encode(examples, source_tokenizer, target_tokenizer, max_length)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(pairs, digest))
-        draft.replace(path)  # of two processes that write at once the last one's stays, the same
-    except OSError:  # it is only slower without
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    with contextlib.suppress(OSError):  # it is only slower without
+        files.replace(path, to_bytes(pairs, digest))
     return pairs
 
 

@@ -5,12 +5,12 @@ import functools
 import hashlib
 import inspect
 import json
-import os
 import pathlib
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attention_lab import files
 from attention_lab.data import rosetta as package
 from attention_lab.data.rosetta.corpus import SIZES, Rosetta, rosetta
 from attention_lab.data.rosetta.words import Realized
@@ -35,14 +35,8 @@ def _kept(path, split, options):
     with contextlib.suppress(OSError, ValueError):
         return from_bytes(path.read_bytes(), made_from)
     pairs = rosetta(split, **dict(options)).pairs
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(pairs, made_from))
-        draft.replace(path)  # of two processes that write at once the last one's stays, the same
-    except OSError:  # it is only slower without
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    with contextlib.suppress(OSError):  # it is only slower without
+        files.replace(path, to_bytes(pairs, made_from))
     return pairs
 
 

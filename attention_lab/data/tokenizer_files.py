@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import sentencepiece
 
+from attention_lab import files
 from attention_lab.data.tokenizer import Tokenizer, normalized, train
 
 VERSION = 2
@@ -47,16 +48,7 @@ def save(tokenizer: Tokenizer, path: Path, made_from: str | None = None) -> None
 
     made_from: what it says beside the tokenizer, for `load` to compare.
     """
-    path = pathlib.Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(to_bytes(tokenizer, made_from))
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+    files.save(pathlib.Path(path), to_bytes(tokenizer, made_from))
 
 
 def load(path: Path, made_from: str | None = None) -> Tokenizer:

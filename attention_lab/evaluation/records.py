@@ -7,7 +7,6 @@
 Whatever reads attention reads records, and needs neither the model nor its tokenizer.
 """
 
-import contextlib
 import hashlib
 import io
 import json
@@ -18,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from attention_lab import files
 
 VERSION = 1
 Path = str | os.PathLike[str]
@@ -174,8 +175,8 @@ def save(records: Sequence[Record], path: Path) -> None:
         "weights_sha256": _digest(weights.getvalue()),
         "records": [_without_weights(record) for record in records],
     }
-    _write(weights_path, weights.getvalue())
-    _write(text_path, _to_json({"sha256": _digest(_to_json(content)), **content}))
+    files.save(weights_path, weights.getvalue())
+    files.save(text_path, _to_json({"sha256": _digest(_to_json(content)), **content}))
 
 
 def load(path: Path) -> list[Record]:
@@ -249,15 +250,3 @@ def _read(path):
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f"no records can be read from {path}: {error.strerror}") from None
-
-
-def _write(path, data):
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(data)
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from None

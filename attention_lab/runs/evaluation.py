@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from attention_lab import files
 from attention_lab.data import sources
 from attention_lab.decoding import FINE
 from attention_lab.evaluation.alignment import (
@@ -69,9 +70,9 @@ class Evaluation(NamedTuple):
             save_records(self.records, folder / f"{split}_records")
         np.savez_compressed(folder / f"{split}_parts.npz", **self.parts)  # type: ignore[arg-type]
         text = "".join(f"{text}\n" for text in self.texts)
-        (folder / f"{split}.txt").write_text(text, encoding="utf-8")
+        files.replace(folder / f"{split}.txt", text)
         told = json.dumps(self.results, indent=2) + "\n"
-        (folder / f"{split}.json").write_text(told, encoding="utf-8")
+        files.replace(folder / f"{split}.json", told)
 
 
 def evaluate(

@@ -6,11 +6,11 @@ Runs have it, and crews, which train many. Whoever goes on compares first, and w
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from attention_lab import files
 from attention_lab.data import tokenizer_files as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.training import checkpoint
@@ -132,8 +132,4 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON that a person can read, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    # A path may hold bytes that are no UTF-8: JSON's own escape of what Python has for them.
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-    draft.replace(path)
+    files.replace(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

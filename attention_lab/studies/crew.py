@@ -8,7 +8,7 @@ other, and in the end results.jsonl. That file is the last to be written: where 
 import json
 import shutil
 
-from attention_lab import runs
+from attention_lab import files, runs
 from attention_lab.runs import setup, validation
 from attention_lab.runs.fitting import Group, fit
 from attention_lab.studies.rows import Row, counts_of, rows_of
@@ -51,7 +51,5 @@ def run(crew: Crew, layout: Layout, interrupt: Interrupt) -> list[Row]:
     for row in rows:
         print(f"{row['arm']}, seed {row['seed']}: BLEU {row['bleu']:.2f}", flush=True)
     interrupt.ask_guards()  # the folder may be another process's by now
-    temporary = crew.results.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    temporary.replace(crew.results)
+    files.replace(crew.results, "".join(json.dumps(row) + "\n" for row in rows))
     return rows

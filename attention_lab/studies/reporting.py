@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from attention_lab import files
 from attention_lab.evaluation import diagnostics
 from attention_lab.studies import budgets, findings, page, results, tuning
 from attention_lab.studies.figures import figures
@@ -18,7 +19,6 @@ from attention_lab.studies.tables import (
     interval,
     markdown,
     p_value,
-    replace,
     unless_early,
     verdict,
 )
@@ -48,19 +48,19 @@ def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> 
     if any(EARLY in cell for one in main for line in one.lines for cell in line):
         said.append(EARLY_NOTE)
     tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows), refused(rows)])))
-    replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    files.replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     tables = [*main, *claims(study), *details(rows, arms)]
     drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
     (study.folder / "figures").mkdir(exist_ok=True)
     for name, figure in drawn.items():
-        replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
+        files.replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
     what = subtitle(study, rows)
     note = f"{NOTE} {EARLY_NOTE}"
     parts = [f"# {study.name}", what, *map(markdown, tables), note]
-    replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
+    files.replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
     examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
     html = page.page(study.name, what, tables, drawn, examples, note)
-    replace(study.folder / "report.html", html)
+    files.replace(study.folder / "report.html", html)
     return f"\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
 
 

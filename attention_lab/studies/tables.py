@@ -1,7 +1,6 @@
 """How numbers, verdicts and tables of a study are written."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from attention_lab.studies.findings import Comparison, Point
 from attention_lab.studies.page import Table
@@ -54,10 +53,3 @@ def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
     rule = "| " + " | ".join("-" * w for w in widths) + " |"
     return "\n".join([line(every[0]), rule, *(line(row) for row in every[1:])])
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes a file that is complete or as it was before."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    temporary.replace(path)

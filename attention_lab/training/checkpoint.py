@@ -19,6 +19,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from attention_lab import files
 from attention_lab.training.cost import tree_bytes
 from attention_lab.training.processes import anyone, from_first, is_first, meet, or_none
 
@@ -272,11 +273,9 @@ def _agrees(folder: Path, line: str) -> bool:
 
 def _write_digest(saved: Path) -> None:
     """A line for each file, as sha256sum writes it."""
-    files = sorted(path for path in saved.rglob("*") if path.is_file())
-    lines = [f"{_sha256(path)}  {path.relative_to(saved.parent)}\n" for path in files]
-    temporary = saved.with_name(f"{saved.name}.tmp")
-    temporary.write_text("".join(lines), encoding="utf-8")
-    temporary.replace(_digest_of(saved))
+    paths = sorted(path for path in saved.rglob("*") if path.is_file())
+    lines = [f"{_sha256(path)}  {path.relative_to(saved.parent)}\n" for path in paths]
+    files.replace(_digest_of(saved), "".join(lines))
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from attention_lab import files
 from attention_lab.mechanism.contracts import Params
 from attention_lab.training.checkpoint import LATEST, Checkpoints
 from attention_lab.training.loop import Update
@@ -30,9 +31,7 @@ class Journal:
         if not self.writes:
             return
         whole = "".join(json.dumps(line) + "\n" for line in self.lines)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(whole, encoding="utf-8")
-        temporary.replace(path)
+        files.replace(path, whole)
 
     def write(self, **record: Any) -> None:
         """Adds a line, on disk at once."""

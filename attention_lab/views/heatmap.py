@@ -6,7 +6,6 @@
 Sizes follow the words: they are measured first, so that long ones get the room that they take.
 """
 
-import contextlib
 import functools
 import io
 import os
@@ -22,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
 
+from attention_lab import files
 from attention_lab.views.text import NOWHERE, labeled, shorten
 
 COLORS, INK, MUTED, LINE, GOLD = "Blues", "#1b2a41", "#6b7785", "#c9d2dc", "#D55E00"
@@ -93,15 +93,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"{path} is not named as a PNG; let it end in .png")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(picture.getvalue())
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+    files.save(path, picture.getvalue())
 
 
 def drawable(word: str, longest: int = LONGEST_LABEL) -> str:

@@ -71,12 +71,6 @@ def test_a_table_in_markdown_has_a_title_and_a_note_or_says_what_is_missing():
     assert "needs two arms with two seeds" in tables.markdown(some._replace(lines=[]))
 
 
-def test_a_file_is_replaced_whole_whatever_its_text(tmp_path):
-    tables.replace(tmp_path / "report.md", "é \udcff")
-    assert (tmp_path / "report.md").read_bytes() == "é \\udcff".encode()
-    assert [p.name for p in tmp_path.iterdir()] == ["report.md"]
-
-
 def arm_rows(arm, level, seeds=3, **more):
     right = np.minimum(np.array(right_words(level, seeds, SENTENCES)), 8).tolist()
     rows = made.rows(arm, right, **{**COST, **more})
