@@ -88,6 +88,7 @@ def fit(
         best,
         patience=training["patience"],
         improved=lambda update: improved(update.number, validate.best),
+        replicas=len(group.configs),
     )
     save = SaveCheckpoint(checkpoints, meter, validate)
     period = -(-updates // training["validations"])

@@ -175,8 +175,8 @@ class Validate:
     judge: params [S, ..] -> {"bleu": [S], "perplexity": [S], ..}; better is more BLEU, among equals less
     perplexity. best: each replica's best parameters so far, [S, ..]. patience: how many validations in a row may
     bring a replica no improvement; 0 is any number. One whose patience has run out is finished: it is trained on,
-    since all are one program, but nothing of it counts any more. improved: is called with the update where a replica has new
-    best parameters.
+    since all are one program, but nothing of it counts any more. improved: is called with the update where a
+    replica has new best parameters. replicas: how many of S are reported; the others only fill devices.
     """
 
     def __init__(
@@ -188,9 +188,11 @@ class Validate:
         *,
         patience: int = 0,
         improved: Callable[[Update], None] = lambda update: None,
+        replicas: int | None = None,
     ) -> None:
         self.judge, self.journal, self.meter = judge, journal, meter
         self.best, self.patience, self.improved = best, patience, improved
+        self.replicas = replicas
 
     def __call__(self, update: Update) -> str | None:
         """Returns a reason to stop where the patience of every replica has run out."""
@@ -218,7 +220,10 @@ class Validate:
             if better.any():
                 self.best = where(jnp.asarray(better), update.state.params, self.best)
                 self.improved(update)
-            told = ", ".join(f"{name} {np.mean(values):.2f}" for name, values in found.items())
+            better = better[: self.replicas]
+            told = ", ".join(
+                f"{name} {np.mean(values[: self.replicas]):.2f}" for name, values in found.items()
+            )
             if better.size == 1:
                 told += " (best)" if better.all() else ""
             else:

@@ -203,7 +203,7 @@ def test_a_terminal_has_a_bar_in_place_of_lines(tmp_path, clock, monkeypatch):
     assert meter.bar.disable  # closed
 
 
-def validated(tmp_path, scores, patience=0):
+def validated(tmp_path, scores, patience=0, replicas=None):
     """Validates once for each row of (bleu, perplexity) of each replica; reasons to stop, and the best after each."""
     journal, rows, improved, best = journal_of(tmp_path), iter(scores), [], []
     meter = Meter(journal, 99, period=1000, say_every=1000.0)
@@ -215,7 +215,8 @@ def validated(tmp_path, scores, patience=0):
     count = len(scores[0])
     note = lambda update: improved.append(update.number)  # noqa: E731
     first = {"p": jnp.zeros(count)}
-    validate = Validate(judge, journal, meter, first, patience=patience, improved=note)
+    options = {"patience": patience, "improved": note, "replicas": replicas}
+    validate = Validate(judge, journal, meter, first, **options)
     reasons = []
     for number in range(1, len(scores) + 1):
         one = update(number, state=SimpleNamespace(params={"p": jnp.full(count, number)}))
@@ -259,6 +260,15 @@ def test_each_replica_has_its_own_best_until_its_patience_has_run_out(tmp_path, 
     )
     assert told[3].endswith("(means of replicas; 0 of 2 improved)")
     assert journal.of("validation")[3]["bleu"] == [3.0, 9.0]
+
+
+def test_what_only_fills_a_device_is_not_reported(tmp_path, clock, capsys):
+    clock.tick = 1.0
+    validated(tmp_path, [[*pair, (99.0, 99.0)] for pair in BOTH[:2]], replicas=2)
+    told = capsys.readouterr().err.splitlines()
+    means = "(means of replicas; 2 of 2 improved)"
+    assert told[0] == f"validation at update 1: bleu 4.50, perplexity 5.00 {means}"
+    assert told[1].endswith("(means of replicas; 0 of 2 improved)")
 
 
 def test_a_rank_is_bleu_and_then_less_perplexity():
