@@ -148,6 +148,31 @@ def without_encoding(path):
             yield node.lineno
 
 
+def test_every_source_is_imported_by_another():
+    """What only its own test imports is of no use to anybody."""
+    places = [
+        path
+        for room in ("attention_lab", "experiments", "configs")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    used = {module for path in places for module in imports(path)}
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sources()
+        if path.stem != "__init__"
+    }
+    by_name = {f"{package}.{name}" for package, name in imported_names(places)}
+    assert not names - used - by_name
+
+
+def imported_names(paths):
+    """Each (package, name) of `from package import name`."""
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                yield from ((node.module, alias.name) for alias in node.names)
+
+
 def test_every_source_is_short_enough_to_be_one_thing():
     long = {p.name: n for p in sources() if (n := len(p.read_text().splitlines())) > 300}
     assert not long
