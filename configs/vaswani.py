@@ -17,6 +17,7 @@ a norm of 1, of 37,000 pieces the corpus needs 6,442, and the best parameters ar
 --config.training.warmup=4000 gives the paper's rates, with a budget that is long enough for them.
 """
 
+from attention_lab.runs import named
 from configs import defaults
 
 MODEL = {
@@ -56,9 +57,8 @@ def get_config(variant: str = "base"):
     config = defaults.translation()
     config.name = f"vaswani_{variant}"
     config.tokenizer.size = 37000
-    config.model = defaults.transformer()
-    base = {"features": 512, "heads": 8, "feed_forward": 2048, "layers": 6, "norm": "post"}
-    defaults.both_stacks(config.model, **{**base, **MODEL[variant]})
+    config.model = defaults.fields(named.model("vaswani2017"))
+    defaults.both_stacks(config.model, **MODEL[variant])
     # The paper's peak, of d^-0.5 · min(t^-0.5, t · 4000^-1.5) at t = 4000, after a third of the 3,000 updates.
     config.training.update(
         {

@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
     workdir = Path(WORKDIR.value)
     evaluation.earlier(workdir, split, evaluation.examples_of(run, split))
     found = evaluation.evaluate(run, split, evaluation.bar, **search)
-    print(showing.scores(found.results), flush=True)
+    print(showing.scores(run, found.results), flush=True)
     try:
         found.save(workdir)
     except (ValueError, OSError) as error:

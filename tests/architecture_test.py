@@ -31,7 +31,8 @@ ROOMS = {
     },
     "views": {"files", "marks", "mechanism", "models", "decoding", "data", "views"},
 }
-ROOMS["runs"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "runs"}
+ROOMS["tasks"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "tasks"}
+ROOMS["runs"] = {*ROOMS["tasks"], "runs"}
 ROOMS["studies"] = {*ROOMS["runs"], "studies"}
 ROOMS["claims"] = {*ROOMS["studies"], "claims"}
 ROOMS["benchmarks"] = {*ROOMS["runs"], "benchmarks"}

@@ -35,7 +35,7 @@ class Updates(NamedTuple):
 def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Updates:
     """So many updates of each seed, of the most frequent length alone: each further one is one more program."""
     corpus = setup.corpus_of(config)
-    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    model = runs.model_of(config, corpus.codec)
     optimizer = adam(config["training"]["clip"])
     step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
     step = at_precision(step, config["training"]["matmul_precision"])

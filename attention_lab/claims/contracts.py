@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
+from attention_lab.evaluation.metrics import Metric, bleu
 from attention_lab.evaluation.statistics import Interval
 from attention_lab.studies import findings
 from attention_lab.studies.rows import Row
@@ -15,8 +16,8 @@ class Claim(NamedTuple):
     """What is claimed, and how it is decided.
 
     quantity: of a study's rows, [] where no study is needed, the interval of a number; None where the rows
-    cannot tell. bounds: the sentence is true where the number lies between them. arms: of the study, that the
-    quantity reads.
+    lack it. bounds: the sentence is true where the number lies between them. arms: those of the study that the
+    quantity reads. metric: of validation, by which it is decided whether these arms have learnt enough.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Claim(NamedTuple):
     quantity: Callable[[Sequence[Row]], Interval | None]
     bounds: tuple[float, float]
     arms: tuple[str, ...] = ()
+    metric: Metric = bleu()
 
 
 class Verdict(NamedTuple):
@@ -68,4 +70,5 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict | None:
         verdict = HOLDS
     elif found.low < found.high < low or high < found.low < found.high:
         verdict = FAILS
-    return Verdict(claim, verdict, found, bool(claim.arms) and findings.early(rows, *claim.arms))
+    early = bool(claim.arms) and findings.early(rows, *claim.arms, metric=claim.metric)
+    return Verdict(claim, verdict, found, early)

@@ -8,28 +8,27 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from attention_lab.evaluation import statistics
+from attention_lab.evaluation.metrics import Metric
 from attention_lab.evaluation.statistics import Interval
 from attention_lab.studies import findings
-from attention_lab.studies.findings import METRICS
 from attention_lab.studies.rows import Row
 
 Quantity = Callable[[Sequence[Row]], Interval | None]
-BLEU, AER = METRICS
 SHORT, LONG = 10, 31  # words of the source: up to, and from
-FEWEST = 20  # sentences; fewer have no BLEU worth a verdict
+FEWEST = 20  # sentences; the score of fewer is worth no verdict
 
 
-def more(arm: str, other: str) -> Quantity:
-    """How much more BLEU an arm has than another."""
-    return lambda rows: findings.difference(rows, arm, other, BLEU)
+def more(arm: str, other: str, metric: Metric) -> Quantity:
+    """How much greater an arm's score is than another's."""
+    return lambda rows: findings.difference(rows, arm, other, metric)
 
 
-def alignment_error(arm: str) -> Quantity:
-    """An arm's alignment error, in percent."""
+def score(arm: str, metric: Metric) -> Quantity:
+    """An arm's score."""
 
     def quantity(rows):
-        parts = findings.parts_of(rows, arm, AER)
-        return None if parts is None else _interval(statistics.contributions(parts, AER.of))
+        found = findings.statistics_of(rows, arm, metric)
+        return None if found is None else _interval(statistics.contributions(found, metric.of))
 
     return quantity
 
@@ -47,21 +46,21 @@ def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quant
     return quantity
 
 
-def loss_with_length(arm: str) -> Quantity:
-    """How much BLEU an arm loses from short sentences to long ones."""
+def loss_with_length(arm: str, metric: Metric) -> Quantity:
+    """How much an arm's score is less on long sentences than on short ones."""
 
     def quantity(rows):
-        lost = _lost_with_length(rows, arm)
+        lost = _lost_with_length(rows, arm, metric)
         return None if lost is None else _interval(lost)
 
     return quantity
 
 
-def gain_with_length(arm: str, other: str) -> Quantity:
-    """How much more an arm's lead over another is on long sentences than on short ones, in BLEU."""
+def gain_with_length(arm: str, other: str, metric: Metric) -> Quantity:
+    """How much more an arm's lead over another is on long sentences than on short ones."""
 
     def quantity(rows):
-        a, b = _lost_with_length(rows, arm), _lost_with_length(rows, other)
+        a, b = (_lost_with_length(rows, one, metric) for one in (arm, other))
         return None if a is None or b is None else _interval(b - a)
 
     return quantity
@@ -109,14 +108,14 @@ def _agreement(rows, arm, of):
     return None if None in found else 100 * np.array(found)
 
 
-def _lost_with_length(rows, arm):
-    """What each sentence contributes to BLEU of short sentences minus BLEU of long ones: [R, N].
+def _lost_with_length(rows, arm, metric):
+    """What each sentence contributes to the score of short sentences minus that of long ones: [R, N].
 
-    A difference of two scores is one score, of parts twice as wide: both are the same seeds', and a
-    sentence has a part in one of them.
+    A difference of two scores is one score, of statistics twice as wide: both are the same seeds', and a
+    sentence adds to one half of them.
     """
     short, long = (
-        findings.bleu_of_lengths(rows, arm, *span) for span in ((1, SHORT), (LONG, np.inf))
+        findings.of_lengths(rows, arm, metric, *span) for span in ((1, SHORT), (LONG, np.inf))
     )
     if short is None or long is None or min(short.shape[1], long.shape[1]) < FEWEST:
         return None
@@ -130,7 +129,7 @@ def _lost_with_length(rows, arm):
     )
     return statistics.contributions(
         parts,
-        lambda sums: statistics.bleu_of(sums[..., :width]) - statistics.bleu_of(sums[..., width:]),
+        lambda sums: metric.of(sums[..., :width]) - metric.of(sums[..., width:]),
     )
 
 

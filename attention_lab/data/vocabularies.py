@@ -3,9 +3,17 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from attention_lab.data.tokenizer import SPACE, Tokenizer, written
 from attention_lab.data.tokenizer_files import Path, cached
+
+
+class Codec(NamedTuple):
+    """The tokenizers with which a model reads and writes, made once from training texts and saved with the run."""
+
+    source: Tokenizer
+    target: Tokenizer
 
 
 def make_tokenizers(
@@ -18,7 +26,7 @@ def make_tokenizers(
     restrict: bool = False,
     byte_fallback: bool = False,
     cache_dir: Path,
-) -> tuple[Tokenizer, Tokenizer]:
+) -> Codec:
     """The tokenizers of both sides of a corpus, whose texts are source and target, from `cached`.
 
     joint: one vocabulary of both sides together. restrict: of that, the target has only what its own texts
@@ -30,12 +38,12 @@ def make_tokenizers(
         cached, kind, size=size, cache_dir=cache_dir, byte_fallback=byte_fallback
     )
     if not joint:
-        return make(source), make(target)
+        return Codec(make(source), make(target))
     both = make([*source, *target])
-    return restricted(both, target) if restrict else (both, both)
+    return restricted(both, target) if restrict else Codec(both, both)
 
 
-def restricted(both: Tokenizer, texts: Sequence[str]) -> tuple[Tokenizer, Tokenizer]:
+def restricted(both: Tokenizer, texts: Sequence[str]) -> Codec:
     """A joint tokenizer for the source, and one for the target whose texts are given.
 
     The target's vocabulary is what occurs in its texts, pieces and characters; a softmax then has no classes
@@ -48,4 +56,4 @@ def restricted(both: Tokenizer, texts: Sequence[str]) -> tuple[Tokenizer, Tokeni
     first = [piece for piece in pieces if piece in seen]
     rest = [piece for piece in pieces if piece not in seen]
     target = dataclasses.replace(both, pieces=(*fixed, *first))
-    return dataclasses.replace(both, pieces=(*target.pieces, *rest)), target
+    return Codec(dataclasses.replace(both, pieces=(*target.pieces, *rest)), target)

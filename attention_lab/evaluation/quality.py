@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.significance import PairedTest
 
 from attention_lab.data.words import normalize, unspaced
 from attention_lab.mechanism.registry import unknown
@@ -38,18 +39,52 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "
     a warning says where it leaves text without spaces whole. Raises ValueError where there are none, or not one
     reference for each hypothesis, and as `bleu_metric` does.
     """
-    metric = bleu_metric(tokenize)
-    scored = _score(metric, hypotheses, references)
+    scored = _score(bleu_metric(tokenize), hypotheses, references)
+    warn_of_uncut(references, tokenize)
+    return scored
+
+
+def warn_of_uncut(references: Sequence[str], tokenize: str) -> None:
+    """Warns where BLEU's tokenizer leaves texts without spaces whole, so that only equal texts match."""
     plain = map(normalize, references)
     uncut = [text for text in plain if " " not in text and len(unspaced(text)) > FEW]
     letters = "".join(map(unspaced, uncut[:PROBED]))
-    if letters and len(metric.tokenizer(letters).split()) == 1:
+    if letters and len(bleu_metric(tokenize).tokenizer(letters).split()) == 1:
         warnings.warn(
             f"BLEU's tokenizer {tokenize} does not cut text without spaces, as {uncut[0]:.30}; take another, "
             "such as zh, ja-mecab or char (data.bleu_tokenize in a config)",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return scored
+
+
+def bleu_signature(tokenize: str = "13a") -> str:
+    """sacreBLEU's signature of `bleu`. Raises ValueError as `bleu_metric` does."""
+    return _score(bleu_metric(tokenize), ["a"], ["a"]).signature
+
+
+def chrf_signature() -> str:
+    """sacreBLEU's signature of `chrf`."""
+    return _score(CHRF(), ["a"], ["a"]).signature
+
+
+def paired_bootstrap(
+    tokenize: str, systems: Sequence[Sequence[str]], references: Sequence[str]
+) -> list[float]:
+    """p of sacreBLEU's paired bootstrap (Koehn 2004) of the BLEU of each system against the first one's.
+
+    systems: the hypotheses of each. Sentences alone are drawn again, not seeds.
+    """
+    test = PairedTest(
+        [(str(number), composed(texts)) for number, texts in enumerate(systems)],
+        {"BLEU": bleu_metric(tokenize)},
+        references=[composed(references)],
+        test_type="bs",
+        n_samples=1000,
+    )
+    results: Any = test()[1]["BLEU"]
+    first, *others = results
+    # sacreBLEU counts the draws that differ by more: where nothing differs, that is none of them.
+    return [1.0 if one.score == first.score else float(one.p_value) for one in others]
 
 
 def bleu_metric(tokenize: str = "13a", **options: Any) -> BLEU:
@@ -64,24 +99,9 @@ def bleu_metric(tokenize: str = "13a", **options: Any) -> BLEU:
         raise ValueError(f"BLEU's tokenizer {tokenize} cannot be had: {told}") from None
 
 
-def tokenizer_of(signature: str) -> str:
-    """The tokenizer that the signature of a BLEU score names, which may tell its version too."""
-    told = dict(part.split(":", 1) for part in signature.split("|"))["tok"]
-    return max((name for name in BLEU.TOKENIZERS if told.startswith(name)), key=len)
-
-
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Quality:
     """chrF2 of the whole corpus, cased, up to 6 characters (Popović 2015). Raises as `bleu` does."""
     return _score(CHRF(), hypotheses, references)
-
-
-def quality(
-    hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
-) -> dict[str, Any]:
-    """All of it as plain JSON: {"bleu": 0..100, "chrf": 0..100, "signatures": {"bleu": .., "chrf": ..}}."""
-    found = {"bleu": bleu(hypotheses, references, tokenize), "chrf": chrf(hypotheses, references)}
-    scores = {name: one.score for name, one in found.items()}
-    return {**scores, "signatures": {name: one.signature for name, one in found.items()}}
 
 
 def composed(texts: Sequence[str]) -> list[str]:

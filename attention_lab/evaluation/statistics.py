@@ -1,7 +1,7 @@
 """Statistics: how sure is a score, when other seeds and other sentences could have been drawn?
 
-    parts = np.stack([bleu_parts(hypotheses, references) for hypotheses in of_every_seed])   # [R, N, 10]
-    print(interval(contributions(parts, bleu_of)))
+    statistics = np.stack([metric.statistics(outcome) for outcome in of_every_seed])   # [R, N, P]
+    print(interval(contributions(statistics, metric.of)))
 
 A study draws R seeds and N test sentences, and both are chance. The score of seed r is the mean of what its
 sentences contribute, y_ri, and the two-way model of them is
@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
-
-from attention_lab.evaluation.quality import bleu_metric, composed
 
 Of = Callable[[np.ndarray], np.ndarray]  # summed parts [.., P] -> score [..]
 
@@ -186,38 +184,6 @@ def contributions(parts: np.ndarray, of: Of) -> np.ndarray:
     without = of(total[..., None, :] - parts)
     sentences = parts.shape[-2]
     return of(total)[..., None] + (sentences - 1) * (without.mean(-1, keepdims=True) - without)
-
-
-def bleu_parts(
-    hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
-) -> np.ndarray:
-    """What BLEU counts in each sentence: [N, 10], 4 matches, 4 totals, and the two lengths; by sacrebleu.
-
-    tokenize: as in `quality.bleu`.
-    """
-    metric = bleu_metric(tokenize, effective_order=True)
-    pairs = zip(composed(hypotheses), composed(references), strict=True)
-    found = (metric.sentence_score(h, [r]) for h, r in pairs)
-    return np.array([[*f.counts, *f.totals, f.sys_len, f.ref_len] for f in found], float)
-
-
-def bleu_of(parts: np.ndarray) -> np.ndarray:
-    """Corpus BLEU, 0 to 100, of summed parts [.., 10], smoothed as sacrebleu does (exponentially)."""
-    matches, totals = parts[..., :4], parts[..., 4:8]
-    # The k-th precision without a match counts as 1 / (2^k total); without a match at all, BLEU is 0.
-    missed = np.cumsum(matches == 0, axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(matches > 0, matches, 0.5**missed) / totals
-        logs = np.log(precision).mean(-1)
-        brevity = np.minimum(0.0, 1 - parts[..., 9] / parts[..., 8])
-        score = 100 * np.exp(logs + brevity)
-    return np.where((totals > 0).all(-1) & (matches > 0).any(-1), score, 0.0)
-
-
-def aer_of(parts: np.ndarray) -> np.ndarray:
-    """Alignment error rate, 0 to 100, of summed `alignment.link_counts` [.., 4]."""
-    found, right, hit, wanted = np.moveaxis(parts, -1, 0)
-    return 100 * (1 - (hit + right) / (found + wanted))
 
 
 def ratio_of(parts: np.ndarray) -> np.ndarray:

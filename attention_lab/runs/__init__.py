@@ -7,32 +7,30 @@ run.translate(["The cat sat on the mat"])[0].text
 from attention_lab.runs.folder import differences, load, model_of, sit, write
 from attention_lab.runs.origin import (
     begin,
+    codec_of,
     compare,
     origin_of,
     read_json,
-    tokenizers_of,
     write_json,
 )
-from attention_lab.runs.run import Run, Translation, search_of, with_end
-from attention_lab.runs.together import Runs, decode_together, for_all
+from attention_lab.runs.outputs import Translation
+from attention_lab.runs.run import Run, Runs, TeacherForced, search_of
 
 __all__ = [
     "Run",
     "Runs",
+    "TeacherForced",
     "Translation",
     "begin",
+    "codec_of",
     "compare",
-    "decode_together",
     "differences",
-    "for_all",
     "load",
     "model_of",
     "origin_of",
     "read_json",
     "search_of",
     "sit",
-    "tokenizers_of",
-    "with_end",
     "write",
     "write_json",
 ]

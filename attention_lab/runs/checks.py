@@ -9,11 +9,11 @@ import jax
 
 from attention_lab import runs
 from attention_lab.data.sources import dataset
-from attention_lab.evaluation.quality import bleu_metric
 from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
+from attention_lab.tasks import task_of
 from attention_lab.training.optimizer import SCHEDULES
 
 Config = Mapping[str, Any]
@@ -97,7 +97,7 @@ def run(config: Config) -> None:
     look_up("training.matmul_precision", setup.PRECISIONS, precision)
     runs.search_of(config["decoding"])
     data = config["data"]
-    bleu_metric(data["bleu_tokenize"])  # what it needs is there
+    task_of(config).metrics(config)  # what they need is there
     splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))

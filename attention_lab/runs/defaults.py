@@ -6,6 +6,7 @@ from typing import Any
 def translation() -> dict[str, Any]:
     """A recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
     return {
+        "task": "translation",  # of attention_lab.tasks.TASKS
         "name": "quickstart",  # of the folder in runs/ that takes the results
         "seed": 0,
         "showcase": (),  # sentences whose attention is shown in the end

@@ -16,25 +16,20 @@ from tqdm import tqdm
 from attention_lab import files
 from attention_lab.data import sources
 from attention_lab.decoding import FINE
-from attention_lab.evaluation.alignment import (
-    alignment_error,
-    best_place,
-    link_counts,
-    predicted_links,
-)
-from attention_lab.evaluation.quality import quality
+from attention_lab.evaluation.alignment import Choice, alignment_error, best_place
+from attention_lab.evaluation.metrics import Outcome
 from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
-from attention_lab.evaluation.statistics import bleu_parts
 from attention_lab.runs.origin import compare
-from attention_lab.runs.run import Run, Translation
+from attention_lab.runs.outputs import Translation
+from attention_lab.runs.run import Run, Runs, TeacherForced
 from attention_lab.runs.setup import split_of
-from attention_lab.runs.together import Runs
+from attention_lab.tasks import task_of
 from attention_lab.training.replicas import Layout
 
 ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
 
-# progress(total, what): within, a function that is told how much more is done.
+# progress(total, what): a context manager whose value is called with the number of examples that are finished.
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], Any]]]
 
 
@@ -48,19 +43,20 @@ def bar(total: int, what: str) -> Iterator[Callable[[int], Any]]:
 
 
 class Evaluation(NamedTuple):
-    """Translations of a split, judged: scores, and what each sentence has to do with them."""
+    """A split evaluated: scores, and what each example adds to them.
 
-    results: dict[str, Any]  # scores with their signatures
-    texts: list[str]  # the translations
-    parts: dict[
-        str, np.ndarray
-    ]  # what each sentence contributes to BLEU and alignment, for statistics
-    records: list[
-        Record
-    ]  # where the model looked, told the references; none where that is not known
+    results: plain JSON, with results["scores"][metric] = {"score", "signature"}. texts: the hypotheses. statistics: by
+    metric, the sufficient statistics [N, P]. records: where the model attends under teacher forcing; none where the
+    gold alignments are not known.
+    """
+
+    results: dict[str, Any]
+    texts: list[str]
+    statistics: dict[str, np.ndarray]
+    records: list[Record]
 
     def save(self, workdir: Path) -> None:
-        """Writes SPLIT.json, SPLIT.txt, SPLIT_parts.npz and SPLIT_records.* into `workdir`/evaluation.
+        """Writes SPLIT.json, SPLIT.txt, SPLIT_statistics.npz and SPLIT_records.* into `workdir`/evaluation.
 
         Raises OSError or ValueError where that cannot be.
         """
@@ -68,40 +64,47 @@ class Evaluation(NamedTuple):
         folder.mkdir(parents=True, exist_ok=True)
         if self.records:
             save_records(self.records, folder / f"{split}_records")
-        np.savez_compressed(folder / f"{split}_parts.npz", **self.parts)  # type: ignore[arg-type]
+        np.savez_compressed(folder / f"{split}_statistics.npz", **self.statistics)  # type: ignore[arg-type]
         text = "".join(f"{text}\n" for text in self.texts)
         files.replace(folder / f"{split}.txt", text)
-        told = json.dumps(self.results, indent=2) + "\n"
-        files.replace(folder / f"{split}.json", told)
+        files.replace(folder / f"{split}.json", json.dumps(self.results, indent=2) + "\n")
 
 
 def evaluate(
     run: Run, split: str, progress: Progress, step: int = FINE, **search: Any
 ) -> Evaluation:
     """Translates a split and scores it; nothing is written. search: fields of `Search`, by default the config's."""
-    return evaluate_each(Runs((run,), Layout()), split, progress, step, **search)[0]
+    return evaluate_each([run], split, progress, step, **search)[0]
 
 
 def evaluate_each(
-    all_: Runs, split: str, progress: Progress, step: int = FINE, **search: Any
+    runs: Sequence[Run],
+    split: str,
+    progress: Progress,
+    step: int = FINE,
+    layout: Layout = Layout(),
+    **search: Any,
 ) -> list[Evaluation]:
-    """`evaluate` of each run, side by side; all share the seconds equally."""
-    examples = examples_of(all_.each[0], split)
-    told = looked_at(all_.each[0], examples)
+    """`evaluate` of runs that differ in parameters alone, side by side; all share the seconds equally."""
+    first, together = runs[0], Runs.of(runs, layout)
+    examples = examples_of(first, split)
     started = time.perf_counter()
-    with progress(len(examples), f"translating {split}") as tell:
-        found = all_.translate(sources_of(examples), step=step, progress=tell, **search)
-    seconds = (time.perf_counter() - started) / len(all_.each)
-    with progress(sum(map(len, told)), "aligning") as tell:
-        records = [all_.forced_records(part, tell) for part in told]
+    with progress(len(examples), f"translating {split}") as advance:
+        sentences = [example["source"] for example in examples]
+        found = together.translate(sentences, step=step, progress=advance, **search)
+    seconds = (time.perf_counter() - started) / len(runs)
+    aligned = alignment_examples(first, examples)
+    with progress(len(aligned) + len(examples), "teacher forcing") as advance:
+        fitting = together.teacher_forced(aligned, progress=advance)
+        forced = together.teacher_forced(examples, weights=bool(aligned), progress=advance)
     return [
-        judged(run, split, examples, mine, [r[n] for r in records], seconds=seconds, search=search)
-        for n, (run, mine) in enumerate(zip(all_.each, found, strict=True))
+        scored(run, split, examples, texts, targets, chosen_on, seconds=seconds, search=search)
+        for run, texts, targets, chosen_on in zip(runs, found, forced, fitting, strict=True)
     ]
 
 
 def examples_of(run: Run, split: str) -> list[dict[str, Any]]:
-    """A split on which a run is judged. Raises ValueError where the run was trained on other examples under its name."""
+    """A split on which a run is evaluated. Raises ValueError where the run was trained on other examples under its name."""
     examples = split_of(run.config, split)
     now = {split: sources.digest_of(examples)}
     compare(run.data, now, "those with which the run was trained")
@@ -118,21 +121,16 @@ def earlier(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> No
     except (KeyError, TypeError):
         known = {split: "unknown"}
     way_out = f"move {path} away, which has the scores of those"
-    compare(known, {split: sources.digest_of(examples)}, "those judged before", way_out)
+    compare(known, {split: sources.digest_of(examples)}, "those evaluated before", way_out)
 
 
-def sources_of(examples: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is to be translated."""
-    return [example["source"] for example in examples]
+def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The validation examples on which it is chosen how alignments are read.
 
-
-def looked_at(run: Run, examples: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The validation examples on which an alignment is chosen, and the examples that it aligns.
-
-    Nothing where there are no links, or they cannot be compared: see `unaligned`.
+    None where the given examples have no links, or their alignments cannot be compared: see `unaligned`.
     """
     linked = all("links" in example for example in examples)
-    return [] if not linked or unaligned(run, examples) else [_chosen_on(run), examples]
+    return _linked(run) if linked and not unaligned(run, examples) else []
 
 
 def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
@@ -141,38 +139,47 @@ def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
-    if not any(len(example["links"]) for example in _chosen_on(run)):
+    if not any(len(example["links"]) for example in _linked(run)):
         return "no validation example has links, by which to choose where and how to read them"
     return None
 
 
-def _chosen_on(run: Run) -> list[dict[str, Any]]:
+def _linked(run: Run) -> list[dict[str, Any]]:
     """The first validation examples that have links."""
     examples = examples_of(run, "validation")
     return [example for example in examples if "links" in example][:ALIGNED]
 
 
-def judged(
+def scored(
     run: Run,
     split: str,
     examples: Sequence[dict[str, Any]],
     found: Sequence[Translation],
-    records: Sequence[list[Record]],
+    forced: TeacherForced,
+    fitting: TeacherForced,
     *,
     seconds: float,
     search: Mapping[str, Any] = MappingProxyType({}),
 ) -> Evaluation:
-    """Judges translations of a split.
+    """Scores translations of a split by every metric of the task.
 
-    records: of what is `looked_at`; which layer and head align, and by what rule, is chosen on the first.
+    fitting: of the `alignment_examples`; which layer and head align, and by what rule, is chosen on their records.
     """
-    texts, references = [t.text for t in found], [example["target"] for example in examples]
-    tokenize = run.config["data"]["bleu_tokenize"]
+    texts = [t.text for t in found]
+    choice = best_place(fitting.records) if fitting.records else None
+    outcome = Outcome(examples, texts, forced.losses, forced.records, choice)
+    statistics, scores = {}, {}
+    for metric in task_of(run.config).metrics(run.config):
+        counted = metric.statistics(outcome)
+        if counted is not None:
+            statistics[metric.name] = counted
+            signature = {"signature": metric.signature} if metric.signature else {}
+            scores[metric.name] = {"score": metric.score(counted), **signature}
     results = {
         "split": split,
         "data": {split: sources.digest_of(examples)},
         "sentences": len(examples),
-        **quality(texts, references, tokenize),
+        "scores": scores,
         "cut_off": sum(not t.ended and t.refused is None for t in found),
         "refused": sum(t.refused is not None for t in found),  # empty for all scores
         "seconds": seconds,
@@ -180,26 +187,21 @@ def judged(
         "device": jax.devices()[0].device_kind,
         "matmul_precision": run.config["training"].get("matmul_precision"),
     }
-    parts: dict[str, Any] = {"bleu": bleu_parts(texts, references, tokenize)}
-    looked: list[Record] = []
     if all("links" in example for example in examples):
-        results["alignment"] = None
-        if not records:
+        results["alignment"] = None if choice is None else _alignment(choice, forced.records)
+        if choice is None:
             results["unaligned"] = unaligned(run, examples)
-    if records:
-        chosen_on, looked = records
-        results["alignment"], parts["aer"] = aligned(chosen_on, looked)
-    return Evaluation(results, texts, parts, looked)
+    return Evaluation(results, texts, statistics, forced.records)
 
 
-def aligned(
-    chosen_on: Sequence[Record], records: Sequence[Record]
-) -> tuple[dict[str, Any], np.ndarray]:
-    """How well attention aligns words, in percent, and `link_counts`; its rule is the best of chosen_on."""
-    choice = best_place(chosen_on)
+def _alignment(choice: Choice, records: Sequence[Record]) -> dict[str, Any]:
+    """How alignments are read, and precision and recall in percent; refused: the records without weights."""
     found = alignment_error(records, choice)
-    told = {name: 100 * value for name, value in found._asdict().items()}
-    rule = {"place": choice.place, "head": choice.head, "rule": str(choice.rule)}
-    links = link_counts(predicted_links(records, choice), [r.links or () for r in records])
-    refused = sum("refused" in record.info for record in records)  # which have no links
-    return {**told, **rule, "refused": refused}, links
+    return {
+        "precision": 100 * found.precision,
+        "recall": 100 * found.recall,
+        "place": choice.place,
+        "head": choice.head,
+        "rule": str(choice.rule),
+        "refused": sum("refused" in record.info for record in records),
+    }

@@ -14,7 +14,7 @@ from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.runs import setup, showing
 from attention_lab.runs.folder import sit
-from attention_lab.runs.validation import Judged, make_judge
+from attention_lab.runs.validation import Validation
 from attention_lab.training import mesh, processes, replicas
 from attention_lab.training.ahead import Ahead
 from attention_lab.training.checkpoint import LATEST, Checkpoints
@@ -47,7 +47,7 @@ def fit(
     group: Group,
     corpus: setup.Corpus,
     model: Model,
-    given: Judged,
+    validation: Validation,
     interrupt: Interrupt,
     improved: Callable[[int, Params], None] = lambda update, best: None,
 ) -> Params:
@@ -74,18 +74,22 @@ def fit(
     if processes.is_first():
         sit(group.folder)
         count = sum(x.size for x in jax.tree.leaves(best)) // len(configs)
-        print(showing.plan(model.name, count, corpus, batches[0], updates, done, given), flush=True)
+        print(
+            showing.plan(model.name, count, corpus, batches[0], updates, done, validation),
+            flush=True,
+        )
 
     journal = Journal(group.folder / "metrics.jsonl", done)
     together = Together(batches)
     ahead = Ahead(_shared(group, together), training["workers"], updates, _transfer(group))
     meter = Meter(journal, updates, Finite(together, group.folder, journal), lambda: ahead.waited)
-    judge = make_judge(model, given, group.layout)
+    judge = validation.judge(group.layout)
     validate = Validate(
         lambda params: judge(processes.whole(params)),
         journal,
         meter,
         best,
+        better=validation.better,
         patience=training["patience"],
         improved=lambda update: improved(update.number, validate.best),
         replicas=len(group.configs),

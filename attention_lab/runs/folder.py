@@ -14,17 +14,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.vocabularies import Codec
 from attention_lab.models import Model, make_model
 from attention_lab.models.base import precise_in
-from attention_lab.runs.origin import begin, origin_of, read_json, tokenizers_of, write_json
+from attention_lab.runs.origin import begin, codec_of, origin_of, read_json, write_json
 from attention_lab.runs.run import Config, Run
 from attention_lab.training.checkpoint import BEST, Checkpoints
 
 
-def model_of(config: Config, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer) -> Model:
+def model_of(config: Config, codec: Codec) -> Model:
     """The model that a config describes, at its precision. Raises ValueError where it describes none."""
-    model = make_model(len(source_tokenizer), len(target_tokenizer), **config["model"])
+    model = make_model(*map(len, codec), **config["model"])
     # Runs from before there was a choice have what is JAX's own.
     return precise_in(model, config["training"].get("matmul_precision", "default"))
 
@@ -39,13 +39,7 @@ COMPUTED = (
 )
 
 
-def write(
-    workdir: Path,
-    config: Config,
-    source_tokenizer: Tokenizer,
-    target_tokenizer: Tokenizer,
-    data: Mapping[str, str],
-) -> None:
+def write(workdir: Path, config: Config, codec: Codec, data: Mapping[str, str]) -> None:
     """All that `load` needs but the checkpoints; data: the digest of each split.
 
     Raises ValueError, and writes nothing, where the folder holds a run of another config, naming the fields that
@@ -62,7 +56,7 @@ def write(
                 f"{workdir} holds a run with another config ({', '.join(differing[:5])}); go on with "
                 "that, or choose another folder: --workdir"
             )
-    begin(workdir, source_tokenizer, target_tokenizer, data)
+    begin(workdir, codec, data)
     write_json(workdir / "config.json", config)
 
 
@@ -103,13 +97,12 @@ def load(workdir: str | Path) -> Run:
             f"python -m experiments.train --workdir={workdir}"
         )
     config = read_json(path)
-    origin, own = origin_of(workdir), tokenizers_of(workdir)
-    assert origin is not None and own is not None  # where config.json is, they raise instead
-    source, target = own
-    model = model_of(config, source, target)
+    origin, codec = origin_of(workdir), codec_of(workdir)
+    assert origin is not None and codec is not None  # where config.json is, they raise instead
+    model = model_of(config, codec)
     like = jax.eval_shape(model.init, jax.random.key(0))
     params = Checkpoints(workdir / "checkpoints", alone=True).restore(BEST, like)
-    return Run(config, model, jax.tree.map(jnp.asarray, params), source, target, origin.data)
+    return Run(config, model, jax.tree.map(jnp.asarray, params), codec, origin.data)
 
 
 def differences(old: Config, new: Config, place: str = "") -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from attention_lab import files
 from attention_lab.data import tokenizer_files as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.vocabularies import Codec
 from attention_lab.training import checkpoint
 
 VERSION = 1  # of the folder, to be raised where its files mean something else
@@ -57,19 +58,18 @@ def origin_of(folder: Path) -> Origin | None:
     return found
 
 
-def tokenizers_of(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
-    """The source's and the target's tokenizer of the training in a folder, None where none has started.
+def codec_of(folder: Path) -> Codec | None:
+    """The tokenizers of the training in a folder, None where none has started.
 
     Raises ValueError as `origin_of`, and where they are not those with which it started.
     """
     origin = origin_of(folder)
     if origin is None:
         return None
-    source, target = (_tokenizer(folder, side, origin) for side in ("source", "target"))
-    return source, target
+    return Codec(*(_tokenizer(folder, side, origin) for side in Codec._fields))
 
 
-def _tokenizer(folder, side, origin):
+def _tokenizer(folder: Path, side: str, origin: Origin) -> Tokenizer:
     path = _tokenizer_path(folder, side)
     tokenizer = tokenizers.load(path)
     if tokenizers.digest_of(tokenizer) != origin.tokenizers.get(side):
@@ -80,16 +80,15 @@ def _tokenizer(folder, side, origin):
     return tokenizer
 
 
-def begin(folder: Path, source: Tokenizer, target: Tokenizer, data: Mapping[str, str]) -> None:
+def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
     """Keeps what a training starts from; where it has started, compares instead.
 
     data: the digest of each split. Raises ValueError, and writes nothing, where the folder's tokenizers or data
     are others, or it is of another version.
     """
     origin = origin_of(folder)
-    made = Origin(
-        {"source": tokenizers.digest_of(source), "target": tokenizers.digest_of(target)}, dict(data)
-    )
+    digests = {side: tokenizers.digest_of(one) for side, one in codec._asdict().items()}
+    made = Origin(digests, dict(data))
     if origin is not None:
         compare(origin.data, data, f"those on which the training in {folder} started")
         if origin.tokenizers != made.tokenizers:
@@ -98,8 +97,8 @@ def begin(folder: Path, source: Tokenizer, target: Tokenizer, data: Mapping[str,
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizers.save(source, _tokenizer_path(folder, "source"))
-    tokenizers.save(target, _tokenizer_path(folder, "target"))
+    for side, tokenizer in codec._asdict().items():
+        tokenizers.save(tokenizer, _tokenizer_path(folder, side))
     write_json(folder / "origin.json", {**FORMATS, **made._asdict()})
 
 

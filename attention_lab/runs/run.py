@@ -1,6 +1,10 @@
-"""A trained model with all that belongs to it: what it translates, and where it looks."""
+"""Trained models with all that belongs to them: what they translate, and where they attend.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+`Runs` computes, for any number of runs that differ in parameters alone, side by side on the replica axis; a `Run` is
+the case of one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -8,33 +12,31 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from attention_lab.data import tokenizer as tokenizers
-from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.data.words import words_in, words_of
-from attention_lab.decoding import COARSE, FINE, Search, checked, decode, in_batches
-from attention_lab.evaluation.records import Record, make_record
-from attention_lab.marks import END, PAD, START
+from attention_lab.data.vocabularies import Codec
+from attention_lab.decoding import COARSE, FINE, Hypotheses, Search, checked, decode, in_batches
+from attention_lab.evaluation.records import Record
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models import Model
 from attention_lab.models.base import Limits, look_up
 from attention_lab.padded import Padded
+from attention_lab.runs import outputs
+from attention_lab.runs.outputs import Translation
+from attention_lab.training import replicas
+from attention_lab.training.objectives import cross_entropy
+from attention_lab.training.replicas import Layout, spread, take
 
 Config = Mapping[str, Any]
-END_PIECE = tokenizers.MARKS[END]
+Progress = Callable[[int], Any] | None
 
 
-class Translation(NamedTuple):
-    """One translation: its text, ids with END, score, whether it ended by itself, weights [H, Q, K].
+class TeacherForced(NamedTuple):
+    """A model under teacher forcing: [N, 2] of −log p(target) and target tokens, and records with weights.
 
-    refused: why there is none, where there is none; the text is then empty.
+    Of an example that the model cannot read, the losses are 0 and 0. records: none where they were not asked for.
     """
 
-    text: str
-    ids: np.ndarray
-    score: float
-    ended: bool
-    weights: dict[str, np.ndarray]
-    refused: str | None = None
+    losses: np.ndarray
+    records: list[Record]
 
 
 class Run(NamedTuple):
@@ -43,8 +45,7 @@ class Run(NamedTuple):
     config: Config
     model: Model
     params: Params
-    source_tokenizer: Tokenizer
-    target_tokenizer: Tokenizer
+    codec: Codec
     data: Mapping[str, str] = MappingProxyType({})
 
     def translate(
@@ -53,220 +54,188 @@ class Run(NamedTuple):
         *,
         weights: bool = False,
         step: int = FINE,
-        progress: Callable[[int], Any] | None = None,
+        progress: Progress = None,
         **search: Any,
     ) -> list[Translation]:
         """The best translation of each sentence; a blank one stays blank.
 
         step: as in `in_batches`; a larger one compiles less. search: fields of `Search`.
         """
-        found = self._search(sentences, 1, weights, step, progress, search)
-        return [best[0] for best in found]
+        one = Runs.of([self])
+        return one.translate(sentences, weights=weights, step=step, progress=progress, **search)[0]
 
     def n_best(
         self,
         sentences: Sequence[str],
         *,
         weights: bool = False,
-        progress: Callable[[int], Any] | None = None,
+        progress: Progress = None,
         **search: Any,
     ) -> list[list[Translation]]:
         """The beam's translations of each sentence, best first, all of them settled unless `n_best` asks for fewer."""
         beam = search.get("beam", self.config["decoding"]["beam"])
-        settled = {"n_best": beam, **search}
-        return self._search(sentences, None, weights, FINE, progress, settled)
+        chosen = {"n_best": beam, **search}
+        return Runs.of([self]).search(sentences, None, weights, FINE, progress, chosen)[0]
 
-    def _search(self, sentences, most, weights, step, progress, search):
-        """At most so many translations of each sentence."""
-        chosen = search_of({**self.config["decoding"], **search})
-        sources = with_end(self.source_tokenizer, sentences)
-        found = in_batches(
-            lambda batch: decode(self.model, self.params, batch, chosen, weights),
-            self.readable(sources),
-            step=step,
-            limits=self.limits,
-            progress=progress,
-        )
-        return self.spelled(sources, found, most)
+    def teacher_forced(
+        self,
+        examples: Sequence[Mapping[str, Any]],
+        *,
+        weights: bool = True,
+        progress: Progress = None,
+    ) -> TeacherForced:
+        """The model on the given targets: how likely they are, and where it attends."""
+        return Runs.of([self]).teacher_forced(examples, weights=weights, progress=progress)[0]
+
+    def record(self, sentence: str, translation: Translation, **info: Any) -> Record:
+        """Where the model attended while it produced a translation (made with weights=True)."""
+        return outputs.record_of(self.codec, sentence, translation, model=self.model.name, **info)
+
+    def places(self) -> list[str]:
+        """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
+        return Runs.of([self]).places()
+
+
+class Runs(NamedTuple):
+    """Runs that differ in parameters alone, as seeds do, side by side.
+
+    params: [S, ..]. asked: how many of S are reported; the others fill devices, of which each has equally many.
+    """
+
+    config: Config
+    model: Model
+    params: Params
+    codec: Codec
+    asked: int
+    layout: Layout = Layout()
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], layout: Layout = Layout()) -> "Runs":
+        """The runs on the devices of a layout."""
+        first, params = runs[0], [run.params for run in runs]
+        filler = params[-1:] * (layout.room(len(runs)) - len(runs))
+        stacked = replicas.place(replicas.stack(params + filler), layout)
+        return cls(first.config, first.model, stacked, first.codec, len(runs), layout)
 
     @property
     def limits(self) -> Limits:
         """The most tokens that the model can read."""
-        return self.model.limits(self.params)
+        return self.model.limits(self._shapes())
 
-    def readable(self, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Those that have more than END, and that the model can read."""
-        return [ids for ids in sources if len(ids) > 1 and not self.limits.refusal(ids)]
-
-    def spelled(
-        self, sources: Sequence[np.ndarray], found: Sequence[Any], most: int | None
+    def translate(
+        self,
+        sentences: Sequence[str],
+        *,
+        weights: bool = False,
+        step: int = FINE,
+        progress: Progress = None,
+        **search: Any,
     ) -> list[list[Translation]]:
-        """At least one and at most so many translations of each source; found: the hypotheses of the `readable`."""
-        blank = Translation("", np.array([END], np.int32), 0.0, True, {})
-        left = iter(found)
+        """`Run.translate` of each run."""
+        found = self.search(sentences, 1, weights, step, progress, search)
+        return [[best for (best,) in mine] for mine in found]
+
+    def search(
+        self,
+        sentences: Sequence[str],
+        most: int | None,
+        weights: bool,
+        step: int,
+        progress: Progress,
+        search: Mapping[str, Any],
+    ) -> list[list[list[Translation]]]:
+        """Of each run, at most so many translations of each sentence."""
+        chosen = search_of({**self.config["decoding"], **search})
+        sources, limits = outputs.with_end(self.codec.source, sentences), self.limits
+        answer = partial(_decoded, self.model, chosen, self.layout, weights)
+        found = self._in_batches(answer, [outputs.readable(sources, limits)], step, progress)
+        spelled = partial(outputs.translations, self.codec.target, limits, sources)
+        return [spelled(mine, most) for mine in found]
+
+    def teacher_forced(
+        self,
+        examples: Sequence[Mapping[str, Any]],
+        *,
+        weights: bool = True,
+        progress: Progress = None,
+    ) -> list[TeacherForced]:
+        """`Run.teacher_forced` of each run."""
+        encoded = outputs.encode(self.codec, self.limits, examples)
+        read = [n for n, one in enumerate(encoded) if not one.refused]
+        columns = [[encoded[n].source for n in read], [encoded[n].target for n in read]]
+        answer = partial(_teacher_forced, self.model, self.layout, weights)
         results = []
-        for ids in sources:
-            if len(ids) == 1:
-                results.append([blank])
-                continue
-            if why := self.limits.refusal(ids):
-                results.append([blank._replace(score=-np.inf, ended=False, refused=why)])
-                continue
-            hypotheses = next(left)
-            there = np.flatnonzero(np.isfinite(hypotheses.scores))[:most]
-            nothing = "the model finds no sentence likely; its parameters may not be finite"
-            results.append(
-                [self._translation(hypotheses, n, len(ids)) for n in there]
-                or [blank._replace(score=-np.inf, ended=False, refused=nothing)]
-            )
+        for mine in self._in_batches(answer, columns, COARSE, progress):
+            losses = np.zeros((len(examples), 2))
+            if read:
+                losses[read] = [
+                    (loss, len(encoded[n].target)) for n, (loss, _) in zip(read, mine, strict=True)
+                ]
+            records = []
+            if weights:
+                found = [one for _, one in mine]
+                name = self.model.name
+                records = outputs.records_of(examples, encoded, found, self._heads(), model=name)
+            results.append(TeacherForced(losses, records))
         return results
 
-    def _translation(self, hypotheses, n, length):
-        ids = hypotheses.tokens[n][hypotheses.tokens[n] != PAD]
-        weights = {
-            place: _trim(steps[n].swapaxes(0, 1), len(ids), length, place)
-            for place, steps in (hypotheses.weights or {}).items()
-        }
-        return Translation(
-            self.target_tokenizer.decode(ids),
-            ids,
-            float(hypotheses.scores[n]),
-            bool(hypotheses.ended[n]),
-            weights,
-        )
-
-    def record(self, sentence: str, translation: Translation, **info: Any) -> Record:
-        """What attention said while it found a translation (made with weights=True)."""
-        source = self.source_tokenizer.encode(sentence)
-        return make_record(
-            [*source.pieces, END_PIECE],
-            [tokenizers.read(self.target_tokenizer.pieces[i]) for i in translation.ids],
-            translation.weights,
-            source_words=words_of(sentence),
-            target_words=words_of(translation.text),
-            source_word_of=[*source.word_of, -1],
-            target_word_of=_words_of(self.target_tokenizer, translation.ids),
-            info={"model": self.model.name, "translation": translation.text, **info},
-        )
-
     def places(self) -> list[str]:
-        """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
+        """Where the models attend: "cross/0", "encoder/2", ...; nothing is computed."""
         return sorted(self._heads())
 
     def _heads(self):
         """How many heads the model has at each place."""
         one = Padded(*(jax.ShapeDtypeStruct((1, 1), kind) for kind in (np.int32, bool)))
-        shapes = jax.eval_shape(partial(forced_weights, self.model), self.params, one, one)
+        _, shapes = jax.eval_shape(
+            partial(teacher_forced, self.model, True), self._shapes(), one, one
+        )
         return {place: shape.shape[1] for place, shape in shapes.items()}
 
-    def forced_records(
-        self, examples: Sequence[Mapping[str, Any]], progress: Callable[[int], Any] | None = None
-    ) -> list[Record]:
-        """Where the model looks while it is told the target of each example, with its words and links.
+    def _shapes(self):
+        """The shapes of one run's parameters."""
+        return jax.eval_shape(partial(take, replica=0), self.params)
 
-        It looks nowhere, all weights are 0, in one that it cannot read, and info["refused"] says why.
-        """
-        encoded, ids = self.encoded(examples)
-        answer = partial(forced_weights, self.model, self.params)
-        found = in_batches(answer, *ids, step=COARSE, limits=self.limits, progress=progress)
-        return self.recorded(examples, encoded, found)
+    def _in_batches(self, answer, columns, step, progress):
+        """Of each run, answer(params [S, ..], *batches [S, B, ..]) by sentence."""
+        size = len(jax.tree.leaves(self.params)[0])
 
-    def _sides(self):
-        return _Side(self.source_tokenizer, "source"), _Side(self.target_tokenizer, "target")
+        def by_sentence(*batch):
+            each = jax.tree.map(lambda x: np.broadcast_to(x, (size, *x.shape)), batch)
+            found = answer(self.params, *each)
+            return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
 
-    def encoded(self, examples: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
-        """Each example's sides, encoded, and why the model cannot read them; ids [K] of those that it can, by side."""
-        encoded: list[Any] = []
-        columns: list[Any] = [[], []]
-        for example in examples:
-            sides = [side.encode(example) for side in self._sides()]
-            both = [np.array([*side.ids, END], np.int32) for side in sides]
-            refused = self.limits.refusal(*both)
-            encoded.append((*sides, refused))
-            for column, ids in zip(columns, both, strict=True):
-                column += [] if refused else [ids]
-        return encoded, columns
-
-    def recorded(
-        self, examples: Sequence[Mapping[str, Any]], encoded: Sequence[Any], found: Sequence[Any]
-    ) -> list[Record]:
-        """A record of each example; found: of those that the model can read, the `forced_weights`."""
-        sides, left = self._sides(), iter(found)
-        heads = self._heads() if any(refused for *_, refused in encoded) else {}
-
-        def weights(queries, keys, refused):
-            longest = max(queries, keys)
-            nowhere = {p: np.broadcast_to(0.0, (n, longest, longest)) for p, n in heads.items()}
-            all_ = nowhere if refused else next(left)
-            return {place: _trim(each, queries, keys, place) for place, each in all_.items()}
-
-        return [
-            make_record(
-                [*source.pieces, END_PIECE],
-                [*target.pieces, END_PIECE],
-                weights(len(target.ids) + 1, len(source.ids) + 1, refused),
-                source_words=sides[0].words(example),
-                target_words=sides[1].words(example),
-                source_word_of=[*source.word_of, -1],
-                target_word_of=[*target.word_of, -1],
-                links=example.get("links"),
-                info={"model": self.model.name} | ({"refused": refused} if refused else {}),
-            )
-            for example, (source, target, refused) in zip(examples, encoded, strict=True)
-        ]
+        options: Any = {"step": step, "limits": self.limits, "progress": progress}
+        found = in_batches(by_sentence, *columns, **options)
+        return [[take(one, number) for one in found] for number in range(self.asked)]
 
 
-class _Side(NamedTuple):
-    """One side of examples, with its tokenizer."""
-
-    tokenizer: Tokenizer
-    name: str
-
-    def words(self, example):
-        return words_in(example, self.name)
-
-    def encode(self, example):
-        return self.tokenizer.encode(example[self.name], self.words(example))
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _decoded(
+    model: Model, search: Search, layout: Layout, weights: bool, params: Params, source: Any
+) -> Hypotheses:
+    """`decode` of each run: params [S, ..], sources [S, B, K]."""
+    return spread(lambda params, source: decode(model, params, source, search, weights), layout)(
+        params, source
+    )
 
 
-def _words_of(tokenizer, ids):
-    """The word of each id of a sentence that ends in END, −1 for marks: what is there once it is said."""
-    said = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
-    # Of several words in one piece, the first: so has the source.
-    return [
-        -1 if i in (PAD, START, END) else max(min(before, after - 1), 0)
-        for i, before, after in zip(ids, said[:-1], said[1:], strict=True)
-    ]
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _teacher_forced(model, layout, weights, params, source, target):
+    return spread(partial(teacher_forced, model, weights), layout)(params, source, target)
 
 
-@partial(jax.jit, static_argnums=0)
-def forced_weights(
-    model: Model, params: Params, source: Padded, target: Padded
-) -> dict[str, Array]:
-    """By place, the weights [B, H, Q, K] of sources [B, K] when the model is told targets [B, T]."""
+def teacher_forced(
+    model: Model, weights: bool, params: Params, source: Padded, target: Padded
+) -> tuple[Array, dict[str, Array]]:
+    """−log p(target) [B] of sources [B, K] and targets [B, T], and by place the weights [B, H, Q, K]."""
 
     def one(source, target):
-        return model.apply(params, {"source": source, "target": target}, weights=True).weights
+        example = {"source": source, "target": target}
+        output = model.apply(params, example, weights=weights)
+        losses = cross_entropy(output.logits, target.values, 0.0)
+        return jax.numpy.where(target.valid, losses, 0).sum(), output.weights or {}
 
     return jax.vmap(one)(source, target)
-
-
-def _trim(matrix, queries, keys, place):
-    """The part of [H, Q, K] that is not padding."""
-    room = place.split("/")[0]
-    rows = keys if room == "encoder" else queries
-    columns = queries if room == "decoder" else keys
-    return matrix[:, :rows, :columns]
-
-
-def with_end(tokenizer: Tokenizer, sentences: Iterable[str]) -> list[np.ndarray]:
-    """The ids of each sentence, END included: int32 [K]. Raises ValueError where they are one string."""
-    if isinstance(sentences, str):
-        raise ValueError(
-            f"sentences are many strings, and one was given, {sentences!r:.60}; put it in a list"
-        )
-    end = np.array([END], np.int32)
-    return [np.concatenate([ids, end]) for ids in tokenizer.encode_ids(sentences)]
 
 
 def search_of(words: Config) -> Search:

@@ -11,13 +11,12 @@ import jax
 import optax
 
 from attention_lab.data import sources
-from attention_lab.data.encoded import cached_encode
 from attention_lab.data.pipeline import Batches, Pairs
-from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.data.vocabularies import make_tokenizers
+from attention_lab.data.vocabularies import Codec
 from attention_lab.models import Model
 from attention_lab.models.base import at_precision, computed_in
-from attention_lab.runs.origin import tokenizers_of
+from attention_lab.runs.origin import codec_of
+from attention_lab.tasks import task_of
 from attention_lab.training.finite import skip_nonfinite
 from attention_lab.training.optimizer import SCHEDULES
 from attention_lab.training.processes import is_first
@@ -44,18 +43,17 @@ class Corpus(NamedTuple):
 
     pairs: Pairs
     validation: list[dict[str, Any]]
-    source_tokenizer: Tokenizer
-    target_tokenizer: Tokenizer
+    codec: Codec
     data: dict[str, str]  # the digest of each split
 
 
 def split_of(config: Any, split: str) -> list[dict[str, Any]]:
     """A split of the config's dataset. Raises ValueError where it is empty."""
-    source = sources.opened(config["data"]["name"], split, config["data"]["options"], CACHE)
-    if not len(source):
+    examples = task_of(config).read(config, split, CACHE)
+    if not examples:
         given = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
         raise ValueError(f"the split {split} of {config['data']['name']} has no example ({given})")
-    return [source[i] for i in range(len(source))]
+    return examples
 
 
 def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
@@ -69,22 +67,21 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
 
     Raises ValueError where it cannot be read.
     """
-    own = None if folder is None else tokenizers_of(folder)
+    own = None if folder is None else codec_of(folder)
     # The last ones are kept: all arms of a study ask for them, again and again.
-    return _corpus(json.dumps({name: config[name] for name in ("data", "tokenizer")}), own)
+    return _corpus(json.dumps({name: config[name] for name in ("task", "data", "tokenizer")}), own)
 
 
 @functools.lru_cache(maxsize=2)
-def _corpus(told: str, own: tuple[Tokenizer, Tokenizer] | None) -> Corpus:
-    config = json.loads(told)
+def _corpus(fields: str, own: Codec | None) -> Corpus:
+    config = json.loads(fields)
+    task = task_of(config)
     examples, validation = (split_of(config, split) for split in ("train", "validation"))
-    texts = [[example[side] for example in examples] for side in ("source", "target")]
-    source, target = own or make_tokenizers(*texts, **config["tokenizer"], cache_dir=CACHE)
-    limit = config["data"]["max_length"]
-    pairs = cached_encode(examples, source, target, limit, cache_dir=CACHE)
+    codec = own or task.prepare(config, examples, CACHE)
+    pairs = task.encode(config, codec, examples, CACHE)
     digests = {"train": examples, "validation": validation}
     data = {split: sources.digest_of(those) for split, those in digests.items()}
-    return Corpus(pairs, validation, source, target, data)
+    return Corpus(pairs, validation, codec, data)
 
 
 def batches_of(config: Any, pairs: Pairs) -> Batches:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from attention_lab.data.pipeline import Batches
-from attention_lab.evaluation.alignment import word_weights
-from attention_lab.runs.run import Run, Translation
+from attention_lab.runs.outputs import Translation
+from attention_lab.runs.run import Run
 from attention_lab.runs.setup import Corpus
-from attention_lab.runs.validation import Judged
-from attention_lab.views import heatmap, text
+from attention_lab.runs.validation import Validation
+from attention_lab.tasks import task_of
+from attention_lab.views import heatmap
 
 
 def plan(
@@ -18,7 +19,7 @@ def plan(
     batches: Batches,
     updates: int,
     start: int,
-    given: Judged,
+    validation: Validation,
 ) -> str:
     """What is about to be trained, on what, for how long."""
     left_out = [f"{count:,} with {why}" for why, count in corpus.pairs.left_out.items() if count]
@@ -26,38 +27,39 @@ def plan(
         f"model    {name}, {parameters:,} parameters",
         f"corpus   {len(corpus.pairs):,} training pairs"
         + (f" (left out: {', '.join(left_out)})" if left_out else "")
-        + f", {len(corpus.source_tokenizer):,} and {len(corpus.target_tokenizer):,} pieces",
+        + f", {len(corpus.codec.source):,} and {len(corpus.codec.target):,} pieces",
         f"batches  {len(batches.buckets)} lengths, {batches.padding:.0%} padding; {updates:,} updates, "
         f"{updates / batches.per_epoch:.1f} epochs",
     ]
-    count = len(given.references)
-    if left := count - len(given.pairs[0]):
-        empty = count - len(given.sources)
+    if validation.unread:
         lines.append(
-            f"judged   {count:,} validation pairs; the model cannot read {left:,} of them, which perplexity leaves out, "
-            f"nor the sources of {empty:,}, whose translations are empty"
+            f"judged   {len(validation.examples):,} validation pairs; the model cannot read {validation.unread:,} of them, "
+            f"which perplexity leaves out, nor the sources of {validation.empty:,}, whose translations are empty"
         )
     if start:
         lines.append(f"goes on  after update {start:,}")
     return "\n".join(lines)
 
 
-def scores(results: dict[str, Any]) -> str:
+def scores(run: Run, results: dict[str, Any]) -> str:
     """The results of `evaluation.evaluate`, a line each."""
+    titles = {metric.name: metric.title for metric in task_of(run.config).metrics(run.config)}
     lines = [
         f"\n{results['split']}: {results['sentences']:,} sentences in {results['seconds']:.1f} s",
-        f"BLEU  {results['bleu']:.2f}  {results['signatures']['bleu']}",
-        f"chrF  {results['chrf']:.2f}  {results['signatures']['chrf']}",
+        *(
+            f"{titles[name]:<10}  {one['score']:.2f}  {one.get('signature', '')}".rstrip()
+            for name, one in results["scores"].items()
+        ),
     ]
     found = results.get("alignment")
     if found:
         head = "" if found["head"] is None else f", head {found['head']}"
         lines.append(
-            f"AER   {found['aer']:.1f} %  (precision {found['precision']:.1f}, recall "
-            f"{found['recall']:.1f}; {found['place']}{head}, {found['rule']})"
+            f"alignments: precision {found['precision']:.1f}, recall {found['recall']:.1f} %, read from "
+            f"{found['place']}{head}, {found['rule']}"
         )
     elif results.get("unaligned"):
-        lines.append(f"AER   none: {results['unaligned']}")
+        lines.append(f"no alignment error: {results['unaligned']}")
     if results["refused"]:
         lines.append(f"without a translation, and empty for all scores: {results['refused']:,}")
     if found and found["refused"]:
@@ -86,9 +88,9 @@ def translation(
         return
     record = run.record(sentence, found)
     place, head = (choice["place"], choice["head"]) if choice else (places[-1], None)
-    weights = word_weights(record, place, head)
+    printed, figure = task_of(run.config).show(record, place, head)
     if matrix:
-        text.show(weights, record.source_words, record.target_words)
+        print(printed)
     if picture is not None:
-        heatmap.save(heatmap.heatmap(weights, record.source_words, record.target_words), picture)
+        heatmap.save(figure, picture)
         print(f"\npicture  {picture}")

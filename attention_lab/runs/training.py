@@ -15,7 +15,7 @@ from attention_lab.runs.evaluation import bar, earlier, evaluate, examples_of
 from attention_lab.runs.fitting import Group, fit
 from attention_lab.runs.folder import load, model_of, write
 from attention_lab.runs.run import Run
-from attention_lab.runs.validation import judged_on
+from attention_lab.runs.validation import validation_of
 from attention_lab.training import processes
 from attention_lab.training.checkpoint import BEST, Checkpoints
 from attention_lab.training.interrupt import Interrupt
@@ -56,18 +56,17 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
     test = config["data"]["test"]
     with processes.or_none():
         corpus = setup.corpus_of(config, workdir)
-        tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
-        model = model_of(config, *tokenizers)
+        model = model_of(config, corpus.codec)
         # Devices that cannot be had, or cannot share the heads, are refused before anything is written.
         devices = Devices(**config["devices"])
         mesh = make_mesh(devices)
         shardings(jax.eval_shape(model.init, jax.random.key(0)), mesh)
-        given = judged_on(config, corpus, model)
+        validation = validation_of(config, corpus, model)
         setup.updates_of(config, setup.batches_of(config, corpus.pairs))
         if processes.is_first():
             # Read only after training, a test set that cannot be read would be known hours too late.
             earlier(workdir, test, setup.split_of(config, test))
-            write(workdir, config, *tokenizers, corpus.data)
+            write(workdir, config, corpus.codec, corpus.data)
     checkpoints = Checkpoints(workdir / "checkpoints")
     split = mesh if mesh.size > 1 else None
     group = Group((config,), workdir, devices=split, shard_state=devices.shard_state)
@@ -75,7 +74,7 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
     def improved(update: int, best: Params) -> None:
         checkpoints.save(BEST, update, take(best, 0))
 
-    fit(group, corpus, model, given, interrupt, improved)
+    fit(group, corpus, model, validation, interrupt, improved)
     interrupt.check()
     processes.shutdown()
     if not processes.is_first():
@@ -84,7 +83,7 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
     # Wide steps: most of these programs will be run here for the only time.
     earlier(workdir, test, examples_of(run, test))
     found = evaluate(run, test, bar, step=COARSE)
-    print(showing.scores(found.results), flush=True)
+    print(showing.scores(run, found.results), flush=True)
     interrupt.ask_guards()  # the folder may be another process's by now
     found.save(workdir)
     choice = found.results.get("alignment")

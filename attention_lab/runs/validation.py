@@ -1,93 +1,76 @@
-"""How good parameters are while they are trained: BLEU and perplexity of the first validation examples."""
+"""How good parameters are while they are trained: the task's ranking metrics on the first validation examples."""
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import Search
-from attention_lab.evaluation.quality import bleu
+from attention_lab.decoding import COARSE
+from attention_lab.evaluation.metrics import Metric, Outcome
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
-from attention_lab.models.base import Limits
-from attention_lab.runs.run import search_of, with_end
+from attention_lab.runs import outputs
+from attention_lab.runs.run import Runs
 from attention_lab.runs.setup import Corpus
-from attention_lab.runs.together import decode_together, for_all
-from attention_lab.training.objectives import cross_entropy
-from attention_lab.training.replicas import Layout, spread
+from attention_lab.tasks import task_of
+from attention_lab.training.replicas import Layout
 
 
-class Judged(NamedTuple):
-    """The validation sentences, as ids with END, and what a translation is compared with."""
+class Validation(NamedTuple):
+    """The examples on which parameters are validated, and the metrics by which they are ranked.
 
-    sources: dict[int, np.ndarray]  # that the model can read, by their place among all
-    pairs: tuple[list[np.ndarray], list[np.ndarray]]  # sources and targets, where it can read both
-    references: list[str]
-    target_tokenizer: Tokenizer
-    limits: Limits
-    tokenize: str  # how, for BLEU
-    greedy: Search  # how to translate them
+    unread: how many examples the model cannot read, which perplexity leaves out; empty: how many of them have a
+    source that it cannot read, so that their hypotheses are empty.
+    """
 
-    def texts(self, said: Iterable[np.ndarray]) -> list[str]:
-        """A translation of each sentence, of what was said to the sources; empty where the model cannot read it."""
-        texts = dict(zip(self.sources, map(self.target_tokenizer.decode, said), strict=True))
-        return [texts.get(place, "") for place in range(len(self.references))]
+    config: Mapping[str, Any]
+    model: Model
+    corpus: Corpus
+    examples: list[dict[str, Any]]
+    metrics: tuple[Metric, ...]
+    unread: int
+    empty: int
+
+    @property
+    def better(self) -> dict[str, str]:
+        """By the name of each metric, in the order in which they rank, whether "higher" or "lower" is better."""
+        return {metric.name: metric.better for metric in self.metrics}
+
+    def judge(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
+        """params [S, ..] -> the scores [S] of each metric, of hypotheses that are decoded greedily."""
+        greedy = {**self.config["decoding"], "beam": 1, "coverage_penalty": 0.0}
+        config = {**self.config, "decoding": greedy}
+
+        def judge(params):
+            size = len(jax.tree.leaves(params)[0])
+            runs = Runs(config, self.model, params, self.corpus.codec, size, layout)
+            sources = [example["source"] for example in self.examples]
+            found = runs.translate(sources, step=COARSE)
+            losses = [one.losses for one in runs.teacher_forced(self.examples, weights=False)]
+            outcomes = [
+                Outcome(self.examples, [t.text for t in mine], lost)
+                for mine, lost in zip(found, losses, strict=True)
+            ]
+            return {
+                metric.name: np.array([metric.score_of(one) for one in outcomes])
+                for metric in self.metrics
+            }
+
+        return judge
 
 
-def judged_on(config: Any, corpus: Corpus, model: Model) -> Judged:
-    """The first validation sentences, as many as the config says. Raises ValueError where the model can read none."""
+def validation_of(config: Any, corpus: Corpus, model: Model) -> Validation:
+    """Validation on the first examples, as many as the config says. Raises ValueError where the model can read none."""
     examples = corpus.validation[: config["training"]["validation_sentences"]]
-    sources = with_end(corpus.source_tokenizer, (e["source"] for e in examples))
-    targets = with_end(corpus.target_tokenizer, (e["target"] for e in examples))
     limits = model.limits(jax.eval_shape(model.init, jax.random.key(0)))
-    pairs = list(zip(sources, targets, strict=True))
-    kept = [pair for pair in pairs if not limits.refusal(*pair)]
-    if not kept:
+    refused = [one.refused for one in outputs.encode(corpus.codec, limits, examples)]
+    sources = outputs.with_end(corpus.codec.source, (example["source"] for example in examples))
+    if all(refused):
         raise ValueError(
-            f"none of {len(pairs)} validation pairs can be read: the first has {limits.refusal(*pairs[0])}; raise "
+            f"none of {len(examples)} validation pairs can be read: the first has {refused[0]}; raise "
             "model.encoder.positions or model.decoder.positions"
         )
-    return Judged(
-        {place: ids for place, ids in enumerate(sources) if not limits.refusal(ids)},
-        ([source for source, _ in kept], [target for _, target in kept]),
-        [e["target"] for e in examples],
-        corpus.target_tokenizer,
-        limits,
-        config["data"]["bleu_tokenize"],
-        search_of({**config["decoding"], "beam": 1, "coverage_penalty": 0.0}),
-    )
-
-
-def make_judge(
-    model: Model, given: Judged, layout: Layout
-) -> Callable[[Params], dict[str, np.ndarray]]:
-    """params [S, ..] -> {"bleu": [S], "perplexity": [S]} on the first validation sentences, greedily decoded."""
-    decode = functools.partial(decode_together, model, given.greedy, layout)
-    count = jax.jit(spread(functools.partial(nats, model), layout))
-
-    def judge(params):
-        replicas = len(jax.tree.leaves(params)[0])
-        batched = functools.partial(for_all, limits=given.limits)
-        found = batched(functools.partial(decode, params), replicas, list(given.sources.values()))
-        said = [given.texts(one.tokens[r, 0] for one in found) for r in range(replicas)]
-        scores = [bleu(texts, given.references, given.tokenize).score for texts in said]
-        lost = batched(functools.partial(count, params), replicas, *given.pairs)
-        tokens = sum(map(len, given.pairs[1]))
-        return {"bleu": np.array(scores), "perplexity": np.exp(np.sum(lost, axis=0) / tokens)}
-
-    return judge
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def nats(model: Model, params: Params, source: Any, target: Any) -> Any:
-    """−log p(target) of each sentence [B], of sources and targets [B, K] and [B, T]."""
-
-    def one(source, target):
-        logits = model.apply(params, {"source": source, "target": target}).logits
-        losses = cross_entropy(logits, target.values, 0.0)
-        return jax.numpy.where(target.valid, losses, 0).sum()
-
-    return jax.vmap(one)(source, target)
+    unread, empty = sum(map(bool, refused)), sum(bool(limits.refusal(ids)) for ids in sources)
+    metrics = task_of(config).ranking(config)
+    return Validation(config, model, corpus, examples, metrics, unread, empty)

@@ -3,24 +3,25 @@
 from collections.abc import Sequence
 
 from attention_lab.evaluation import diagnostics
+from attention_lab.evaluation.metrics import Metric
 from attention_lab.studies import findings
-from attention_lab.studies.findings import METRICS, Point
+from attention_lab.studies.findings import Point
 from attention_lab.studies.rows import Row
 from attention_lab.views import curves
 from attention_lab.views.curves import Curve
 
 
-def figures(rows: Sequence[Row], arms: Sequence[str]) -> dict[str, curves.Figure]:
-    """The figures, by title; those alone that have something to show."""
+def figures(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> dict[str, curves.Figure]:
+    """The figures of the study's main metric, by title; those alone that have something to show."""
 
     def curve(found: Sequence[Point]) -> Curve:
         return Curve(*zip(*((p.number, p.score, p.low, p.high) for p in found), strict=True))
 
     drawn = {}
-    lengths = {arm: curve(findings.by_length(rows, arm)) for arm in arms}
+    lengths = {arm: curve(findings.by_length(rows, arm, metric)) for arm in arms}
     if any(len(one.x) > 1 for one in lengths.values()):
         drawn["By length"] = curves.lines(
-            lengths, x="words of the source", y="BLEU", ticks=diagnostics.LENGTH_NAMES
+            lengths, x="words of the source", y=metric.title, ticks=diagnostics.LENGTH_NAMES
         )
     frequency = {
         arm: findings.by_class(rows, arm, "frequency", len(diagnostics.FREQUENCIES)) for arm in arms
@@ -31,18 +32,20 @@ def figures(rows: Sequence[Row], arms: Sequence[str]) -> dict[str, curves.Figure
         y="words found  [%]",
         ticks=diagnostics.FREQUENCY_NAMES,
     )
-    learning = {arm: findings.learning(rows, arm) for arm in arms}
+    learning = {arm: findings.learning(rows, arm, metric) for arm in arms}
     if any(len(found) > 1 for found in learning.values()):
         drawn["Learning"] = curves.lines(
             {arm: Curve(*zip(*found, strict=True)) for arm, found in learning.items() if found},
             x="target tokens seen",
-            y="validation BLEU, greedy, all seeds",
+            y=f"validation {metric.title}, greedy, all seeds",
         )
     cost = {}
     for arm in arms:
-        one = findings.score(rows, arm, METRICS[0])
+        one = findings.score(rows, arm, metric)
         if one is not None:
             flops = findings.of_arm(rows, arm)[0]["flops"] / 1e12
             cost[arm] = Curve([flops], [one.score], [one.low], [one.high])
-    drawn["Quality against cost"] = curves.points(cost, x="training of one seed  [TFLOP]", y="BLEU")
+    drawn["Quality against cost"] = curves.points(
+        cost, x="training of one seed  [TFLOP]", y=metric.title
+    )
     return drawn

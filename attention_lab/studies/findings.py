@@ -5,30 +5,14 @@ Every interval counts the seeds and the test sentences as chance (attention_lab.
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from sacrebleu.significance import PairedTest
 
 from attention_lab.evaluation import diagnostics, statistics
-from attention_lab.evaluation.quality import bleu_metric, composed, tokenizer_of
+from attention_lab.evaluation.metrics import HIGHER, Metric
 from attention_lab.evaluation.statistics import Interval
 from attention_lab.studies.rows import Row
-
-
-class Metric(NamedTuple):
-    """A score that can be compared: the name of its parts in a row, and what becomes of their sum."""
-
-    title: str
-    parts: str
-    of: Callable[[np.ndarray], np.ndarray]
-
-
-METRICS = (
-    Metric("BLEU", "bleu", statistics.bleu_of),
-    Metric("AER %", "aer", statistics.aer_of),
-)
-
 
 FEWEST = 10  # sentences; the interval of fewer covers less than it says, and is none
 
@@ -61,22 +45,27 @@ def of_arm(rows: Iterable[Row], arm: str) -> list[Row]:
     return [row for row in rows if row["arm"] == arm]
 
 
-def parts_of(
+def statistics_of(
     rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None
 ) -> np.ndarray | None:
-    """The parts [R, N, P] of an arm's seeds, of the test split or another; None where it has none."""
-    found = [row["parts"][split or row["split"]].get(metric.parts) for row in of_arm(rows, arm)]
+    """The statistics [R, N, P] of an arm's seeds, of the test split or another; None where a seed has none."""
+    found = [row["statistics"][split or row["split"]].get(metric.name) for row in of_arm(rows, arm)]
     return None if not found or None in found else np.array(found, float)
 
 
 def score(rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None) -> Point | None:
-    """An arm's score, see `point`; None where it has no such parts."""
-    parts = parts_of(rows, arm, metric, split)
-    return None if parts is None else point(parts, metric.of)
+    """An arm's score, see `point`; None where it has no statistics of this metric."""
+    found = statistics_of(rows, arm, metric, split)
+    return None if found is None else point(found, metric.of, bounds=metric.bounds)
 
 
-def point(parts: np.ndarray, of: Callable[[np.ndarray], np.ndarray], number: int = 0) -> Point:
-    """The mean over seeds of the score of parts [R, N, P], with its interval.
+def point(
+    parts: np.ndarray,
+    of: Callable[[np.ndarray], np.ndarray],
+    number: int = 0,
+    bounds: tuple[float, float] = (0.0, 100.0),
+) -> Point:
+    """The mean over seeds of the score of statistics [R, N, P], with its interval, which lies within bounds.
 
     That has no width where there is one seed, or fewer than FEWEST sentences.
     """
@@ -85,7 +74,7 @@ def point(parts: np.ndarray, of: Callable[[np.ndarray], np.ndarray], number: int
         mean = float(np.mean(of(parts.sum(1))))
         return Point(number, mean, mean, mean, sentences)
     found = statistics.interval(statistics.contributions(parts, of))
-    low, high = np.clip([found.low, found.high], 0, 100)  # where all scores lie
+    low, high = np.clip([found.low, found.high], *bounds)
     return Point(number, float(found.estimate), float(low), float(high), sentences)
 
 
@@ -93,7 +82,7 @@ def difference(
     rows: Sequence[Row], arm: str, other: str, metric: Metric, split: str | None = None
 ) -> Interval | None:
     """The paired difference of two arms that have two seeds each, and FEWEST sentences; None where they have not."""
-    a, b = (parts_of(rows, name, metric, split) for name in (arm, other))
+    a, b = (statistics_of(rows, name, metric, split) for name in (arm, other))
     if a is None or b is None or not _enough(a):
         return None
     return statistics.interval(
@@ -101,11 +90,13 @@ def difference(
     )
 
 
-def compare(rows: Sequence[Row], arms: Sequence[str]) -> list[Comparison]:
-    """Every arm with every one before it, by every metric that both have."""
+def compare(
+    rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]
+) -> list[Comparison]:
+    """Every arm with every one before it, by every one of the metrics of which both have statistics."""
     found = []
-    for metric in METRICS:
-        every = ((arm, parts_of(rows, arm, metric)) for arm in arms)
+    for metric in metrics:
+        every = ((arm, statistics_of(rows, arm, metric)) for arm in arms)
         parts = {arm: one for arm, one in every if one is not None and _enough(one)}
         values = {arm: statistics.contributions(one, metric.of) for arm, one in parts.items()}
         redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in parts.items()}
@@ -127,42 +118,34 @@ def compare(rows: Sequence[Row], arms: Sequence[str]) -> list[Comparison]:
     return [one._replace(adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
 
 
-def sacrebleu_p(
+def library_p(
     rows: Sequence[Row], comparisons: Sequence[Comparison]
-) -> dict[tuple[str, str], float]:
-    """By (arm, other), p of sacreBLEU's paired bootstrap (Koehn 2004) of their first seeds: of sentences alone."""
+) -> dict[tuple[str, str, str], float]:
+    """By (arm, other, metric), p of the metric's library of their first seeds: examples alone are drawn again."""
     first = {row["arm"]: row for row in reversed(rows)}
-    tokenize = tokenizer_of(rows[0]["signatures"]["bleu"])
-    found = {}
-    for other in dict.fromkeys(one.other for one in comparisons):  # what it reads, it reads once
-        arms = [one.arm for one in comparisons if one.other == other]
-        test = PairedTest(
-            [(arm, composed(first[arm]["translations"])) for arm in (other, *arms)],
-            {"BLEU": bleu_metric(tokenize)},
-            references=[composed(first[other]["references"])],
-            test_type="bs",
-            n_samples=1000,
-        )
-        results: Any = test()[1]["BLEU"]
-        for arm, result in zip(arms, results[1:], strict=True):
-            # sacreBLEU counts the draws that differ by more: where nothing differs, that is none of them.
-            same = result.score == results[0].score
-            found[arm, other] = 1.0 if same else float(result.p_value)
+    found: dict[tuple[str, str, str], float] = {}
+    tested = [one for one in comparisons if one.metric.paired_p is not None]
+    for metric, other in dict.fromkeys((one.metric, one.other) for one in tested):
+        arms = [one.arm for one in tested if (one.metric, one.other) == (metric, other)]
+        systems = [first[arm]["hypotheses"] for arm in (other, *arms)]
+        assert metric.paired_p is not None
+        each = metric.paired_p(systems, first[other]["references"])
+        found |= {(arm, other, metric.name): p for arm, p in zip(arms, each, strict=True)}
     return found
 
 
-def bleu_of_lengths(
-    rows: Sequence[Row], arm: str, least: int, most: float = np.inf
+def of_lengths(
+    rows: Sequence[Row], arm: str, metric: Metric, least: int, most: float = np.inf
 ) -> np.ndarray | None:
-    """BLEU's parts [R, N, 10] of the sentences, of all splits, whose source has so many words."""
+    """The statistics [R, N, P] of the examples, of all splits, whose source has so many words."""
     mine = of_arm(rows, arm)
     if not mine:
         return None
-    splits = mine[0]["parts"]
+    splits = mine[0]["statistics"]
     length = np.concatenate([splits[split]["source_words"] for split in splits])
-    each = [[row["parts"][split]["bleu"] for row in mine] for split in splits]
-    parts = np.concatenate([np.array(one, float) for one in each], axis=1)
-    return parts[:, (least <= length) & (length <= most)]
+    each = [[row["statistics"][split][metric.name] for row in mine] for split in splits]
+    found = np.concatenate([np.array(one, float) for one in each], axis=1)
+    return found[:, (least <= length) & (length <= most)]
 
 
 def words_of_classes(
@@ -172,21 +155,21 @@ def words_of_classes(
 
     Of the test sentences that have such words; None where the corpus does not tell.
     """
-    every = [row["parts"][row["split"]].get(name) for row in of_arm(rows, arm)]
+    every = [row["statistics"][row["split"]].get(name) for row in of_arm(rows, arm)]
     if not every or None in every:
         return None
     counts = np.array(every, float)[:, :, list(classes)].sum(2)
     return counts[:, counts[0, :, 1] > 0]
 
 
-def by_length(rows: Sequence[Row], arm: str) -> list[Point]:
-    """BLEU by words of the source, in the classes of `diagnostics.LENGTHS`, over all splits."""
+def by_length(rows: Sequence[Row], arm: str, metric: Metric) -> list[Point]:
+    """The score by words of the source, in the classes of `diagnostics.LENGTHS`, over all splits."""
     edges = [*diagnostics.LENGTHS, np.inf]
     found = []
     for number, (least, above) in enumerate(itertools.pairwise(edges)):
-        parts = bleu_of_lengths(rows, arm, int(least), above - 1)
+        parts = of_lengths(rows, arm, metric, int(least), above - 1)
         if parts is not None and parts.shape[1]:
-            found.append(point(parts, statistics.bleu_of, number))
+            found.append(point(parts, metric.of, number, metric.bounds))
     return found
 
 
@@ -201,33 +184,36 @@ def by_class(rows: Sequence[Row], arm: str, name: str, classes: int) -> list[Poi
     return found
 
 
-def late_gain(rows: Sequence[Row], arm: str) -> float:
-    """The validation BLEU that an arm gained over the last tenth of its target tokens, the mean over seeds.
+def late_gain(rows: Sequence[Row], arm: str, metric: Metric) -> float:
+    """How much better an arm's validation score became over the last tenth of its target tokens, the mean over seeds.
 
-    Of the best parameters until then, which are what is tested; linear between validations, from 0 before the
-    first.
+    Of the best parameters until then, which are what is tested; linear between validations. Before the first one, the
+    score rises from 0 where more is better, and is the first one where less is.
     """
     gains = []
     for row in of_arm(rows, arm):
         tokens = [0, *(line["tokens"] for line in row["curve"])]
-        best = np.maximum.accumulate([0.0, *(line["bleu"] for line in row["curve"])])
+        scores = [line[metric.name] for line in row["curve"]]
+        if metric.better == HIGHER:
+            best = np.maximum.accumulate([0.0, *scores])
+        else:
+            best = -np.minimum.accumulate([scores[0], *scores])
         gains.append(best[-1] - np.interp(0.9 * tokens[-1], tokens, best))
     return float(np.mean(gains))
 
 
-def early(rows: Sequence[Row], *arms: str) -> bool:
-    """Whether what is said of these arms may change with more training.
+def early(rows: Sequence[Row], *arms: str, metric: Metric) -> bool:
+    """Whether what is concluded about these arms may change with more training.
 
-    So it is where one of them gained more BLEU over the last tenth of its budget (`late_gain`) than half the
-    width of the interval of its own BLEU, or of the difference between two of them. Without an interval
-    nothing is said: False.
+    So it is where one of them gained more over the last tenth of its budget (`late_gain`) than half the width of the
+    interval of its own score, or of the difference between two of them. Without an interval nothing is known: False.
     """
-    gains = {arm: late_gain(rows, arm) for arm in arms}
+    gains = {arm: late_gain(rows, arm, metric) for arm in arms}
     compared: list[tuple[float, Point | Interval | None]] = [
-        (gain, score(rows, arm, METRICS[0])) for arm, gain in gains.items()
+        (gain, score(rows, arm, metric)) for arm, gain in gains.items()
     ]
     for one, other in itertools.combinations(arms, 2):
-        found = difference(rows, one, other, METRICS[0])
+        found = difference(rows, one, other, metric)
         compared.append((max(gains[one], gains[other]), found))
     widths = ((gain, it.high - it.low) for gain, it in compared if it is not None)
     return any(gain > width / 2 > 0 for gain, width in widths)
@@ -237,13 +223,15 @@ def _enough(parts):
     return len(parts) > 1 and parts.shape[1] >= FEWEST
 
 
-def learning(rows: Sequence[Row], arm: str) -> list[tuple[float, float, float, float]]:
-    """(target tokens, mean, least and greatest validation BLEU over seeds) at each validation."""
+def learning(
+    rows: Sequence[Row], arm: str, metric: Metric
+) -> list[tuple[float, float, float, float]]:
+    """(target tokens, mean, least and greatest validation score over seeds) at each validation."""
     curves = [row["curve"] for row in of_arm(rows, arm)]
     steps = min(map(len, curves), default=0)
     found = []
     for t in range(steps):
-        bleu = [curve[t]["bleu"] for curve in curves]
+        scores = [curve[t][metric.name] for curve in curves]
         tokens = float(np.mean([curve[t]["tokens"] for curve in curves]))
-        found.append((tokens, float(np.mean(bleu)), min(bleu), max(bleu)))
+        found.append((tokens, float(np.mean(scores)), min(scores), max(scores)))
     return found

@@ -7,9 +7,9 @@ import numpy as np
 
 from attention_lab import files
 from attention_lab.evaluation import diagnostics
+from attention_lab.evaluation.metrics import Metric
 from attention_lab.studies import budgets, findings, page, results, tuning
 from attention_lab.studies.figures import figures
-from attention_lab.studies.findings import METRICS
 from attention_lab.studies.page import Table
 from attention_lab.studies.rows import Row
 from attention_lab.studies.study import Study
@@ -30,27 +30,28 @@ sentences of the same kind drawn; they say nothing of other corpora, sizes or bu
 paired: the same seeds in the same order of data, and the same sentences. p is adjusted by Holm's rule over \
 all comparisons of the table; beside it stand the interval of a bootstrap of seeds and sentences, which is \
 too narrow with few seeds (where they alone matter, 95 % cover 74 with three seeds, 82 with five, 90 with \
-ten), and the p of sacreBLEU's paired bootstrap of the first seeds, which knows of \
+ten), and the p of sacreBLEU's paired bootstrap of the BLEU of the first seeds, which draws \
 sentences alone. "Seeds needed" is how many would settle the difference with a probability of 80 %, were it the \
 true one; a dash says that more sentences are needed first. A number without an interval is of one seed, of \
 fewer than ten sentences, or of values that are all the same."""
 EARLY_NOTE = """EARLY: over the last tenth of its target tokens an arm, of a difference either arm, still gained more \
-validation BLEU (the best until then, the mean of its seeds, linear between validations) than half the width \
-of the interval of its BLEU or of their difference, so that more training may turn what is said here round."""
+of the main metric on validation (the best until then, the mean of its seeds, linear between validations) than half the \
+width of the interval of its score or of their difference, so that more training may turn what is said here round."""
 
 
 def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> str:
     """Writes results.jsonl, report.md, report.html and figures/, and gives where. tell: gets the main tables before."""
     rows = results.rows_of(study)
     arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
-    main = [scores(rows, arms), differences(rows, arms)]
+    metrics = study.metrics
+    main = [scores(rows, arms, metrics), differences(rows, arms, study.compared, metrics[0])]
     said = [grid(one.header, one.lines) for one in main if one.lines]
     if any(EARLY in cell for one in main for line in one.lines for cell in line):
         said.append(EARLY_NOTE)
     tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows), refused(rows)])))
     files.replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    tables = [*main, *claims(study), *details(rows, arms)]
-    drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms).items()}
+    tables = [*main, *claims(study), *details(rows, arms, metrics[0])]
+    drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms, metrics[0]).items()}
     (study.folder / "figures").mkdir(exist_ok=True)
     for name, figure in drawn.items():
         files.replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
@@ -75,7 +76,7 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
 def _what(study, rows, base, done):
     return (
         f"{len(study.arms)} arms, {', '.join(done)}; {budgets.in_words(study)}, of {base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
-        f"BLEU is sacreBLEU's, {rows[0]['signatures']['bleu']}.{_tuning(study)}"
+        f"{_signatures(study, rows)}{_tuning(study)}"
     )
 
 
@@ -119,29 +120,43 @@ def _tuning(study):
     )
 
 
-def scores(rows: Sequence[Row], arms: Sequence[str]) -> Table:
-    """The table of arms."""
-    lines = []
+def _signatures(study, rows):
+    """How each metric was computed, where there is a choice."""
+    scores = rows[0]["scores"]
+    signed = [
+        f"{metric.title}: {scores[metric.name]['signature']}"
+        for metric in study.metrics
+        if "signature" in scores.get(metric.name, {})
+    ]
+    return f"{'; '.join(signed)}." if signed else ""
+
+
+def scores(rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]) -> Table:
+    """The table of arms: their scores by each metric, the main one first."""
+    lines, first = [], metrics[0]
     for arm in arms:
         mine = findings.of_arm(rows, arm)
         cells = [arm, str(len(mine))]
-        bleu, *others = (interval(findings.score(rows, arm, metric)) for metric in METRICS)
-        cells += [f"{bleu} {EARLY}" if findings.early(rows, arm) else bleu, *others]
-        chrf = np.mean([row["chrf"] for row in mine])
-        spread = f"{np.std([row['bleu'] for row in mine], ddof=1):.2f}" if len(mine) > 1 else "-"
-        lines.append([*cells, f"{chrf:.1f}", spread, f"{mine[0]['parameters']:,}"])
-    header = ["arm", "seeds", *(f"{m.title} [95 %]" for m in METRICS), "chrF", "sd of BLEU"]
+        main, *others = (interval(findings.score(rows, arm, metric)) for metric in metrics)
+        early = findings.early(rows, arm, metric=first)
+        cells += [f"{main} {EARLY}" if early else main, *others]
+        each = [row["scores"][first.name]["score"] for row in mine]
+        spread = f"{np.std(each, ddof=1):.2f}" if len(mine) > 1 else "-"
+        lines.append([*cells, spread, f"{mine[0]['parameters']:,}"])
+    header = ["arm", "seeds", *(f"{m.title} [95 %]" for m in metrics), f"sd of {first.title}"]
     return Table("Arms", "", [*header, "parameters"], lines)
 
 
-def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
-    """The table of comparisons."""
+def differences(
+    rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric], main: Metric
+) -> Table:
+    """The table of comparisons by some metrics; main: the one by which it is decided whether they are EARLY."""
     lines = []
-    every = findings.compare(rows, arms)
-    theirs = findings.sacrebleu_p(rows, [one for one in every if one.metric.parts == "bleu"])
+    every = findings.compare(rows, arms, metrics)
+    library = findings.library_p(rows, every)
     for one in every:
         low, high = one.bootstrap
-        found = one.difference
+        found, p = one.difference, library.get((one.arm, one.other, one.metric.name))
         lines.append(
             [
                 f"{one.arm} - {one.other}",
@@ -151,8 +166,8 @@ def differences(rows: Sequence[Row], arms: Sequence[str]) -> Table:
                 f"{one.effect:+.1f}",
                 "-" if one.needed is None else str(one.needed),
                 f"[{low:+.2f}, {high:+.2f}]",
-                p_value(theirs[one.arm, one.other]) if one.metric.parts == "bleu" else "",
-                unless_early(verdict(one), findings.early(rows, one.arm, one.other)),
+                p_value(p) if p is not None else "",
+                unless_early(verdict(one), findings.early(rows, one.arm, one.other, metric=main)),
             ]
         )
     header = [
@@ -190,15 +205,15 @@ WORDS = (  # what words are told apart by: the title, the part of a row, names o
 )
 
 
-def details(rows: Sequence[Row], arms: Sequence[str]) -> list[Table]:
+def details(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> list[Table]:
     """The diagnostics that the study's corpus allows."""
-    lengths = {arm: findings.by_length(rows, arm) for arm in arms}
-    what = "BLEU of test sentences by words of the source."
+    lengths = {arm: findings.by_length(rows, arm, metric) for arm in arms}
+    what = f"{metric.title} of test sentences by words of the source."
     tables = [_by_class("By length", what, "sentences", diagnostics.LENGTH_NAMES, lengths)]
     for title, part, names, what in WORDS:
         found = {arm: findings.by_class(rows, arm, part, len(names)) for arm in arms}
         tables.append(_by_class(title, what, "words", names, found))
-    tables += [attention(rows, arms), cost(rows, arms)]
+    tables += [attention(rows, arms), cost(rows, arms, metric)]
     return [one for one in tables if one.lines]
 
 
@@ -249,8 +264,8 @@ def attention(rows: Sequence[Row], arms: Sequence[str]) -> Table:
     return Table("Attention", note, header, lines)
 
 
-def cost(rows: Sequence[Row], arms: Sequence[str]) -> Table:
-    """What a seed took."""
+def cost(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> Table:
+    """What a seed costs, and what the main metric gained in the end."""
     first = [(arm, findings.of_arm(rows, arm)[0]) for arm in arms]
     lines = [
         [
@@ -258,13 +273,13 @@ def cost(rows: Sequence[Row], arms: Sequence[str]) -> Table:
             f"{row['parameters']:,}",
             f"{row['flops'] / 1e12:,.1f}",
             f"{row['memory'] / 2**20:,.0f}",
-            f"{findings.late_gain(rows, arm):+.2f}",
+            f"{findings.late_gain(rows, arm, metric):+.2f}",
         ]
         for arm, row in first
     ]
     note = (
         "Of training: the floating-point operations of matrix products, all seeds' memory as estimated, and what "
-        "validation BLEU gained over the last tenth of the target tokens."
+        f"validation {metric.title} gained over the last tenth of the target tokens."
     )
-    header = ["arm", "parameters", "TFLOP of a seed", "MiB", "last tenth, BLEU"]
+    header = ["arm", "parameters", "TFLOP of a seed", "MiB", f"last tenth, {metric.title}"]
     return Table("Cost", note, header, lines)

@@ -1,10 +1,10 @@
 """A replica's row of results: its scores, and all from which a report is made, as plain JSON.
 
 {"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters",
- "bleu", "chrf", "signatures", "alignment", ..: as experiments.evaluate says,
+ "scores": {metric: {"score", "signature"}}, "alignment", ..: the results of `runs.evaluation.evaluate`,
  "refused": sentences of all splits that the model could not read, and which count as empty,
- "parts": {split: {"source_words": [N], "bleu": [N, 10], "aer": [N, 4], "frequency": [N, 5, 2], ..}},
- "translations", "references": [N], "curve": [{"tokens", "bleu", "perplexity"}], "flops", "memory",
+ "statistics": {split: {metric: [N, P], .., "source_words": [N], "frequency": [N, 5, 2], ..}},
+ "hypotheses", "references": [N], "curve": [{"tokens", metric: score, ..}], "flops", "memory",
  "skipped": updates that were not finite, "frozen": whether a run of this replica alone would have ended by them,
  "entropy", "agreement": {"seeds": [n], "heads": [n]}, by sentence,
  "example": {"source", "target", "weights", "links"}}
@@ -25,12 +25,13 @@ from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
 from attention_lab.runs import evaluation, setup
 from attention_lab.studies.study import Crew
+from attention_lab.tasks import task_of
 from attention_lab.training.finite import PATIENCE
 from attention_lab.training.hooks import ranks_of, read
 from attention_lab.training.replicas import Layout
 
 Row = dict[str, Any]
-VERSION = 2  # to be raised where a field means something else
+VERSION = 3  # to be raised where a field means something else
 SEEN = 200  # test sentences whose attention is looked at
 EXAMPLE = (6, 10)  # words of the source of the sentence that is shown, if there is such a one
 
@@ -63,23 +64,24 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     """
     replicas = crew.replicas
     folders = [crew.replica_folder(replica) for replica in replicas]
-    all_ = runs.Runs(tuple(map(runs.load, folders)), layout)
+    all_ = list(map(runs.load, folders))
     test = replicas[0].config["data"]["test"]
     # Wide steps: what is compiled here serves the seeds of one arm only.
     found = {
-        split: evaluation.evaluate_each(all_, split, evaluation.bar, step=COARSE)
+        split: evaluation.evaluate_each(all_, split, evaluation.bar, COARSE, layout)
         for split in dict.fromkeys((test, *crew.also))
     }
     for each in found.values():
         for one, folder in zip(each, folders, strict=True):
             one.save(folder)
-    examples = evaluation.examples_of(all_.each[0], test)
-    looked = [one.records[:SEEN] for one in found[test]]
-    if not all(looked):
-        looked = all_.forced_records(examples[:SEEN])
-    records = [[record for record in each if "refused" not in record.info] for each in looked]
+    examples = evaluation.examples_of(all_[0], test)
+    seen_records = [one.records[:SEEN] for one in found[test]]
+    if not all(seen_records):
+        forced = runs.Runs.of(all_, layout).teacher_forced(examples[:SEEN])
+        seen_records = [one.records for one in forced]
+    records = [[record for record in each if "refused" not in record.info] for each in seen_records]
     rows = []
-    for number, (replica, folder) in enumerate(zip(replicas, folders, strict=True)):
+    for number, replica in enumerate(replicas):
         results = found[test][number].results
         row = {
             "version": VERSION,
@@ -87,11 +89,14 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
             "seed": replica.seed,
             **results,
             "refused": sum(each[number].results["refused"] for each in found.values()),
-            "data": dict(all_.each[number].data),
-            "parts": {split: parts_of(all_.each[number], split, folder, seen) for split in found},
-            "translations": (folder / "evaluation" / f"{test}.txt")
-            .read_text(encoding="utf-8")
-            .split("\n")[:-1],
+            "data": dict(all_[number].data),
+            "statistics": {
+                split: statistics_of(
+                    evaluation.examples_of(all_[number], split), each[number], seen
+                )
+                for split, each in found.items()
+            },
+            "hypotheses": found[test][number].texts,
             "references": [example["target"] for example in examples],
             **attention_of(records[number], results.get("alignment")),
         }
@@ -103,12 +108,11 @@ def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     return rows
 
 
-def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) -> dict[str, Any]:
-    """What each sentence of an evaluated split contributes to each score."""
-    with np.load(folder / "evaluation" / f"{split}_parts.npz") as file:
-        parts = {name: plain(file[name]) for name in file}
-    translations = (folder / "evaluation" / f"{split}.txt").read_text(encoding="utf-8").split("\n")
-    examples = evaluation.examples_of(run, split)
+def statistics_of(
+    examples: Sequence[Mapping[str, Any]], found: evaluation.Evaluation, seen: Mapping[str, int]
+) -> dict[str, Any]:
+    """What each example of an evaluated split adds to each score, and to the diagnostics of words."""
+    parts = {name: plain(each) for name, each in found.statistics.items()}
     parts["source_words"] = [len(words_of(example["source"])) for example in examples]
     parts["frequency"] = []
     # A reference that comes with its words has l' homme where the text of a translation has l'homme.
@@ -117,7 +121,7 @@ def parts_of(run: runs.Run, split: str, folder: Any, seen: Mapping[str, int]) ->
     linked = all("links" in example for example in examples)
     if linked:
         parts["jump"], parts["fertility"] = [], []
-    for text, example in zip(translations, examples, strict=False):
+    for text, example in zip(found.texts, examples, strict=True):
         words = words_in(example, "target")
         right = diagnostics.hits(divided(text, known), words)
 
@@ -209,22 +213,24 @@ def scaled(weights: Any) -> np.ndarray:
 
 
 def curve_of(crew: Crew, number: int) -> list[Row]:
-    """What validation said of a replica while it was trained."""
+    """The validation scores of a replica while it was trained."""
+    config = crew.replicas[number].config
+    better = {metric.name: metric.better for metric in task_of(config).ranking(config)}
     curve, tokens = [], 0
     for line in read(crew.folder / "metrics.jsonl"):
         if line["kind"] == "train":
             tokens = of_replica(line["tokens"], number)
         elif line["kind"] == "validation":
-            scores = {name: of_replica(line[name], number) for name in ("bleu", "perplexity")}
+            scores = {name: of_replica(line[name], number) for name in better}
             curve.append({"tokens": tokens, **scores})
-            if 0 < crew.replicas[number].config["training"]["patience"] <= _since_the_best(curve):
+            if 0 < config["training"]["patience"] <= _since_the_best(curve, better):
                 break  # alone it would have stopped here
     return curve
 
 
-def _since_the_best(curve):
+def _since_the_best(curve, better):
     """How many validations ago the best one was."""
-    ranks = [ranks_of(line)[0] for line in curve]
+    ranks = [ranks_of(line, better)[0] for line in curve]
     return len(ranks) - 1 - ranks.index(max(ranks))
 
 

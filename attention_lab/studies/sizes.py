@@ -95,7 +95,7 @@ def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
 
 def _parts(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batches]:
     corpus = setup.corpus_of(config, folder)
-    model = runs.model_of(config, corpus.source_tokenizer, corpus.target_tokenizer)
+    model = runs.model_of(config, corpus.codec)
     return model, setup.batches_of(config, corpus.pairs)
 
 

@@ -16,8 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from attention_lab.evaluation.metrics import Metric
 from attention_lab.models.base import look_up
 from attention_lab.runs.setup import TRACED
+from attention_lab.tasks import task_of
 
 Config = Mapping[str, Any]
 
@@ -71,7 +73,7 @@ class Crew(NamedTuple):
 
 
 class Study(NamedTuple):
-    """What a study config says."""
+    """What a study config describes."""
 
     name: str
     config: Config
@@ -79,6 +81,17 @@ class Study(NamedTuple):
     seeds: tuple[int, ...]
     folder: Path
     crews: tuple[Crew, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics of its task, the main one first."""
+        return task_of(self.config["base"]).metrics(self.config["base"])
+
+    @property
+    def compared(self) -> tuple[Metric, ...]:
+        """The metrics by which arms are compared, one family of tests."""
+        task = task_of(self.config["base"])
+        return tuple(one for one in self.metrics if one.name in task.compared)
 
 
 def study_of(config: Config, folder: Path) -> Study:

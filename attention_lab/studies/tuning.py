@@ -9,12 +9,13 @@ reached its peak, and prefer one that is too large. What it costs the plan and t
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from attention_lab.evaluation.metrics import HIGHER, Metric
 from attention_lab.studies import findings, fleet, results
 from attention_lab.studies.study import Arm, changed, study_of
 
@@ -22,7 +23,7 @@ Config = Mapping[str, Any]
 
 
 def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()) -> Config:
-    """The config with the best value in each arm, by mean validation BLEU over the tuning's seeds.
+    """The config with the best value in each arm, by the mean over the tuning's seeds of the main metric on validation.
 
     Runs what the tuning lacks; of equals, the first is taken. Without candidates, the config as it is.
     """
@@ -32,12 +33,16 @@ def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()
     study = study_of(trials(config), folder / "tuning")
     fleet.run(study, study.crews, machine)
     rows = results.rows_of(study)
-    arms = {}
+    arms, metric = {}, study.metrics[0]
     for arm in study_of(config, folder).arms:
-        scores = {value: score(rows, trial(arm.name, value)) for value in tuning["candidates"]}
-        best = max(scores, key=lambda value: scores[value])
-        told = ", ".join(f"{value:g}: {found:.2f}" for value, found in scores.items())
-        print(f"tuned    {arm.name}: {tuning['field']} = {best:g} (validation BLEU of {told})")
+        scores = {
+            value: score(rows, trial(arm.name, value), metric) for value in tuning["candidates"]
+        }
+        best = best_of(metric)(scores, key=lambda value: scores[value])
+        each = ", ".join(f"{value:g}: {found:.2f}" for value, found in scores.items())
+        print(
+            f"tuned    {arm.name}: {tuning['field']} = {best:g} (validation {metric.title} of {each})"
+        )
         arms[arm.name] = {**arm.changes, tuning["field"]: best}
     return {**config, "arms": arms, "axes": {}}
 
@@ -104,7 +109,13 @@ def trial(arm: str, value: float) -> str:
     return f"{arm} at {value:g}"
 
 
-def score(rows: Any, arm: str) -> float:
-    """The best mean validation BLEU of an arm while it was trained."""
+def score(rows: Any, arm: str, metric: Metric) -> float:
+    """The mean over seeds of the best validation score of an arm while it was trained."""
     curves = [row["curve"] for row in findings.of_arm(rows, arm)]
-    return float(np.mean([max(line["bleu"] for line in curve) for curve in curves]))
+    best = best_of(metric)
+    return float(np.mean([best(line[metric.name] for line in curve) for curve in curves]))
+
+
+def best_of(metric: Metric) -> Callable[..., Any]:
+    """`max` where more is better, `min` where less is."""
+    return max if metric.better == HIGHER else min

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +173,8 @@ def _mean(losses):
 class Validate:
     """Evaluates the parameters of each replica now and then, keeps the best, and ends what no longer improves.
 
-    judge: params [S, ..] -> {"bleu": [S], "perplexity": [S], ..}; better is more BLEU, among equals less
-    perplexity. best: each replica's best parameters so far, [S, ..]. patience: how many validations in a row may
+    judge: params [S, ..] -> the score [S] of each metric. better: by metric, "higher" or "lower"; the first metric ranks,
+    and the next among equals. best: each replica's best parameters so far, [S, ..]. patience: how many validations in a row may
     bring a replica no improvement; 0 is any number. One whose patience has run out is finished: it is trained on,
     since all are one program, but nothing of it counts any more. improved: is called with the update where a
     replica has new best parameters. replicas: how many of S are reported; the others only fill devices.
@@ -186,13 +187,14 @@ class Validate:
         meter: Meter,
         best: Params,
         *,
+        better: Mapping[str, str],
         patience: int = 0,
         improved: Callable[[Update], None] = lambda update: None,
         replicas: int | None = None,
     ) -> None:
         self.judge, self.journal, self.meter = judge, journal, meter
         self.best, self.patience, self.improved = best, patience, improved
-        self.replicas = replicas
+        self.replicas, self.rank = replicas, partial(ranks_of, better=better)
 
     def __call__(self, update: Update) -> str | None:
         """Returns a reason to stop where the patience of every replica has run out."""
@@ -201,7 +203,7 @@ class Validate:
             started = time.perf_counter()
             # Computed by each process, and decided by the first: all save together, or none does.
             found = from_first(self.judge(update.state.params))
-            before, _, finished = self._history(len(ranks_of(found)))
+            before, _, finished = self._history(len(self.rank(found)))
             self.journal.write(
                 kind="validation",
                 update=update.number,
@@ -212,7 +214,7 @@ class Validate:
             better = np.array(
                 [
                     not over and (old is None or new > old)
-                    for new, old, over in zip(ranks_of(found), before, finished, strict=True)
+                    for new, old, over in zip(self.rank(found), before, finished, strict=True)
                 ]
             )
             # The journal of an earlier session may be read late on another machine.
@@ -240,7 +242,7 @@ class Validate:
 
     def _history(self, replicas: int = 0) -> tuple[list[Any], np.ndarray, np.ndarray]:
         """Of each replica the best rank, the validations since, and whether its patience has run out."""
-        lines = [ranks_of(line) for line in self.journal.of("validation")]
+        lines = [self.rank(line) for line in self.journal.of("validation")]
         count = len(lines[0]) if lines else replicas
         best: list[Any] = [None] * count
         since, finished = np.zeros(count, int), np.zeros(count, bool)
@@ -252,10 +254,16 @@ class Validate:
         return best, since, finished
 
 
-def ranks_of(found: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Of each replica: what is better is greater. BLEU alone would not do: that of very short sentences is always 0."""
-    bleu, perplexity = (np.atleast_1d(found[name]).tolist() for name in ("bleu", "perplexity"))
-    return [(b, -p) for b, p in zip(bleu, perplexity, strict=True)]
+def ranks_of(scores: Mapping[str, Any], better: Mapping[str, str]) -> list[tuple[float, ...]]:
+    """A tuple of each replica that is greater where its scores are better.
+
+    scores: of each metric [S], or a number where S is 1. better: as in `Validate`.
+    """
+    columns = []
+    for name, direction in better.items():
+        column = np.atleast_1d(np.asarray(scores[name], float))
+        columns.append((column if direction == "higher" else -column).tolist())
+    return list(zip(*columns, strict=True))
 
 
 def plain(values: Any) -> Any:

@@ -81,12 +81,17 @@ def text_matrix(
     )
 
 
-def show(*args: Any, file: TextIO | None = None, **options: Any) -> None:
-    """Prints `text_matrix` of the same arguments as wide as the terminal is and in what it can say."""
+def as_printed(*args: Any, file: TextIO | None = None, **options: Any) -> str:
+    """`text_matrix` of the same arguments, as wide as the terminal and in characters that `file` can encode."""
     file = sys.stdout if file is None else file
     options.setdefault("width", max(NARROWEST, shutil.get_terminal_size().columns))
     options.setdefault("encoding", getattr(file, "encoding", None) or "ascii")
-    print(text_matrix(*args, **options), file=file)
+    return text_matrix(*args, **options)
+
+
+def show(*args: Any, file: TextIO | None = None, **options: Any) -> None:
+    """Prints `as_printed` of the same arguments."""
+    print(as_printed(*args, file=file, **options), file=file)
 
 
 def labeled(

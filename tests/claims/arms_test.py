@@ -62,7 +62,7 @@ def rows(arm, what, level, seeds=3):
         if what == "length":
             right[20:] -= round(4 * level)
         row = made.row(arm, seed, right.tolist(), long=LONG)
-        parts = row["parts"]["test"]
+        parts = row["statistics"]["test"]
         chance = rng.integers(0, 2, 40)
         for name, classes, of in (
             ("frequency", 5, {1}),
@@ -137,7 +137,7 @@ def by_hand(rows, part, of, kept=lambda n: True):
     """What each sentence contributes to a score, seed by seed."""
     return [
         formulas.contributions(
-            [one for n, one in enumerate(row["parts"]["test"][part]) if kept(n)], of
+            [one for n, one in enumerate(row["statistics"]["test"][part]) if kept(n)], of
         )
         for row in rows
     ]
@@ -150,23 +150,26 @@ def check(found, expected):
 def test_more_bleu_and_alignment_error_by_hand():
     a, b = rows("a", "BLEU", 1), rows("b", "AER", 1)
     bleu = [by_hand(each, "bleu", formulas.bleu) for each in (a, b)]
-    check(quantities.more("a", "b")([*a, *b]), formulas.interval(formulas.less(*bleu)))
+    check(quantities.more("a", "b", made.BLEU)([*a, *b]), formulas.interval(formulas.less(*bleu)))
     aer = by_hand(b, "aer", formulas.aer)
-    check(quantities.alignment_error("b")([*a, *b]), formulas.interval(aer))
+    check(quantities.score("b", made.AER)([*a, *b]), formulas.interval(aer))
     for row in b:
-        row["parts"]["test"].pop("aer")
-    assert quantities.alignment_error("b")([*a, *b]) is None
+        row["statistics"]["test"].pop("aer")
+    assert quantities.score("b", made.AER)([*a, *b]) is None
 
 
 def test_more_words_by_hand():
     a, b = rows("a", "jump", 1), rows("b", "jump", 0)
     for row in b:
-        row["parts"]["test"]["jump"][row["seed"]] = [[1, 2], [3, 4], [5, 6], [2, 8]]
+        row["statistics"]["test"]["jump"][row["seed"]] = [[1, 2], [3, 4], [5, 6], [2, 8]]
 
     def summed(each):
         return [
             formulas.contributions(
-                [np.sum([one[2], one[3]], axis=0).tolist() for one in row["parts"]["test"]["jump"]],
+                [
+                    np.sum([one[2], one[3]], axis=0).tolist()
+                    for one in row["statistics"]["test"]["jump"]
+                ],
                 formulas.ratio,
             )
             for row in each
@@ -175,7 +178,7 @@ def test_more_words_by_hand():
     found = quantities.more_words("a", "b", "jump", (2, 3))([*a, *b])
     check(found, formulas.interval(formulas.less(summed(a), summed(b))))
     assert quantities.more_words("a", "b", "none", (1,))([*a, *b]) is None
-    b[0]["parts"]["test"].pop("jump")
+    b[0]["statistics"]["test"].pop("jump")
     assert quantities.more_words("a", "b", "jump", (2, 3))([*a, *b]) is None
     assert quantities.more_words("b", "a", "jump", (2, 3))([*a, *b]) is None
 
@@ -183,7 +186,7 @@ def test_more_words_by_hand():
 def test_a_class_of_which_there_is_no_word_tells_nothing():
     some = rows("a", "jump", 1) + rows("b", "jump", 0)
     for row in some:
-        row["parts"]["test"]["jump"] = [[[1, 2], [0, 0]]] * 40
+        row["statistics"]["test"]["jump"] = [[[1, 2], [0, 0]]] * 40
     assert quantities.more_words("a", "b", "jump", (1,))(some) is None
 
 
@@ -195,7 +198,7 @@ def lost(each):
 
     found = []
     for row in each:
-        parts = row["parts"]["test"]["bleu"]
+        parts = row["statistics"]["test"]["bleu"]
         wide = [[*parts[n], *[0] * 10] for n in SHORT] + [[*[0] * 10, *parts[n]] for n in LONG]
         found.append(formulas.contributions(wide, of))
     return found
@@ -203,9 +206,9 @@ def lost(each):
 
 def test_what_is_lost_with_length_by_hand():
     a, b = rows("a", "length", 0.25), rows("b", "length", 1)
-    check(quantities.loss_with_length("b")([*a, *b]), formulas.interval(lost(b)))
+    check(quantities.loss_with_length("b", made.BLEU)([*a, *b]), formulas.interval(lost(b)))
     gain = formulas.interval(formulas.less(lost(b), lost(a)))
-    check(quantities.gain_with_length("a", "b")([*a, *b]), gain)
+    check(quantities.gain_with_length("a", "b", made.BLEU)([*a, *b]), gain)
     assert gain.estimate > 0
 
 
@@ -215,18 +218,18 @@ def test_what_is_lost_with_length_by_hand():
 def test_a_loss_needs_twenty_short_and_twenty_long_sentences(short, long, enough):
     some = rows("a", "length", 1) + rows("b", "length", 0)
     for row in some:
-        row["parts"]["test"]["source_words"] = [10] * short + [31] * long
-    assert (quantities.loss_with_length("a")(some) is not None) == enough
-    assert (quantities.gain_with_length("b", "a")(some) is not None) == enough
+        row["statistics"]["test"]["source_words"] = [10] * short + [31] * long
+    assert (quantities.loss_with_length("a", made.BLEU)(some) is not None) == enough
+    assert (quantities.gain_with_length("b", "a", made.BLEU)(some) is not None) == enough
     for row in some:  # between short and long
-        row["parts"]["test"]["source_words"] = [11] * short + [30] * long
-    assert quantities.loss_with_length("a")(some) is None
+        row["statistics"]["test"]["source_words"] = [11] * short + [30] * long
+    assert quantities.loss_with_length("a", made.BLEU)(some) is None
 
 
 def test_a_gain_needs_both_arms():
     some = rows("a", "length", 1)
-    assert quantities.gain_with_length("a", "b")(some) is None
-    assert quantities.gain_with_length("b", "a")(some) is None
+    assert quantities.gain_with_length("a", "b", made.BLEU)(some) is None
+    assert quantities.gain_with_length("b", "a", made.BLEU)(some) is None
 
 
 def test_more_perplexity_is_of_the_last_validation_and_counts_seeds():

@@ -16,7 +16,8 @@ from attention_lab.claims.contracts import (
     judge,
     within,
 )
-from attention_lab.evaluation.statistics import bleu_parts, of_seeds
+from attention_lab.evaluation.metrics import bleu_statistics
+from attention_lab.evaluation.statistics import of_seeds
 
 ARMS = sorted({arm for claim in translation.CLAIMS for arm in claim.arms})
 SENTENCES = 48
@@ -77,9 +78,9 @@ def row(arm, seed, better):
         "arm": arm,
         "seed": seed,
         "split": "test",
-        "parts": {
+        "statistics": {
             "test": {
-                "bleu": bleu_parts(texts, REFERENCES).tolist(),
+                "bleu": bleu_statistics(texts, REFERENCES).tolist(),
                 "aer": [[12, n, n, 12] for n in right],
                 "source_words": np.where(LONG, 40, 8).tolist(),
                 **dict.fromkeys(("frequency", "jump", "fertility"), classes),

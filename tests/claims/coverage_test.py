@@ -6,8 +6,10 @@ import pytest
 
 from attention_lab.claims import mechanism, quantities
 from attention_lab.evaluation import statistics
-from attention_lab.evaluation.statistics import bleu_of, of_seeds
+from attention_lab.evaluation.metrics import bleu_of
+from attention_lab.evaluation.statistics import of_seeds
 from tests.evaluation.studies import bleu_parts, logits, quantiles, word_parts
+from tests.studies.made import BLEU
 
 STUDIES = 250
 SHORT, LONG = 5, 35  # words of the source
@@ -29,7 +31,7 @@ def rows(arm, short, long):
         {
             "arm": arm,
             "split": "test",
-            "parts": {"test": {"bleu": np.concatenate(parts), "source_words": words}},
+            "statistics": {"test": {"bleu": np.concatenate(parts), "source_words": words}},
         }
         for parts in zip(short, long, strict=True)
     ]
@@ -45,7 +47,7 @@ def lost(parts):
 def test_what_is_lost_with_length_is_covered(replicas, together):
     rng = np.random.default_rng(replicas)
     truth = lost(both(rng, rng.permuted(quantiles()), together, 4000))
-    quantity, held = quantities.loss_with_length("a"), 0
+    quantity, held = quantities.loss_with_length("a", BLEU), 0
     for _ in range(STUDIES):
         found = quantity(rows("a", *both(rng, rng.normal(size=replicas), together, 25)))
         held += found.low <= truth <= found.high
@@ -56,7 +58,7 @@ def test_what_is_lost_with_length_is_covered(replicas, together):
 @pytest.mark.parametrize("replicas", [3, 5])
 def test_the_gain_with_length_is_covered(replicas, together):
     rng = np.random.default_rng(replicas)
-    quantity, held = quantities.gain_with_length("a", "b"), 0
+    quantity, held = quantities.gain_with_length("a", "b", BLEU), 0
     for _ in range(STUDIES):
         short, long = both(rng, rng.normal(size=2 * replicas), together, 25)
         a, b = (rows("ab"[n], short[n::2], long[n::2]) for n in (0, 1))
@@ -71,7 +73,7 @@ def test_what_is_lost_with_length_is_a_difference_within_each_seed():
         [-2.0, -1.0, 0.0, 1.0, 2.0]
     )  # all that differs is how good a seed is throughout
     short = bleu_parts(rng, logits(rng, seeds, 400))
-    found = quantities.loss_with_length("a")(rows("a", short, short))
+    found = quantities.loss_with_length("a", BLEU)(rows("a", short, short))
     assert found.estimate == pytest.approx(0, abs=1e-9) and found.spread < 1e-9
     assert found.high - found.low < 10 < np.ptp(bleu_of(short.sum(1)))
 
@@ -80,7 +82,7 @@ def test_what_is_lost_with_length_is_a_difference_within_each_seed():
 def test_more_words_of_a_class_are_covered(replicas):
     def row(arm, parts):
         words = np.stack([0 * parts, parts], axis=1)  # [N, classes, 2]
-        return {"arm": arm, "split": "test", "parts": {"test": {"frequency": words.tolist()}}}
+        return {"arm": arm, "split": "test", "statistics": {"test": {"frequency": words.tolist()}}}
 
     rng = np.random.default_rng(replicas)
     quantity, held = quantities.more_words("a", "b", "frequency", [1]), 0

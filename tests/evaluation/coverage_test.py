@@ -6,9 +6,8 @@ A binomial's standard deviation of 600 studies is 0.9 %: what is asked for is 92
 import numpy as np
 import pytest
 
+from attention_lab.evaluation.metrics import aer_of, bleu_of
 from attention_lab.evaluation.statistics import (
-    aer_of,
-    bleu_of,
     contributions,
     holm,
     interval,

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from attention_lab.evaluation.metrics import aer_of, bleu_of, bleu_statistics
 from attention_lab.evaluation.statistics import (
     Interval,
-    aer_of,
-    bleu_of,
-    bleu_parts,
     components,
     contributions,
     effect_size,
@@ -189,7 +187,7 @@ def test_rates_by_hand():
 
 
 def test_what_bleu_counts_in_a_sentence():
-    found = bleu_parts(["the cat sat on mats", "a"], ["the cat sat on mat .", "a b"])
+    found = bleu_statistics(["the cat sat on mats", "a"], ["the cat sat on mat .", "a b"])
     # 4 of 5 words, 3 of 4 pairs, ..; of one word there are no pairs.
     expected = [[4, 3, 2, 1, 5, 4, 3, 2, 5, 6], [1, 0, 0, 0, 1, 0, 0, 0, 1, 2]]
     assert found.tolist() == expected

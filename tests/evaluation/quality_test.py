@@ -1,7 +1,6 @@
 """Quality: what sacrebleu is asked, and what is told where it cannot be."""
 
 import importlib.util
-import json
 import math
 import unicodedata
 
@@ -9,8 +8,8 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from attention_lab.data.tokenizer import UNKNOWN_TEXT, train
-from attention_lab.evaluation.quality import bleu, bleu_metric, chrf, quality, tokenizer_of
-from attention_lab.evaluation.statistics import bleu_of, bleu_parts
+from attention_lab.evaluation.metrics import bleu_of, bleu_statistics
+from attention_lab.evaluation.quality import bleu, bleu_metric, chrf
 
 TEXTS = ["The cat sat on the mat.", "“Two men”, he said, are here."]
 
@@ -47,25 +46,11 @@ def test_a_score_says_how_it_was_made():
         assert str(score) == f"100.00  {score.signature}"
 
 
-def test_all_of_it_is_plain_json():
-    found = quality(TEXTS[::-1], TEXTS)
-    assert json.loads(json.dumps(found)) == found
-    assert found["bleu"] == bleu(TEXTS[::-1], TEXTS).score
-    assert found["signatures"]["chrf"] == chrf(TEXTS, TEXTS).signature
-
-
-def test_all_of_it_compares_hypotheses_with_references():
-    short, long = ["the cat sat on it"], ["the cat sat on it in the sun"]
-    found = quality(short, long)
-    assert found["bleu"] == bleu(short, long).score != bleu(long, short).score
-    assert found["chrf"] == chrf(short, long).score != chrf(long, short).score
-
-
 def test_an_empty_translation_is_bad_but_no_error():
     assert bleu([""], ["a b"]).score == chrf([""], ["a b"]).score == 0
 
 
-@pytest.mark.parametrize("score", [bleu, chrf, quality])
+@pytest.mark.parametrize("score", [bleu, chrf])
 @pytest.mark.parametrize(
     ("hypotheses", "references", "message"),
     [
@@ -86,13 +71,11 @@ CHINESE = ["我非常喜欢这只小猫。", "他在大学里学习数学，她�
 
 @pytest.mark.parametrize("tokenize", ["zh", "char"])
 def test_a_perfect_translation_without_spaces_has_all_points(tokenize):
-    found = quality(CHINESE, CHINESE, tokenize)
-    assert found["bleu"] == pytest.approx(100)
-    assert f"tok:{tokenize}" in found["signatures"]["bleu"]
-    assert tokenizer_of(found["signatures"]["bleu"]) == tokenize
-    assert bleu_of(bleu_parts(CHINESE, CHINESE, tokenize).sum(0)) == pytest.approx(100)
+    found = bleu(CHINESE, CHINESE, tokenize)
+    assert found.score == pytest.approx(100) and f"tok:{tokenize}" in found.signature
+    assert bleu_of(bleu_statistics(CHINESE, CHINESE, tokenize).sum(0)) == pytest.approx(100)
     wrong = [CHINESE[0], CHINESE[1].replace("数学", "化学")]
-    parts = bleu_parts(wrong, CHINESE, tokenize)
+    parts = bleu_statistics(wrong, CHINESE, tokenize)
     assert 50 < bleu_of(parts.sum(0)) < 100
     assert bleu_of(parts.sum(0)) == pytest.approx(bleu(wrong, CHINESE, tokenize).score)
 
@@ -113,14 +96,6 @@ def test_other_references_are_no_reason_to_warn(reference):
     bleu(["a b"], [reference])  # a warning is an error here
 
 
-def test_chrf_is_the_same_whatever_cuts_tokens():
-    found = quality(TEXTS[::-1], TEXTS)
-    for tokenize in ("intl", "char"):
-        other = quality(TEXTS[::-1], TEXTS, tokenize)
-        assert other["chrf"] == found["chrf"]
-        assert other["signatures"]["chrf"] == found["signatures"]["chrf"]
-
-
 def test_a_tokenizer_that_cannot_be_had_is_one_line():
     with pytest.raises(ValueError, match="no tokenizer for BLEU 'zhh'; did you mean 'zh'"):
         bleu(TEXTS, TEXTS, "zhh")
@@ -136,8 +111,9 @@ def test_a_tokenizer_that_cannot_be_had_is_one_line():
 def test_both_forms_of_a_letter_are_equal():
     apart = [unicodedata.normalize("NFD", text) for text in ("l'été a déjà été là", "ça y est")]
     composed = [unicodedata.normalize("NFC", text) for text in apart]
-    assert quality(apart, composed) == quality(composed, apart) == quality(composed, composed)
-    assert (bleu_parts(apart, composed) == bleu_parts(composed, composed)).all()
+    for score in (bleu, chrf):
+        assert score(apart, composed) == score(composed, apart) == score(composed, composed)
+    assert (bleu_statistics(apart, composed) == bleu_statistics(composed, composed)).all()
 
 
 def test_an_unknown_word_is_one_token():

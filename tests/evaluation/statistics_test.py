@@ -5,9 +5,8 @@ import pytest
 import sacrebleu
 from sacrebleu.significance import PairedTest
 
+from attention_lab.evaluation.metrics import bleu_of, bleu_statistics
 from attention_lab.evaluation.statistics import (
-    bleu_of,
-    bleu_parts,
     components,
     contributions,
     effect_size,
@@ -126,7 +125,9 @@ def corpus(seed, quality, count=60):
 def test_bleu_of_summed_counts_is_sacrebleu_s(quality):
     hypotheses, references = corpus(quality, quality)
     expected = sacrebleu.corpus_bleu(hypotheses, [references]).score
-    assert bleu_of(bleu_parts(hypotheses, references).sum(0)) == pytest.approx(expected, abs=1e-9)
+    assert bleu_of(bleu_statistics(hypotheses, references).sum(0)) == pytest.approx(
+        expected, abs=1e-9
+    )
 
 
 def test_bleu_of_odd_sentences_is_sacrebleu_s():
@@ -137,12 +138,12 @@ def test_bleu_of_odd_sentences_is_sacrebleu_s():
         (["a b c d"], ["a b c d e f g h"]),  # short
     ]:
         expected = sacrebleu.corpus_bleu(hypotheses, [references], force=True).score
-        got = bleu_of(bleu_parts(hypotheses, references).sum(0))
+        got = bleu_of(bleu_statistics(hypotheses, references).sum(0))
         assert got == pytest.approx(expected, abs=1e-9), (hypotheses, references)
 
 
 def test_contributions_have_the_scores_as_means_and_the_parts_errors():
-    parts = np.stack([bleu_parts(*corpus(7, q, 300)) for q in (60, 70)])
+    parts = np.stack([bleu_statistics(*corpus(7, q, 300)) for q in (60, 70)])
     found = contributions(parts, bleu_of)
     np.testing.assert_allclose(found.mean(-1), bleu_of(parts.sum(1)))
     # Of a plain mean, a sentence contributes its own value.
@@ -152,7 +153,7 @@ def test_contributions_have_the_scores_as_means_and_the_parts_errors():
 
 def test_the_interval_of_bleu_covers_the_bleu_of_other_sentences():
     # The truth is the mean BLEU of three seeds on very many sentences, of which each study draws 100.
-    seeds = np.stack([bleu_parts(*corpus(999, quality, 6000)) for quality in (60, 61, 59)])
+    seeds = np.stack([bleu_statistics(*corpus(999, quality, 6000)) for quality in (60, 61, 59)])
     rng = np.random.default_rng(0)
     truth = float(bleu_of(seeds.sum(1)).mean())
     covered = 0
@@ -173,7 +174,7 @@ def test_a_paired_bootstrap_is_sacrebleu_s():
         test_type="bs",
         n_samples=2000,
     )()[1]["BLEU"]
-    a, b = (bleu_parts(h, references)[None] for h in (one, other))
+    a, b = (bleu_statistics(h, references)[None] for h in (one, other))
     mine = redrawn(a, bleu_of, draws=2000)
     low, high = percentiles(mine)
     assert bleu_of(a[0].sum(0)) == pytest.approx(theirs[0].score)

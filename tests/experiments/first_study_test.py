@@ -30,8 +30,11 @@ def test_the_first_study_translates_aligns_and_tells_its_arms_apart(tmp_path):
         assert told.returncode == 0, told.stderr
         lines = (tmp_path / "crews" / folder / "results.jsonl").read_text(encoding="utf-8")
         found[arm] = [json.loads(line) for line in lines.splitlines()]
-    bleu = {arm: np.mean([row["bleu"] for row in rows]) for arm, rows in found.items()}
-    errors = [row["alignment"]["aer"] for row in found["additive"]]
+    bleu = {
+        arm: np.mean([row["scores"]["bleu"]["score"] for row in rows])
+        for arm, rows in found.items()
+    }
+    errors = [row["scores"]["aer"]["score"] for row in found["additive"]]
     assert bleu["additive"] >= 80 and np.mean(errors) <= 25
     assert bleu["additive"] - bleu["no attention"] > 10
     run = attention_lab.load(tmp_path / "crews/additive/additive_seed_0")

@@ -292,7 +292,7 @@ def test_training_goes_on_with_its_own_tokenizers_and_not_with_new_ones(made, mo
     setup._corpus.cache_clear()
     monkeypatch.setattr(setup, "make_tokenizers", None)  # as another sentencepiece might cut
     found = setup.corpus_of(config, folder.parent / "half/run")
-    assert (found.source_tokenizer, found.target_tokenizer) == own
+    assert found.codec == own
 
 
 def test_arms_that_would_translate_different_test_sets_are_refused_before_anything_runs(made):

@@ -178,7 +178,7 @@ def test_a_study_says_how_many_sentences_its_models_cannot_read(tmp_path):
         row = json.loads(line)
         agreed = row["agreement"]["seeds"]
         assert len(agreed) == row["sentences"] - row["refused"] and min(agreed) > 0
-        assert len(row["translations"]) == row["sentences"]
+        assert len(row["hypotheses"]) == row["sentences"]
 
 
 CONFIG = json.loads(defaults.translation().to_json())

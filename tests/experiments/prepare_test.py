@@ -29,7 +29,7 @@ def test_a_prepared_dataset_is_a_corpus_to_train_on(tmp_path):
     corpus = setup.corpus_of(json.loads(config.to_json_best_effort()))
     assert len(corpus.pairs) == len(corpus.validation) == 30
     assert "links" in corpus.validation[0]
-    assert len(corpus.target_tokenizer) < len(corpus.source_tokenizer)
+    assert len(corpus.codec.target) < len(corpus.codec.source)
 
 
 @pytest.mark.skipif(not MULTI30K.exists(), reason="Multi30k is not beside the project")

@@ -52,11 +52,11 @@ def test_a_study_reports_what_it_found(studied):
     html = (workdir / "report.html").read_text()
     assert "additive, no dropout" in html and html.count('class="map"') == 2
     last = rows[-1]
-    assert len(last["translations"]) == last["sentences"] == len(last["references"])
+    assert len(last["hypotheses"]) == last["sentences"] == len(last["references"])
     assert last["curve"][-1]["tokens"] > 11_000 and last["flops"] > rows[0]["flops"] > 0
     assert 0 < last["entropy"] < 3 and 0 < np.mean(last["agreement"]["seeds"]) < 1
     assert rows[0]["alignment"] is None and "entropy" not in rows[0]
-    jumps = np.sum(last["parts"]["test"]["jump"], axis=0)  # word for word: all are in order
+    jumps = np.sum(last["statistics"]["test"]["jump"], axis=0)  # word for word: all are in order
     assert jumps[0][1] == 5 * last["sentences"] and jumps[1:].sum() == 0
     run = attention_lab.load(workdir / "crews" / "additive" / "additive_seed_1")
     assert run.config["seed"] == 1 and run.translate(["my ann sees my bob"])[0].text
@@ -72,10 +72,10 @@ def test_a_replica_is_judged_as_it_is_alone(studied):
     (row,) = (row for row in rows if row["arm"] == "additive" and row["seed"] == 1)
     found = evaluation.evaluate(attention_lab.load(folder), "test", evaluation.bar)
     results = found.results
-    assert results["bleu"] == row["bleu"] and results["alignment"] == row["alignment"]
+    assert results["scores"] == row["scores"] and results["alignment"] == row["alignment"]
     text = (folder / "evaluation" / "test.txt").read_text()
-    assert text.split("\n")[:-1] == row["translations"]
-    assert found.texts == row["translations"] and len(found.records) == row["sentences"]
+    assert text.split("\n")[:-1] == row["hypotheses"]
+    assert found.texts == row["hypotheses"] and len(found.records) == row["sentences"]
 
 
 @pytest.mark.xdist_group("study")
@@ -166,7 +166,9 @@ def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studie
     assert told.returncode == 0 and "goes on  after update 1" in told.stdout, told.stderr
     results = "crews/no_attention/results.jsonl"
     found, wanted = without_times(workdir / results), without_times(whole / results)
-    assert [row["bleu"] for row in found] == pytest.approx([row["bleu"] for row in wanted])
+    assert [row["scores"]["bleu"]["score"] for row in found] == pytest.approx(
+        [row["scores"]["bleu"]["score"] for row in wanted]
+    )
     for row, other in zip(found, wanted, strict=True):
         losses = [[line["perplexity"] for line in one["curve"]] for one in (row, other)]
         assert losses[0] == pytest.approx(losses[1], rel=1e-4)

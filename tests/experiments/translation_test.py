@@ -40,8 +40,9 @@ def test_training_tells_what_it_does_and_leaves_what_it_found(trained):
         assert said in told.stdout
     assert "min left" in told.stderr and "validation" in told.stderr
     found = json.loads((workdir / "evaluation" / "test.json").read_text())
-    assert found["bleu"] > 90 and "version:" in found["signatures"]["bleu"]
-    assert found["alignment"]["aer"] < 50
+    assert found["scores"]["bleu"]["score"] > 90
+    assert "version:" in found["scores"]["bleu"]["signature"]
+    assert found["scores"]["aer"]["score"] < 50
     assert (
         found["matmul_precision"] == "highest" and found["device"] == jax.devices()[0].device_kind
     )
@@ -71,7 +72,7 @@ def test_a_run_is_loaded_in_one_line(trained):
     best = run.n_best(["my eve hears my kim"], beam=3, n_best=3)[0]
     assert best[0].text == found.text and len(best) == 3
     logits = run.model.apply(run.params, example([5, 3], [4, 3])).logits
-    assert logits.shape == (2, len(run.target_tokenizer))
+    assert logits.shape == (2, len(run.codec.target))
 
 
 HOSTILE = [

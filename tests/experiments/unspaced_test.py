@@ -34,13 +34,13 @@ def test_a_corpus_without_spaces_is_learnt_scored_and_shown(folder, tmp_path):
     assert told.returncode == 0, told.stderr
     assert "tok:zh" in told.stdout and "does not cut" not in told.stderr
     found = json.loads((workdir / "evaluation" / "test.json").read_text())
-    assert found["bleu"] == pytest.approx(100)
+    assert found["scores"]["bleu"]["score"] == pytest.approx(100)
     run = attention_lab.load(workdir)
     for source, target in PAIRS:
         (best,) = run.translate([source], weights=True)
         assert best.text == normalize(target)
         assert "在" in run.record(source, best).target_words
-    assert run.source_tokenizer.decode(run.source_tokenizer.encode("新 😀").ids) == "新 😀"
+    assert run.codec.source.decode(run.codec.source.encode("新 😀").ids) == "新 😀"
 
 
 def test_a_score_that_cannot_be_right_is_warned_of_in_one_line(folder, tmp_path):

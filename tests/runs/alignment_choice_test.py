@@ -6,28 +6,11 @@ import numpy as np
 import pytest
 
 from attention_lab.evaluation.alignment import best_place
-from attention_lab.runs import evaluation
+from attention_lab.runs import TeacherForced, evaluation
 from tests.evaluation.alignment_test import corpus_of
 
 # Of the validation set one head is right, of the test set another.
 VALIDATION, TEST = (corpus_of(("cross/0", head, 0)) for head in (2, 1))
-
-
-def test_a_choice_is_made_on_validation_records_and_the_errors_are_the_test_set_s():
-    found, counts = evaluation.aligned(VALIDATION, TEST)
-    assert (found["place"], found["head"], found["rule"]) == ("cross/0", 2, "greatest weight")
-    # There, all that head 2 says of the test set is wrong: 3 links in each of 4 sentences.
-    assert (found["precision"], found["recall"], found["aer"]) == (0, 0, 100)
-    assert counts.tolist() == [[3, 0, 0, 3]] * 4
-    found, counts = evaluation.aligned(VALIDATION, VALIDATION)
-    assert (found["precision"], found["recall"], found["aer"]) == (100, 100, 0)
-    assert counts.tolist() == [[3, 3, 3, 3]] * 4 and found["refused"] == 0
-
-
-def test_sentences_that_cannot_be_read_are_counted_and_have_no_links():
-    unread = [record._replace(info={"refused": "too long"}) for record in TEST[:1]]
-    found, _ = evaluation.aligned(VALIDATION, [*unread, *VALIDATION])
-    assert found["refused"] == 1
 
 
 EXAMPLES = {
@@ -50,19 +33,24 @@ def read(monkeypatch):
 
 def run(*places):
     data = {"bleu_tokenize": "13a"}
-    config = {"data": data, "decoding": {"beam": 3}, "training": {"matmul_precision": "high"}}
+    config = {
+        "task": "translation",
+        "data": data,
+        "decoding": {"beam": 3},
+        "training": {"matmul_precision": "high"},
+    }
     return SimpleNamespace(config=config, data={}, places=lambda: list(places))
 
 
-def test_what_is_looked_at_is_validation_first_and_then_the_split(read):
-    looked = evaluation.looked_at(run("cross/0"), read["test"])
-    assert looked == [[read["validation"][0], read["validation"][2]], read["test"]]
+def test_how_alignments_are_read_is_chosen_on_validation_examples_with_links(read):
+    chosen_on = evaluation.alignment_examples(run("cross/0"), read["test"])
+    assert chosen_on == [read["validation"][0], read["validation"][2]]
 
 
 def test_the_first_five_hundred_validation_examples_with_links_are_taken(read):
     one = read["validation"][0]
     read["validation"] = [{"source": "c", "target": "d"}, *([one] * 501)]
-    assert len(evaluation.looked_at(run("cross/0"), read["test"])[0]) == 500
+    assert len(evaluation.alignment_examples(run("cross/0"), read["test"])) == 500
 
 
 @pytest.mark.parametrize(
@@ -77,13 +65,13 @@ def test_where_there_is_no_alignment_error_it_says_why(read, places, split, link
     for example in read[split]:
         if "links" in example:
             example["links"] = links
-    assert evaluation.looked_at(run(*places), read["test"]) == []
+    assert evaluation.alignment_examples(run(*places), read["test"]) == []
     assert why in evaluation.unaligned(run(*places), read["test"])
 
 
-def test_without_links_nothing_is_looked_at(read):
+def test_without_links_nothing_is_chosen(read):
     del read["test"][1]["links"]
-    assert evaluation.looked_at(run("cross/0"), read["test"]) == []
+    assert evaluation.alignment_examples(run("cross/0"), read["test"]) == []
     assert evaluation.unaligned(run("cross/0"), EXAMPLES["test"]) is None
 
 
@@ -91,7 +79,12 @@ def translation(text, ended=True, refused=None):
     return SimpleNamespace(text=text, ended=ended, refused=refused)
 
 
-def test_a_split_is_judged_with_the_choice_of_the_first_records(read):
+def forced(records=(), count=4):
+    losses = np.array([[2 * np.log(4), 2.0]] * (count - 1) + [[0.0, 0.0]])
+    return TeacherForced(losses, list(records))
+
+
+def test_a_split_is_scored_as_the_validation_records_choose(read):
     examples = [{**one, "target": "the cat sat on the mat"} for one in EXAMPLES["test"]] * 2
     found = [
         translation("the cat sat on the mat"),
@@ -99,28 +92,48 @@ def test_a_split_is_judged_with_the_choice_of_the_first_records(read):
         translation("", ended=False, refused="too long"),
         translation("the dog sat on the mat"),
     ]
-    judged = evaluation.judged(
-        run("cross/0"), "test", examples, found, [VALIDATION, TEST], seconds=7.0, search={"beam": 9}
-    )
-    results = judged.results
-    assert results["alignment"] == evaluation.aligned(VALIDATION, TEST)[0]
-    assert results["alignment"]["head"] == best_place(VALIDATION).head == 2
-    assert judged.records == TEST
+    given = "test", examples, found, forced(TEST), forced(VALIDATION)
+    one = evaluation.scored(run("cross/0"), *given, seconds=7.0, search={"beam": 9})
+    results, scores = one.results, one.results["scores"]
+    assert list(scores) == list(one.statistics) == ["bleu", "aer", "chrf", "perplexity"]
+    # There, all that head 2 says of the test set is wrong: 3 links in each of 4 sentences.
+    assert one.statistics["aer"].tolist() == [[3, 0, 0, 3]] * 4 and scores["aer"] == {"score": 100}
+    assert results["alignment"] == {
+        **{"precision": 0, "recall": 0, "place": "cross/0", "head": 2},
+        **{"rule": "greatest weight", "refused": 0},
+    }
+    assert best_place(VALIDATION).head == 2
+    assert one.records == TEST
     assert (results["sentences"], results["cut_off"], results["refused"]) == (4, 1, 1)
     assert (results["split"], results["seconds"], results["search"]) == ("test", 7.0, {"beam": 9})
     assert results["matmul_precision"] == "high" and list(results["data"]) == ["test"]
-    assert judged.texts == [one.text for one in found]
-    assert np.array(judged.parts["bleu"])[:, 0].tolist() == [6, 3, 0, 5]
-    assert np.array(judged.parts["aer"]).tolist() == [[3, 0, 0, 3]] * 4
-    assert 0 < results["bleu"] < 100 and "unaligned" not in results
+    assert one.texts == [each.text for each in found]
+    assert one.statistics["bleu"][:, 0].tolist() == [6, 3, 0, 5]
+    assert 0 < scores["bleu"]["score"] < 100 and "unaligned" not in results
+    assert scores["perplexity"] == {"score": pytest.approx(4)}
+    assert [name for name, each in scores.items() if "signature" in each] == ["bleu", "chrf"]
+    right = evaluation.scored(run("cross/0"), *given[:4], forced(TEST), seconds=7.0)
+    assert right.results["scores"]["aer"] == {"score": 0}
+    assert [right.results["alignment"][name] for name in ("precision", "recall")] == [100, 100]
+
+
+def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
+    unread = [record._replace(info={"refused": "too long"}) for record in TEST[:1]]
+    found = [translation("y")] * 4
+    given = "test", read["test"] * 2, found, forced([*unread, *TEST[1:]]), forced(TEST)
+    assert evaluation.scored(run(), *given, seconds=1.0).results["alignment"]["refused"] == 1
 
 
 def test_links_that_are_not_compared_are_said_to_be_so(read):
     found = [translation("y")] * 2
-    judged = evaluation.judged(run(), "test", read["test"], found, [], seconds=1.0)
-    assert judged.results["alignment"] is None and judged.records == []
-    assert judged.results["unaligned"] == "the model does not attend to the source"
-    assert "aer" not in judged.parts and judged.results["search"] == {"beam": 3}
+    one = evaluation.scored(
+        run(), "test", read["test"], found, forced(count=2), forced(count=0), seconds=1.0
+    )
+    assert one.results["alignment"] is None and one.records == []
+    assert one.results["unaligned"] == "the model does not attend to the source"
+    assert "aer" not in one.statistics and one.results["search"] == {"beam": 3}
     plain = [{"source": "x", "target": "y"}] * 2
-    judged = evaluation.judged(run(), "test", plain, found, [], seconds=1.0)
-    assert not {"alignment", "unaligned"} & set(judged.results)
+    one = evaluation.scored(
+        run(), "test", plain, found, forced(count=2), forced(count=0), seconds=1.0
+    )
+    assert not {"alignment", "unaligned"} & set(one.results)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attention_lab.data.tokenizer import train
+from attention_lab.data.vocabularies import Codec
 from attention_lab.decoding import COARSE, FINE
 from attention_lab.evaluation.alignment import best_place, predicted_links
 from attention_lab.marks import END
@@ -48,7 +49,7 @@ def run_of(name, positions=24, scale=1.0):
     model = make_model(len(tokenizer), len(tokenizer), **sides)
     params = jax.tree.map(lambda x: scale * x, model.init(jax.random.key(0)))
     config = {"decoding": {"beam": 2, "longest": (2, 0.5)}}
-    return Run(config, model, params, tokenizer, tokenizer)
+    return Run(config, model, params, Codec(tokenizer, tokenizer))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -69,14 +70,14 @@ def test_a_sentence_that_fits_is_read_though_padding_to_a_step_would_not_fit(nam
     run = run_of(name, positions=20)  # no multiple of a step
     (found,) = run.translate([" ".join(["cat"] * 19)], step=step)
     assert found.refused is None and np.isfinite(found.score)
-    (record,) = run.forced_records([{"source": " ".join(["cat"] * 19), "target": WORDS}])
+    (record,) = run.teacher_forced([{"source": " ".join(["cat"] * 19), "target": WORDS}]).records
     assert record.weights["cross/0"].sum() > 0
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_pair_that_a_model_cannot_read_has_a_record_that_links_nothing(name):
     run = run_of(name)
-    looked = run.forced_records(LINKED)
+    looked = run.teacher_forced(LINKED).records
     assert [len(record.source_words) for record in looked] == [6, 30, 2, 0]
     # location counts source positions alone.
     target = "31 target tokens, and the model reads at most 24"
@@ -93,13 +94,30 @@ def test_a_pair_that_a_model_cannot_read_has_a_record_that_links_nothing(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_runs_side_by_side_refuse_what_one_refuses(name):
     run = run_of(name)
-    both = Runs((run, run), Layout(1))
+    both = Runs.of([run, run], Layout(1))
     for found in both.translate(SENTENCES):
         told = [(one.text, one.refused) for one in run.translate(SENTENCES)]
         assert [(one.text, one.refused) for one in found] == told
-    for looked in both.forced_records(LINKED):
-        told = [record.info for record in run.forced_records(LINKED)]
-        assert [record.info for record in looked] == told
+    alone = run.teacher_forced(LINKED)
+    for each in both.teacher_forced(LINKED):
+        assert [one.info for one in each.records] == [one.info for one in alone.records]
+        np.testing.assert_allclose(each.losses, alone.losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_losses_are_those_of_the_target_and_0_where_it_cannot_be_read(name):
+    run = run_of(name)
+    losses = run.teacher_forced(LINKED, weights=False).losses
+    lengths = [3, 0, 0 if name == "learned positions" else 31, 3]
+    assert losses[:, 1].tolist() == lengths and run.teacher_forced([]).losses.shape == (0, 2)
+    for (loss, length), one in zip(losses, LINKED, strict=True):
+        pair = [[*run.codec.source.encode(one[side]).ids, END] for side in ("source", "target")]
+        if not length:
+            assert loss == 0
+            continue
+        logits = run.model.apply(run.params, example(*pair)).logits
+        chosen = jax.nn.log_softmax(logits)[np.arange(len(pair[1])), np.array(pair[1])]
+        assert loss == pytest.approx(-float(chosen.sum()), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -107,7 +125,7 @@ def test_where_nothing_can_be_read_there_is_a_line_and_a_record_of_each(name):
     run = run_of(name, positions=2)
     assert [one.refused is None for one in run.translate([WORDS, "cat", WORDS])] == [0, 1, 0]
     assert all(one.refused for one in run.translate([WORDS, WORDS]))
-    looked = run.forced_records(LINKED[:2])
+    looked = run.teacher_forced(LINKED[:2]).records
     assert ["refused" in record.info for record in looked] == [True, True]
 
 

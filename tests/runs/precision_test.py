@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import pytest
 
 from attention_lab import runs
+from attention_lab.data.vocabularies import Codec
 from attention_lab.decoding import Search, decode
 from attention_lab.padded import Padded
-from attention_lab.runs import checks, setup, validation
-from attention_lab.runs.run import forced_weights
+from attention_lab.runs import checks, setup
+from attention_lab.runs.run import teacher_forced
 from attention_lab.studies.study import changed
 from attention_lab.training.optimizer import adam
 from attention_lab.training.step import init_state
@@ -48,7 +49,7 @@ def config_of(kind, **fields):
 @functools.cache
 def model_of(kind, precision):
     return runs.model_of(
-        config_of(kind, **{"training.matmul_precision": precision}), range(19), range(19)
+        config_of(kind, **{"training.matmul_precision": precision}), Codec(range(19), range(19))
     )
 
 
@@ -87,10 +88,12 @@ PROGRAMS = {
         lambda model: lambda params: decode(model, params, tokens(2, 4), Search(beam=2))
     ),
     "perplexity": of_params(
-        lambda model: lambda params: validation.nats(model, params, tokens(2, 4), tokens(2, 3))
+        lambda model: (
+            lambda params: teacher_forced(model, False, params, tokens(2, 4), tokens(2, 3))
+        )
     ),
     "attention": of_params(
-        lambda model: lambda params: forced_weights(model, params, tokens(2, 4), tokens(2, 3))
+        lambda model: lambda params: teacher_forced(model, True, params, tokens(2, 4), tokens(2, 3))
     ),
 }
 
@@ -110,10 +113,10 @@ def test_every_product_has_the_precision_of_the_config(kind, program, precision)
 
 def test_models_of_one_precision_are_one():
     config = partial(config_of, "recurrent")
-    model = runs.model_of(config(), range(19), range(19))
-    assert model is runs.model_of(config(), range(19), range(19))
+    model = runs.model_of(config(), Codec(range(19), range(19)))
+    assert model is runs.model_of(config(), Codec(range(19), range(19)))
     assert model != runs.model_of(
-        config(**{"training.matmul_precision": "high"}), range(19), range(19)
+        config(**{"training.matmul_precision": "high"}), Codec(range(19), range(19))
     )
 
 
@@ -126,5 +129,5 @@ def test_products_are_float32_unless_the_config_says_otherwise():
 def test_a_run_from_before_there_was_a_choice_has_jax_s_own():
     config = config_of("recurrent")
     old = {n: v for n, v in config["training"].items() if n != "matmul_precision"}
-    model = runs.model_of({**config, "training": old}, range(19), range(19))
+    model = runs.model_of({**config, "training": old}, Codec(range(19), range(19)))
     assert model is model_of("recurrent", "default")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from attention_lab.data.tokenizer import UNKNOWN_TEXT, train
+from attention_lab.data.vocabularies import Codec
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.marks import END, UNKNOWN
 from attention_lab.models.base import Limits
-from attention_lab.runs.run import Run, Translation
+from attention_lab.runs import Run, Translation, outputs
 from tests.data.small import every_kind
 
 NONE = SimpleNamespace(name="none", limits=lambda params: Limits())
@@ -22,15 +23,15 @@ def run_of(kind, byte_fallback=False):
     """A run without a model: nothing is computed here."""
     size = 400 if byte_fallback else 80
     tokenizers = (train(kind, texts, size, byte_fallback) for texts in (SOURCES, TARGETS))
-    return Run({}, NONE, {}, *tokenizers)
+    return Run({}, NONE, {}, Codec(*tokenizers))
 
 
 def translated(run, source, target):
     """A translation in which every token looks at the token with its number, or at the end."""
-    ids = np.array([*run.target_tokenizer.encode(target).ids, END])
-    width = len(run.source_tokenizer.encode(source).ids) + 1
+    ids = np.array([*run.codec.target.encode(target).ids, END])
+    width = len(run.codec.source.encode(source).ids) + 1
     weights = np.eye(len(ids), width)[None]
-    text = run.target_tokenizer.decode(ids)
+    text = run.codec.target.decode(ids)
     return Translation(text, ids, 0.0, True, {"cross/0": weights})
 
 
@@ -45,7 +46,7 @@ def test_characters_are_the_words_of_a_translation_without_spaces(kind, byte_fal
     assert word_weights(record).shape == (5, 5)
     # A space alone belongs to what was there when it was said; all else is as in the text.
     for told, token, word in zip(
-        run.target_tokenizer.encode(TARGETS[0]).word_of,
+        run.codec.target.encode(TARGETS[0]).word_of,
         record.target,
         record.target_word_of,
         strict=False,
@@ -57,12 +58,11 @@ def test_characters_are_the_words_of_a_translation_without_spaces(kind, byte_fal
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
 def test_a_source_without_spaces_has_its_characters_as_words(kind):
     tokenizer = train(kind, TARGETS, 60)
-    run = Run({}, NONE, {}, tokenizer, tokenizer)
+    run = Run({}, NONE, {}, Codec(tokenizer, tokenizer))
     example = {"source": TARGETS[0], "target": TARGETS[1]}
-    encoded, _ = run.encoded([example])
-    sizes = [len(side.ids) + 1 for side in encoded[0][:2]]
-    found = [{"cross/0": np.ones((1, sizes[1], sizes[0]))}]
-    (record,) = run.recorded([example], encoded, found)
+    encoded = outputs.encode(run.codec, Limits(), [example])
+    found = [{"cross/0": np.ones((1, len(encoded[0].target), len(encoded[0].source)))}]
+    (record,) = outputs.records_of([example], encoded, found, {"cross/0": 1})
     assert record.source_words == ("猫", "喜", "欢", "GPT", "。")
     assert record.target_words == ("猫", "在", "那", "里")
 
@@ -80,7 +80,7 @@ def test_words_and_texts_in_different_forms_are_the_same_record(kind):
         records += run.recorded([{**example, "links": [(1, 0)]}], encoded, found)
     assert records[0].source_words == records[1].source_words == ("été", "là")
     assert records[0].source_word_of == records[1].source_word_of
-    assert UNKNOWN not in run.source_tokenizer.encode(apart).ids
+    assert UNKNOWN not in run.codec.source.encode(apart).ids
 
 
 def test_an_unknown_word_stands_in_a_record_as_one_word():

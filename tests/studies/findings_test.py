@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from attention_lab.evaluation.quality import bleu
-from attention_lab.evaluation.statistics import bleu_of, bleu_parts, ratio_of
+from attention_lab.evaluation.metrics import bleu_of, bleu_statistics
+from attention_lab.evaluation.statistics import ratio_of
 from attention_lab.studies import findings
-from attention_lab.studies.findings import METRICS
+from tests.studies.made import AER, BLEU, METRICS
 
 REFERENCES = [f"the cat number {n} sat on the mat again" for n in range(24)]
 LONG = [n % 2 == 1 for n in range(24)]
@@ -20,12 +20,11 @@ def row(arm, seed, wrong):
         "arm": arm,
         "seed": seed,
         "split": "test",
-        "signatures": {"bleu": bleu(texts, REFERENCES).signature},
-        "translations": texts,
+        "hypotheses": texts,
         "references": REFERENCES,
-        "parts": {
+        "statistics": {
             "test": {
-                "bleu": bleu_parts(texts, REFERENCES).tolist(),
+                "bleu": bleu_statistics(texts, REFERENCES).tolist(),
                 "source_words": [15 if long else 5 for long in LONG],
                 "frequency": right,
             }
@@ -41,45 +40,48 @@ ROWS = [
 
 
 def test_a_score_is_the_mean_of_the_seeds_own():
-    found = findings.score(ROWS, "bad", METRICS[0])
-    each = [bleu_of(np.array(r["parts"]["test"]["bleu"]).sum(0)) for r in ROWS[3:]]
+    found = findings.score(ROWS, "bad", BLEU)
+    each = [bleu_of(np.array(r["statistics"]["test"]["bleu"]).sum(0)) for r in ROWS[3:]]
     assert found.score == pytest.approx(np.mean(each)) and found.low < found.score < found.high
-    assert findings.score(ROWS, "bad", METRICS[1]) is None  # it has no links
+    assert findings.score(ROWS, "bad", AER) is None  # it has no links
 
 
 def test_a_clear_difference_is_found_by_all_three_tests():
-    (one,) = findings.compare(ROWS, ["bad", "good"])
+    (one,) = findings.compare(ROWS, ["bad", "good"], METRICS)
     assert (one.arm, one.other) == ("good", "bad") and one.difference.low > 0
     assert one.adjusted < 0.05 and one.bootstrap[0] > 0
     alike = [*ROWS, row("alike", 0, lambda n: n in (7, 8))]
-    theirs = findings.sacrebleu_p(
+    theirs = findings.library_p(
         alike, [one, one._replace(arm="alike"), one._replace(arm="alike", other="good")]
     )
-    assert theirs["good", "bad"] < 0.05 and theirs["alike", "bad"] < 0.05
-    assert theirs["alike", "good"] > 0.1
-    same = findings.difference(ROWS, "good", "bad", METRICS[0])
+    assert theirs["good", "bad", "bleu"] < 0.05 and theirs["alike", "bad", "bleu"] < 0.05
+    assert theirs["alike", "good", "bleu"] > 0.1
+    same = findings.difference(ROWS, "good", "bad", BLEU)
     assert same.estimate == pytest.approx(one.difference.estimate)
 
 
 def test_bleu_by_length_is_of_those_sentences():
-    short, long = findings.by_length(ROWS, "bad")
+    short, long = findings.by_length(ROWS, "bad", BLEU)
     assert (short.number, short.size, long.number, long.size) == (0, 12, 1, 12)
     assert short.score > 90 > long.score
 
 
 def test_words_by_class_leave_out_classes_that_are_empty():
     (found,) = findings.by_class(ROWS, "good", "frequency", 2)
-    counts = np.array([r["parts"]["test"]["frequency"] for r in ROWS[:3]], float)[:, :, 1]
+    counts = np.array([r["statistics"]["test"]["frequency"] for r in ROWS[:3]], float)[:, :, 1]
     assert (found.number, found.size) == (1, counts[0, :, 1].sum())
     assert found.score == pytest.approx(ratio_of(counts.sum(1)).mean())
     assert findings.by_class(ROWS, "good", "jump", 4) == []
 
 
 def test_one_seed_has_a_score_without_an_interval():
-    found = findings.score(ROWS[:1], "good", METRICS[0])
+    found = findings.score(ROWS[:1], "good", BLEU)
     assert found.low == found.score == found.high
-    assert findings.compare(ROWS[:1], ["good"]) == []
+    assert findings.compare(ROWS[:1], ["good"], METRICS) == []
 
 
 def test_learning_has_the_range_of_the_seeds():
-    assert findings.learning(ROWS, "good") == [(1.0, 11.0, 10.0, 12.0), (2.0, 21.0, 20.0, 22.0)]
+    assert findings.learning(ROWS, "good", BLEU) == [
+        (1.0, 11.0, 10.0, 12.0),
+        (2.0, 21.0, 20.0, 22.0),
+    ]

@@ -1,5 +1,8 @@
 """Rows of results that are made by hand: nothing is trained, and what is in them is known."""
 
+from attention_lab.evaluation import metrics
+
+BLEU, AER = METRICS = metrics.bleu(), metrics.alignment_error()
 WORDS = 8  # of every sentence
 
 
@@ -40,7 +43,7 @@ def row(arm, seed, right, *, links=False, long=(), validation=(50.0, 50.0), **mo
         "arm": arm,
         "seed": seed,
         "split": "test",
-        "parts": {"test": parts},
+        "statistics": {"test": parts},
         "curve": curve(*validation),
         **more,
     }

@@ -1,5 +1,6 @@
 """A replica of a group has its own seed, batches and numbers, and its own best parameters, as if it were alone."""
 
+import functools
 import json
 
 import jax
@@ -8,10 +9,11 @@ import pytest
 
 import attention_lab
 from attention_lab import runs
-from attention_lab.evaluation import quality
+from attention_lab.evaluation import metrics
 from attention_lab.runs import setup
 from attention_lab.studies import fleet
 from attention_lab.studies.study import study_of
+from attention_lab.tasks import translation
 from attention_lab.training.checkpoint import BEST, Checkpoints
 from attention_lab.training.hooks import read
 from attention_lab.training.optimizer import adam
@@ -48,25 +50,23 @@ def trained(tmp_path_factory):
     x64 = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", False)  # as commands have it
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quality, "_score", coarse)
+        patch.setattr(translation, "bleu", coarse)
         fleet.run(study_of(config, folder / "study"), [crew], fleet.Machine(devices=1))
     yield crew, {(one.arm.name, one.seed): alone(one.config) for one in crew.replicas}
     jax.config.update("jax_enable_x64", x64)
 
 
-SCORE = quality._score
-
-
-def coarse(*given):
-    """Scores of which many are equal, so that perplexity decides."""
-    found = SCORE(*given)
-    return found._replace(score=found.score // 1.5)
+@functools.cache
+def coarse(tokenize="13a"):
+    """A BLEU of which many are equal, so that perplexity decides."""
+    exact = metrics.bleu(tokenize)
+    return exact._replace(of=lambda statistics: exact.of(statistics) // 1.5)
 
 
 def alone(config):
     """What a run of this config gives: the loss and the tokens of each update, and parameters after it."""
     built = setup.corpus_of(config)
-    model = runs.model_of(config, built.source_tokenizer, built.target_tokenizer)
+    model = runs.model_of(config, built.codec)
     optimizer = adam(config["training"]["clip"])
     batches = setup.batches_of(config, built.pairs)
     updates = setup.updates_of(config, batches)
@@ -145,6 +145,6 @@ def test_a_replica_s_row_is_of_its_own_run(trained):
         text = (crew.replica_folder(replica) / "evaluation" / "test.txt").read_text(
             encoding="utf-8"
         )
-        assert text.split("\n")[:-1] == row["translations"]
+        assert text.split("\n")[:-1] == row["hypotheses"]
     assert len({row["parameters"] for row in rows}) == 1 and rows[0]["flops"] > 0
     assert Checkpoints(crew.replica_folder(crew.replicas[0]) / "checkpoints").step(BEST) == 1

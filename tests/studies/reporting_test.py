@@ -7,7 +7,7 @@ import pytest
 
 from attention_lab.evaluation.statistics import Interval
 from attention_lab.studies import figures, findings, page, reporting, tables
-from attention_lab.studies.findings import METRICS, Comparison, Point
+from attention_lab.studies.findings import Comparison, Point
 from attention_lab.studies.page import Table
 from attention_lab.studies.rows import VERSION
 from attention_lab.studies.study import study_of
@@ -15,13 +15,14 @@ from attention_lab.studies.tuning import trials as tuning_trials
 from attention_lab.views.curves import Curve
 from tests.studies import made
 from tests.studies.differences_test import table as right_words
+from tests.studies.made import AER, BLEU, METRICS
 from tests.studies.study_test import config_of
 
 COST = {"parameters": 12_345, "flops": 2_340_000_000_000, "memory": 3_400_000}
 SENTENCES = 12
 
 
-def comparison(estimate=1.0, adjusted=0.01, metric=METRICS[0], **more):
+def comparison(estimate=1.0, adjusted=0.01, metric=BLEU, **more):
     interval = Interval(estimate, estimate - 1.234, estimate + 1.234, 0.001, 0.1, 3)
     one = Comparison(metric, "a", "b", interval, adjusted, (-0.126, 2.126), 1.26, 7)
     return one._replace(**more)
@@ -75,7 +76,7 @@ def arm_rows(arm, level, seeds=3, **more):
     right = np.minimum(np.array(right_words(level, seeds, SENTENCES)), 8).tolist()
     rows = made.rows(arm, right, **{**COST, **more})
     for seed, row in enumerate(rows):
-        row.update(bleu=20.0 + seed, chrf=40.0 + seed)
+        row["scores"] = {"bleu": {"score": 20.0 + seed, "signature": "nrefs:1|tok:13a"}}
     return rows
 
 
@@ -84,17 +85,17 @@ def test_the_table_of_arms():
         *arm_rows("one", "low", 1),
         *arm_rows("three", "high", links=True, validation=(0.0,) * 9 + (99.0,)),
     ]
-    found = reporting.scores(rows, ["one", "three"])
+    found = reporting.scores(rows, ["one", "three"], METRICS)
     assert found.header == [
-        *("arm", "seeds", "BLEU [95 %]", "AER % [95 %]", "chrF", "sd of BLEU", "parameters"),
+        *("arm", "seeds", "BLEU [95 %]", "AER % [95 %]", "sd of BLEU", "parameters"),
     ]
     bleu, aer = (findings.score(rows, "three", metric) for metric in METRICS)
-    one = findings.score(rows, "one", METRICS[0]).score
+    one = findings.score(rows, "one", BLEU).score
     assert found.lines == [
-        ["one", "1", f"{one:.2f}", "-", "40.0", "-", "12,345"],
+        ["one", "1", f"{one:.2f}", "-", "-", "12,345"],
         [
             *("three", "3", f"{bleu.score:.2f} [{bleu.low:.2f}, {bleu.high:.2f}] EARLY"),
-            *(f"{aer.score:.2f} [{aer.low:.2f}, {aer.high:.2f}]", "41.0", "1.00", "12,345"),
+            *(f"{aer.score:.2f} [{aer.low:.2f}, {aer.high:.2f}]", "1.00", "12,345"),
         ],
     ]
 
@@ -102,15 +103,14 @@ def test_the_table_of_arms():
 def test_the_table_of_differences(monkeypatch):
     every = [
         comparison(),
-        comparison(-1.0, 0.2, metric=METRICS[1], needed=None, arm="b", other="a"),
+        comparison(-1.0, 0.2, metric=AER, needed=None, arm="b", other="a"),
     ]
-    asked = []
-    monkeypatch.setattr(findings, "compare", lambda rows, arms: every)
+    monkeypatch.setattr(findings, "compare", lambda rows, arms, metrics: every)
+    monkeypatch.setattr(findings, "library_p", lambda rows, some: {("a", "b", "bleu"): 0.02})
     monkeypatch.setattr(
-        findings, "sacrebleu_p", lambda rows, some: asked.append(some) or {("a", "b"): 0.02}
+        findings, "early", lambda rows, *arms, metric: (*arms, metric) == ("b", "a", BLEU)
     )
-    monkeypatch.setattr(findings, "early", lambda rows, *arms: arms == ("b", "a"))
-    found = reporting.differences([], ["a", "b"])
+    found = reporting.differences([], ["a", "b"], METRICS, BLEU)
     assert found.lines == [
         [
             *("a - b", "BLEU", "+1.00 [-0.23, +2.23]", "0.010", "+1.3", "7"),
@@ -122,7 +122,6 @@ def test_the_table_of_differences(monkeypatch):
         ],
     ]
     assert found.header[-3:] == ["bootstrap", "sacreBLEU's p", "says"] and len(found.header) == 9
-    assert asked == [[every[0]]]  # of alignment errors there is none
 
 
 def test_skipped_updates_are_told_by_arm_and_seed():
@@ -153,11 +152,11 @@ def test_words_by_class_have_a_line_for_each_class_and_a_column_for_each_arm():
     rows = arm_rows("none", "low") + arm_rows("some", "high", long=(0, 1))
     for row in rows:
         if row["arm"] == "some":
-            parts = row["parts"]["test"]
+            parts = row["statistics"]["test"]
             parts["jump"] = [made.class_parts(n, 4, of=2) for n in (1, 2, 3, 4) * 3]
-    found = {one.title: one for one in reporting.details(rows, ["none", "some"])}
+    found = {one.title: one for one in reporting.details(rows, ["none", "some"], BLEU)}
     assert list(found) == ["By length", "By frequency", "By order", "Cost"]
-    none, some = (findings.by_length(rows, arm) for arm in ("none", "some"))
+    none, some = (findings.by_length(rows, arm, BLEU) for arm in ("none", "some"))
     lengths = found["By length"]
     assert lengths.header == ["", "sentences", "none", "some"]
     assert lengths.lines == [
@@ -189,7 +188,7 @@ def test_the_table_of_attention_is_of_the_arms_that_have_some():
 def test_the_table_of_cost_is_of_one_seed():
     rows = arm_rows("a", "low", validation=(10.0, 20.0))
     rows[1]["parameters"] = 1
-    found = reporting.cost(rows, ["a"])
+    found = reporting.cost(rows, ["a"], BLEU)
     assert found.lines == [["a", "12,345", "2.3", "3", "+2.00"]]
 
 
@@ -243,8 +242,7 @@ def whole_rows(arms=("none", "some"), **more):
                 "data": {},
                 "sentences": 1234,
                 "search": {"beam": 4},
-                "signatures": {"bleu": "nrefs:1|tok:13a"},
-                "translations": texts,
+                "hypotheses": texts,
                 "references": texts,
             }
             rows.append({**row, "example": example} if arm == "some" else row)
@@ -265,7 +263,11 @@ def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
     rows = whole_rows(skipped=3, frozen=False, refused=2)
     where, (told,) = written(tmp_path, rows)
     assert where == f"\nreport   {tmp_path / 'report.html'} (and report.md, figures/)"
-    main = [reporting.scores(rows, ["none", "some"]), reporting.differences(rows, ["none", "some"])]
+    arms, metrics = ["none", "some"], study(tmp_path).metrics
+    main = [
+        reporting.scores(rows, arms, metrics),
+        reporting.differences(rows, arms, METRICS, metrics[0]),
+    ]
     notes = [reporting.skipped(rows), reporting.refused(rows)]
     parts = [*(tables.grid(one.header, one.lines) for one in main), *notes]
     assert told == "\n" + "\n\n".join(parts)
@@ -281,7 +283,7 @@ def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
     assert report.endswith(f"{reporting.NOTE} {reporting.EARLY_NOTE}\n")
     subtitle = report.split("\n\n")[1]
     assert subtitle.startswith(
-        "2 arms, 2 seeds; 12,000 target tokens each, of files, 1,234 test sentences, beam 4. BLEU is sacreBLEU's, "
+        "2 arms, 2 seeds; 12,000 target tokens each, of files, 1,234 test sentences, beam 4. BLEU: "
         "nrefs:1|tok:13a."
     )
     assert subtitle.endswith(" ".join(notes)) and "was the best" not in subtitle
@@ -335,10 +337,10 @@ def test_figures_show_points_with_their_intervals(monkeypatch):
 
     monkeypatch.setattr(figures.curves, "lines", draw)
     monkeypatch.setattr(figures.curves, "points", draw)
-    found = figures.figures(rows, ["a", "b"])
+    found = figures.figures(rows, ["a", "b"], BLEU)
     assert list(found) == ["By length", "By frequency", "Learning", "Quality against cost"]
     lengths, words = drawn["words of the source"]
-    points = findings.by_length(rows, "a")
+    points = findings.by_length(rows, "a", BLEU)
     assert lengths["a"] == Curve(
         *[tuple(getattr(p, part) for p in points) for part in ("number", "score", "low", "high")]
     )
@@ -348,13 +350,13 @@ def test_figures_show_points_with_their_intervals(monkeypatch):
     learning, _ = drawn["target tokens seen"]
     assert learning["a"] == Curve((50.0, 100.0), *[(50.0, 50.0)] * 3)
     cost, words = drawn["training of one seed  [TFLOP]"]
-    score = findings.score(rows, "a", METRICS[0])
+    score = findings.score(rows, "a", BLEU)
     assert cost["a"] == Curve([2.34], [score.score], [score.low], [score.high])
     assert set(cost) == {"a", "b"} and words["y"] == "BLEU"
     plain = arm_rows("b", "high", validation=(5.0,))
     for row in plain:
-        row["parts"]["test"].pop("frequency")
-    assert list(figures.figures(plain, ["b"])) == ["By frequency", "Quality against cost"]
+        row["statistics"]["test"].pop("frequency")
+    assert list(figures.figures(plain, ["b"], BLEU)) == ["By frequency", "Quality against cost"]
     assert drawn["how often training has the word"][0] == {}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attention_lab.evaluation.records import make_record
+from attention_lab.runs import TeacherForced
 from attention_lab.studies import rows
 from attention_lab.studies.study import study_of
 from attention_lab.training.finite import PATIENCE
@@ -212,20 +213,15 @@ EXAMPLES = [
 ]
 
 
-def evaluated(folder, texts, **parts):
-    (folder / "evaluation").mkdir(parents=True)
-    (folder / "evaluation" / "test.txt").write_text(
-        "".join(f"{t}\n" for t in texts), encoding="utf-8"
-    )
-    np.savez(folder / "evaluation" / "test_parts.npz", **parts)
+def evaluated(texts, **statistics):
+    return SimpleNamespace(texts=texts, statistics=statistics)
 
 
-def test_parts_say_of_each_sentence_what_it_contributes(tmp_path, monkeypatch):
+def test_statistics_are_what_each_sentence_adds():
     examples = [dict(one) for one in EXAMPLES]
-    monkeypatch.setattr(rows.evaluation, "examples_of", lambda run, split: examples)
     bleu = np.arange(20.0).reshape(2, 10)
-    evaluated(tmp_path, ["le chat blanc", "une"], bleu=bleu)
-    found = rows.parts_of(None, "test", tmp_path, {"le": 1000, "chat": 5, "un": 99})
+    one = evaluated(["le chat blanc", "une"], bleu=bleu)
+    found = rows.statistics_of(examples, one, {"le": 1000, "chat": 5, "un": 99})
     assert found["bleu"] == bleu.astype(int).tolist() and found["source_words"] == [3, 1]
     assert set(found) == {"bleu", "source_words", "frequency", "jump", "fertility"}
     none = [0, 0]
@@ -238,7 +234,7 @@ def test_parts_say_of_each_sentence_what_it_contributes(tmp_path, monkeypatch):
     assert found["jump"] == [[[1, 1], [1, 1], [0, 1], none], [none] * 4]
     assert found["fertility"] == [[none, [2, 3], none, none], [[0, 1], none, none, none]]
     del examples[1]["links"]
-    assert set(rows.parts_of(None, "test", tmp_path, {})) == {"bleu", "source_words", "frequency"}
+    assert set(rows.statistics_of(examples, one, {})) == {"bleu", "source_words", "frequency"}
 
 
 class Evaluated(SimpleNamespace):
@@ -255,14 +251,15 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     # How far each looks at the first word.
     looks = [[[[[w, 1 - w]]]] for w in (1.0, 0.75, 0.5, 0.0)]
 
-    def evaluate_each(all_, split, bar, step):
-        asked.append((split, step))
+    def evaluate_each(all_, split, bar, step, layout):
+        asked.append((split, step, layout))
         return [
             Evaluated(
                 name=f"{split} {number}",
                 saved=saved,
+                texts=[f"text {number}", "", ""],
                 results={
-                    "bleu": number,
+                    "scores": {"bleu": {"score": number}},
                     "split": split,
                     "refused": 1 + 10 * (split == "more"),
                     "alignment": None,
@@ -278,13 +275,17 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     )
 
     class Runs(SimpleNamespace):
-        def __init__(self, each, layout):
-            super().__init__(each=each, layout=layout)
+        @classmethod
+        def of(cls, each, layout):
+            return cls(each=each)
 
-        def forced_records(self, examples):
+        def teacher_forced(self, examples):
             forced.append(examples)
             return [
-                [record(*look)._replace(info={"refused": "x"} if n else {}) for n in range(2)]
+                TeacherForced(
+                    None,
+                    [record(*look)._replace(info={"refused": "x"} if n else {}) for n in range(2)],
+                )
                 for look in looks
             ]
 
@@ -292,15 +293,15 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     monkeypatch.setattr(rows.evaluation, "evaluate_each", evaluate_each)
     monkeypatch.setattr(rows.evaluation, "examples_of", lambda run, split: EXAMPLES)
     monkeypatch.setattr(
-        rows, "parts_of", lambda run, split, folder, seen: (run.data["test"], split, seen)
+        rows, "statistics_of", lambda examples, found, seen: (examples, found.name, seen)
     )
     monkeypatch.setattr(rows, "curve_of", lambda crew, number: [number])
-    for number, name in enumerate(names):
-        evaluated(crew.folder / name, [f"text {number}", "", ""])
     found = rows.rows_of(crew, Layout(), "seen")
-    assert asked == [("test", rows.COARSE), ("more", rows.COARSE)] and not forced
+    assert asked == [(split, rows.COARSE, Layout()) for split in ("test", "more")] and not forced
     assert saved == [(name, f"{s} {n}") for s in ("test", "more") for n, name in enumerate(names)]
-    assert [(row["arm"], row["seed"], row["bleu"], row["curve"]) for row in found] == [
+    assert [
+        (row["arm"], row["seed"], row["scores"]["bleu"]["score"], row["curve"]) for row in found
+    ] == [
         ("a", 0, 0, [0]),
         ("a", 1, 1, [1]),
         ("b", 0, 2, [2]),
@@ -309,8 +310,10 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     for number, (row, name) in enumerate(zip(found, names, strict=True)):
         assert row["version"] == rows.VERSION and row["split"] == "test" and row["refused"] == 12
         assert row["data"] == {"test": name}
-        assert row["parts"] == {s: (name, s, "seen") for s in ("test", "more")}
-        assert row["translations"] == [f"text {number}", "", ""]
+        assert row["statistics"] == {
+            s: (EXAMPLES, f"{s} {number}", "seen") for s in ("test", "more")
+        }
+        assert row["hypotheses"] == [f"text {number}", "", ""]
         assert row["references"] == ["le chat noir", "un"]
         assert (row["skipped"], row["frozen"]) == (0, False)
     # Seeds agree with those of their own arm.

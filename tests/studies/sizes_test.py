@@ -38,7 +38,7 @@ def parts(config):
     """A model, its parameters and its batches, made for real."""
     base = config["base"]
     built = setup.corpus_of(base)
-    model = runs.model_of(base, built.source_tokenizer, built.target_tokenizer)
+    model = runs.model_of(base, built.codec)
     params = jax.jit(model.init)(jax.random.key(0))
     return model, params, setup.batches_of(base, built.pairs)
 
@@ -118,11 +118,10 @@ def test_the_tokenizers_of_a_training_that_has_started_are_used(config, tmp_path
     base = config["base"]
     (crew,) = study_of({**config, "arms": {"a": {}}}, tmp_path).crews
     own = setup.corpus_of(changed(base, {"tokenizer.kind": "char"}, "a"))
-    tokenizers = own.source_tokenizer, own.target_tokenizer
     before = sizes.parameters_of(base), sizes.updates_of(base)
-    runs.begin(crew.folder, *tokenizers, {})
+    runs.begin(crew.folder, own.codec, {})
     size = sizes.size_of(crew, Layout())
-    params = jax.eval_shape(runs.model_of(base, *tokenizers).init, jax.random.key(0))
+    params = jax.eval_shape(runs.model_of(base, own.codec).init, jax.random.key(0))
     flops, working = (f(base, crew.folder) for f in (sizes.flops_of, sizes.working_of))
     assert size.parameters == sum(leaf.size for leaf in jax.tree.leaves(params)) != before[0]
     assert size.updates == sizes.updates_of(base, crew.folder) != before[1]

@@ -11,6 +11,7 @@ from attention_lab.studies.study import changed, study_of
 from attention_lab.studies.tuning import score, trials, tuned
 from tests.experiments import tiny_study
 from tests.experiments.sentences import corpus
+from tests.studies.made import BLEU
 
 TUNING = {
     "field": "training.learning_rate",
@@ -100,7 +101,13 @@ def test_the_plan_says_what_a_trial_has(tmp_path):
 
 def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
     rows = [
-        {"arm": arm, "seed": 0, "sentences": 9, "search": {"beam": 1}, "signatures": {"bleu": "s"}}
+        {
+            "arm": arm,
+            "seed": 0,
+            "sentences": 9,
+            "search": {"beam": 1},
+            "scores": {"bleu": {"score": 1.0, "signature": "s"}},
+        }
         for arm in CONFIG["arms"]
     ]
     arms = {"no attention": {**CONFIG["arms"]["no attention"], TUNING["field"]: 0.1}}
@@ -134,7 +141,7 @@ def test_a_score_is_the_mean_over_seeds_of_the_best_validation():
     curves = [[1.0, 9.0, 2.0], [5.0, 1.0, 4.0]]
     rows = [{"arm": "a", "curve": [{"bleu": b} for b in one]} for one in curves]
     rows.append({"arm": "b", "curve": [{"bleu": 99.0}]})
-    assert score(rows, "a") == 7.0
+    assert score(rows, "a", BLEU) == 7.0
 
 
 def test_without_candidates_nothing_is_tried(tmp_path, monkeypatch):

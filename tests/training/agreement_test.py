@@ -44,6 +44,7 @@ def validated(folder, scores, patience):
         journal,
         meter,
         {},
+        better={"bleu": "higher", "perplexity": "lower"},
         patience=patience,
         improved=lambda update: saved.append(update.number),
     )

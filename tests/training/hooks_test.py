@@ -216,7 +216,7 @@ def validated(tmp_path, scores, patience=0, replicas=None):
     note = lambda update: improved.append(update.number)  # noqa: E731
     first = {"p": jnp.zeros(count)}
     options = {"patience": patience, "improved": note, "replicas": replicas}
-    validate = Validate(judge, journal, meter, first, **options)
+    validate = Validate(judge, journal, meter, first, better=BETTER, **options)
     reasons = []
     for number in range(1, len(scores) + 1):
         one = update(number, state=SimpleNamespace(params={"p": jnp.full(count, number)}))
@@ -226,6 +226,7 @@ def validated(tmp_path, scores, patience=0, replicas=None):
     return reasons, improved, best, journal
 
 
+BETTER = {"bleu": "higher", "perplexity": "lower"}
 SCORES = [(3.0, 9.0), (2.0, 1.0), (3.0, 8.0), (3.0, 8.0), (3.0, 9.0), (4.0, 99.0)]
 FALLING = [(6.0, 1.0), (5.0, 1.0), (4.0, 1.0), (9.0, 1.0), (9.5, 1.0), (9.9, 1.0)]
 BOTH = [list(pair) for pair in zip(SCORES, FALLING, strict=True)]
@@ -271,10 +272,12 @@ def test_what_only_fills_a_device_is_not_reported(tmp_path, clock, capsys):
     assert told[1].endswith("(means of replicas; 0 of 2 improved)")
 
 
-def test_a_rank_is_bleu_and_then_less_perplexity():
+def test_a_rank_is_that_of_the_first_metric_and_among_equals_of_the_next():
     found = {"bleu": np.array([2.0, 3.0]), "perplexity": np.array([5.0, 4.0]), "chrf": np.ones(2)}
-    assert ranks_of(found) == [(2.0, -5.0), (3.0, -4.0)]
-    assert ranks_of({"bleu": 2.0, "perplexity": 5.0}) == [(2.0, -5.0)]
+    assert ranks_of(found, BETTER) == [(2.0, -5.0), (3.0, -4.0)]
+    assert ranks_of({"bleu": 2.0, "perplexity": 5.0}, BETTER) == [(2.0, -5.0)]
+    assert ranks_of(found, {"perplexity": "lower", "chrf": "higher"}) == [(-5.0, 1.0), (-4.0, 1.0)]
+    assert ranks_of(found, {"bleu": "lower"}) == [(-2.0,), (-3.0,)]
 
 
 def test_of_one_replica_a_number_is_written_and_of_many_a_list():
@@ -290,9 +293,9 @@ def test_patience_is_how_many_validations_in_a_row_bring_no_improvement(
     reasons = validated(tmp_path, [[one] for one in SCORES], patience)[0]
     stopped = [n for n, reason in enumerate(reasons, 1) if reason]
     assert stopped == ([] if stop is None else list(range(stop, 7)))  # what is over is over
-    again = Validate(None, journal_of(tmp_path, step=4), None, None, patience=1)
+    again = Validate(None, journal_of(tmp_path, step=4), None, None, better=BETTER, patience=1)
     assert again.reason_to_stop() == "no better for 1 validations"  # of an earlier session
-    empty = Validate(None, journal_of(tmp_path, step=0), None, None, patience=1)
+    empty = Validate(None, journal_of(tmp_path, step=0), None, None, better=BETTER, patience=1)
     assert empty.reason_to_stop() is None
 
 
@@ -309,7 +312,7 @@ def test_judging_and_saving_are_no_time_of_training_and_the_journal_lacks_nothin
         return {"bleu": np.array([1.0]), "perplexity": np.array([1.0])}
 
     meter = Meter(journal, 9, period=1000)
-    validate = Validate(judge, journal, meter, {"p": jnp.zeros(1)})
+    validate = Validate(judge, journal, meter, {"p": jnp.zeros(1)}, better=BETTER)
     save = SaveCheckpoint(Slow(), meter, validate)
     for number in (1, 2):
         clock.seconds += 3

@@ -170,6 +170,7 @@ def run_with_hooks(folder, updates, scores, patience=0):
         journal,
         meter,
         best,
+        better={"bleu": "higher", "perplexity": "lower"},
         patience=patience,
         improved=lambda update: improved.append(update.number),
     )

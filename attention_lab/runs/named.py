@@ -1,0 +1,109 @@
+"""Named models: pairs of an encoder and a decoder from the literature, as plain dicts with the sizes of their papers.
+
+    config = {**defaults.translation(), "model": named.model("bahdanau2015")}
+    config = {**defaults.translation(), "model": named.model("bahdanau2015", divide=4)}      # on a laptop
+
+Each differs from its paper in what is said beside it; what a paper leaves open is as in `defaults`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attention_lab.models.base import look_up
+from attention_lab.runs import defaults
+
+Model = dict[str, Any]
+# Sizes that `divide` divides.
+SIZES = ("embedding", "features", "hidden", "feed_forward")
+
+
+def fixed2014() -> Model:
+    """RNNenc (Cho et al. 2014) at the sizes of Bahdanau et al. 2015: the source is one vector.
+
+    Here the encoder reads in both directions, as Bahdanau's does, so that attention is all in which the two differ.
+    """
+    return {**bahdanau2015(), "decoder": {**bahdanau2015()["decoder"], "kind": "fixed"}}
+
+
+def bahdanau2015() -> Model:
+    """RNNsearch (Bahdanau et al. 2015, appendix A): GRUs of 1,000 units, embeddings of 620, additive attention.
+
+    Here the deep output is a tanh layer where the paper's is a maxout layer of 500.
+    """
+    return _recurrent(
+        "bahdanau",
+        "additive",
+        both={"cell": "gru", "embedding": 620},
+        encoder={"features": 2000},  # 1,000 in each direction
+        decoder={"hidden": 1000},
+    )
+
+
+def luong2015() -> Model:
+    """Luong et al. 2015, section 4.1, the best single model: four LSTM layers of 1,000, local-p, general, input feeding.
+
+    Here the encoder reads in both directions, 500 units each.
+    """
+    model = _recurrent(
+        "luong",
+        "general",
+        both={"cell": "lstm", "embedding": 1000, "layers": 4},
+        encoder={"features": 1000},
+        decoder={"hidden": 1000, "input_feeding": True},
+    )
+    model["decoder"]["attention"]["locality"] = "local_p"
+    return model
+
+
+def vaswani2017() -> Model:
+    """The base Transformer (Vaswani et al. 2017, table 3): six layers, eight heads, 512 features."""
+    model = defaults.transformer()
+    for side in ("encoder", "decoder"):
+        model[side] |= {"features": 512, "heads": 8, "feed_forward": 2048, "layers": 6}
+        model[side]["norm"] = "post"
+    return model
+
+
+def chen2018() -> Model:
+    """A Transformer that reads and an RNN that writes (Chen et al. 2018, section 5), at the sizes of the other two.
+
+    Here the decoder is Bahdanau's, of one layer; the paper's has eight LSTM layers.
+    """
+    return {
+        "encoder": {**vaswani2017()["encoder"], "norm": "pre"},
+        "decoder": {**bahdanau2015()["decoder"], "embedding": 512},
+        "tie": "all",
+    }
+
+
+NAMED: Mapping[str, Callable[[], Model]] = {
+    "fixed2014": fixed2014,
+    "bahdanau2015": bahdanau2015,
+    "luong2015": luong2015,
+    "vaswani2017": vaswani2017,
+    "chen2018": chen2018,
+}
+
+
+def model(name: str, divide: int = 1) -> Model:
+    """The model of a name; divide: its features, hidden units and embeddings are so many times fewer.
+
+    Raises ValueError where there is no such model, or a size cannot be divided so.
+    """
+    made = look_up("named model", NAMED, name)()
+    for side in ("encoder", "decoder"):
+        for size in SIZES:
+            if made[side].get(size, 0) % divide:
+                raise ValueError(
+                    f"model.{side}.{size} of {name} is {made[side][size]}, which cannot be divided by {divide}"
+                )
+            if size in made[side]:
+                made[side][size] //= divide
+    return made
+
+
+def _recurrent(kind, score, both, **sides):
+    model = defaults.recurrent(kind, score)
+    for side, sizes in sides.items():
+        model[side] |= both | sizes
+    return model

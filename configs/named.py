@@ -1,0 +1,21 @@
+"""A model of the literature by its name, with the sizes of its paper, on the embedded corpus.
+
+    python -m experiments.train --config=configs/named.py:bahdanau2015
+    python -m experiments.train --config=configs/named.py:luong2015,4       # four times fewer features: a laptop's size
+
+Names: fixed2014, bahdanau2015, luong2015, vaswani2017, chen2018; attention_lab/runs/named.py says in what each differs
+from its paper. `configs/vaswani.py` has the variants of the Transformer. Any other data set is --config.data.name.
+"""
+
+from attention_lab.runs import named
+from configs import defaults
+
+
+def get_config(which: str = "bahdanau2015"):
+    name, _, divide = which.partition(",")
+    if divide and not (divide.isdecimal() and int(divide)):
+        raise ValueError(f"{which!r} is not NAME or NAME,DIVISOR, as luong2015,4")
+    config = defaults.translation()
+    config.name = which.replace(",", "_")
+    config.model = defaults.fields(named.model(name, int(divide or 1)))
+    return config

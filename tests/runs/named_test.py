@@ -1,0 +1,67 @@
+"""Named models are legal pairs with the sizes of their papers."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from attention_lab.models import make_model
+from attention_lab.padded import Padded
+from attention_lab.runs import named
+from configs import named as configs
+
+
+def shapes_of(name, vocabulary=100, divide=1):
+    model = make_model(vocabulary, vocabulary, **named.model(name, divide))
+    one = Padded(jax.ShapeDtypeStruct((5,), jnp.int32), jax.ShapeDtypeStruct((5,), bool))
+
+    def both():
+        params = model.init(jax.random.key(0))
+        return params, model.apply(params, {"source": pad(one), "target": pad(one)}, weights=True)
+
+    return jax.eval_shape(both)
+
+
+def pad(one):
+    return Padded(*(jnp.zeros(x.shape, x.dtype) for x in one))
+
+
+def size(params):
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+@pytest.mark.parametrize("name", named.NAMED)
+def test_a_named_model_attends_where_its_paper_says(name):
+    params, output = shapes_of(name)
+    assert output.logits.shape == (5, 100) and size(params) > 1e6
+    places = {place.split("/")[0] for place in output.weights}
+    assert (
+        places
+        == {
+            "fixed2014": set(),
+            "bahdanau2015": {"cross"},
+            "luong2015": {"cross"},
+            "vaswani2017": {"encoder", "decoder", "cross"},
+            "chen2018": {"encoder", "cross"},
+        }[name]
+    )
+    # All matrices become smaller by the square.
+    assert size(shapes_of(name, divide=2)[0]) < size(params) / 2
+    assert named.model(name) == named.NAMED[name]() is not named.NAMED[name]()
+
+
+def test_only_attention_tells_bahdanau_s_two_models_apart():
+    fixed, attending = named.model("fixed2014"), named.model("bahdanau2015")
+    assert fixed["encoder"] == attending["encoder"]
+    assert {**fixed["decoder"], "kind": "bahdanau"} == attending["decoder"]
+
+
+def test_names_and_sizes_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="did you mean 'luong2015'"):
+        named.model("luong2016")
+    with pytest.raises(ValueError, match="embedding of bahdanau2015 is 620, which cannot be"):
+        named.model("bahdanau2015", 3)
+    with pytest.raises(ValueError, match="'luong2015,x' is not NAME or NAME,DIVISOR"):
+        configs.get_config("luong2015,x")
+    config = configs.get_config("luong2015,4")
+    assert (config.name, config.model.decoder.hidden) == ("luong2015_4", 250)
+    assert config.model.decoder.attention.locality == "local_p"
