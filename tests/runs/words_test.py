@@ -74,10 +74,10 @@ def test_words_and_texts_in_different_forms_are_the_same_record(kind):
     records = []
     for text, words in [(SOURCES[1], apart.split()), (apart, SOURCES[1].split())]:
         example = {"source": text, "target": TARGETS[1], "source_words": words}
-        encoded, _ = run.encoded([example])
-        sizes = [len(side.ids) + 1 for side in encoded[0][:2]]
-        found = [{"cross/0": np.ones((1, sizes[1], sizes[0]))}]
-        records += run.recorded([{**example, "links": [(1, 0)]}], encoded, found)
+        encoded = outputs.encode(run.codec, Limits(), [example])
+        found = [{"cross/0": np.ones((1, len(encoded[0].target), len(encoded[0].source)))}]
+        linked = {**example, "links": [(1, 0)]}
+        records += outputs.records_of([linked], encoded, found, {"cross/0": 1})
     assert records[0].source_words == records[1].source_words == ("été", "là")
     assert records[0].source_word_of == records[1].source_word_of
     assert UNKNOWN not in run.codec.source.encode(apart).ids
