@@ -1,6 +1,6 @@
-"""Quantities that claims about translation models compare: numbers with intervals, from a study's rows.
+"""Quantities that claims about translation models compare: numbers with intervals, from the rows of a study.
 
-Each is None where the rows cannot say it.
+Each quantity returns None if the rows do not contain the data that it needs.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ from attention_lab.studies.rows import Row
 
 Quantity = Callable[[Sequence[Row]], Interval | None]
 BLEU, AER = METRICS
-SHORT, LONG = 10, 31  # words of the source: up to, and from
-FEWEST = 20  # sentences; fewer have no BLEU worth a verdict
+SHORT, LONG = 10, 31  # source words: at most, and at least
+FEWEST = 20  # sentences; BLEU of fewer is too noisy for a verdict
 
 
 def more(arm: str, other: str) -> Quantity:
-    """How much more BLEU an arm has than another."""
+    """The BLEU of an arm minus that of another."""
     return lambda rows: findings.difference(rows, arm, other, BLEU)
 
 
 def alignment_error(arm: str) -> Quantity:
-    """An arm's alignment error, in percent."""
+    """The alignment error rate of an arm, in percent."""
 
     def quantity(rows):
         parts = findings.parts_of(rows, arm, AER)
@@ -35,7 +35,7 @@ def alignment_error(arm: str) -> Quantity:
 
 
 def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quantity:
-    """How many more words of some classes, in percent of them, an arm gets right than another."""
+    """The percentage of words in the given classes that an arm translates correctly, minus that of another arm."""
 
     def quantity(rows):
         a, b = (findings.words_of_classes(rows, one, name, classes) for one in (arm, other))
@@ -48,17 +48,17 @@ def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quant
 
 
 def loss_with_length(arm: str) -> Quantity:
-    """How much BLEU an arm loses from short sentences to long ones."""
+    """The BLEU of an arm on short sentences minus its BLEU on long sentences."""
 
     def quantity(rows):
-        lost = _lost_with_length(rows, arm)
-        return None if lost is None else _interval(lost)
+        loss = _lost_with_length(rows, arm)
+        return None if loss is None else _interval(loss)
 
     return quantity
 
 
 def gain_with_length(arm: str, other: str) -> Quantity:
-    """How much more an arm's lead over another is on long sentences than on short ones, in BLEU."""
+    """The lead of an arm over another in BLEU on long sentences, minus its lead on short sentences."""
 
     def quantity(rows):
         a, b = _lost_with_length(rows, arm), _lost_with_length(rows, other)
@@ -68,9 +68,9 @@ def gain_with_length(arm: str, other: str) -> Quantity:
 
 
 def more_perplexity(arm: str, other: str) -> Quantity:
-    """How much more perplexity an arm has than another on the validation set at the end of training.
+    """The validation perplexity of an arm minus that of another, at the end of training.
 
-    Its interval counts seeds as chance, and takes the validation sentences as they are.
+    The interval accounts for the variation between seeds, not for the sampling of validation sentences.
     """
 
     def quantity(rows):
@@ -84,36 +84,36 @@ def more_perplexity(arm: str, other: str) -> Quantity:
 
 
 def agreement_of_seeds(arm: str) -> Quantity:
-    """How much of their weight two seeds put on the same tokens, in percent."""
+    """The percentage of their weight that two seeds put on the same tokens."""
 
     def quantity(rows):
-        found = _agreement(rows, arm, "seeds")
-        return None if found is None or len(found) < 3 else _interval(statistics.of_pairs(found))
+        values = _agreement(rows, arm, "seeds")
+        return None if values is None or len(values) < 3 else _interval(statistics.of_pairs(values))
 
     return quantity
 
 
 def agreement_of_heads(arm: str) -> Quantity:
-    """How much of their weight two heads of a layer put on the same tokens, in percent."""
+    """The percentage of their weight that two heads of a layer put on the same tokens."""
 
     def quantity(rows):
-        found = _agreement(rows, arm, "heads")
-        return None if found is None else _interval(found)
+        values = _agreement(rows, arm, "heads")
+        return None if values is None else _interval(values)
 
     return quantity
 
 
 def _agreement(rows, arm, of):
-    """By seed and sentence [R, n]."""
-    found = [row.get("agreement", {}).get(of) for row in findings.of_arm(rows, arm)]
-    return None if None in found else 100 * np.array(found)
+    """Returns the agreement in percent by seed and sentence [R, n], or None if a row lacks it."""
+    values = [row.get("agreement", {}).get(of) for row in findings.of_arm(rows, arm)]
+    return None if None in values else 100 * np.array(values)
 
 
 def _lost_with_length(rows, arm):
-    """What each sentence contributes to BLEU of short sentences minus BLEU of long ones: [R, N].
+    """Returns the contribution [R, N] of each sentence to BLEU on short sentences minus BLEU on long sentences.
 
-    A difference of two scores is one score, of parts twice as wide: both are the same seeds', and a
-    sentence has a part in one of them.
+    The difference of the two scores is treated as one score whose sufficient statistics are twice as wide. Both
+    scores belong to the same seeds, and each sentence has nonzero statistics in one of them.
     """
     short, long = (
         findings.bleu_of_lengths(rows, arm, *span) for span in ((1, SHORT), (LONG, np.inf))

@@ -1,6 +1,6 @@
-"""Claims about translation models: each compares arms of a study, by the arms' names.
+"""Claims about translation models. Each compares arms of a study, which it identifies by name.
 
-The names are those of configs/claims; a study that lacks an arm leaves the claims about it undecided.
+The names are those in configs/claims. A study that lacks an arm does not decide the claims about that arm.
 """
 
 from attention_lab.claims.contracts import Claim, above, below, within
@@ -15,8 +15,8 @@ from attention_lab.claims.quantities import (
     more_words,
 )
 
-RARE = (1,)  # classes of frequency: seen 1 to 9 times
-MOVED = (2, 3)  # classes of order: two places away, and further
+RARE = (1,)  # frequency classes: seen 1 to 9 times
+MOVED = (2, 3)  # order classes: two positions away, and further
 BAHDANAU = "Bahdanau et al. 2015"
 LUONG = "Luong et al. 2015"
 VASWANI = "Vaswani et al. 2017"
@@ -36,7 +36,7 @@ CLAIMS = (
         "bottleneck",
         "The fixed context collapses on long sentences.",
         f"{BAHDANAU}, figure 2",
-        "BLEU lost from 1-10 to 31 and more words, no attention",
+        "BLEU on 1-10 words - BLEU on 31 or more words, no attention",
         loss_with_length("no attention"),
         above(10),
         ("no attention",),
@@ -45,25 +45,25 @@ CLAIMS = (
         "long sentences",
         "The longer the sentence, the more attention helps.",
         f"{BAHDANAU}, figure 2",
-        "BLEU, lead of additive on 31 and more words - lead on 1-10",
+        "BLEU, lead of additive on 31 or more words - lead on 1-10 words",
         gain_with_length("additive", "no attention"),
         above(0),
         ("additive", "no attention"),
     ),
     Claim(
         "rare words",
-        "Attention helps on words that training has seldom shown.",
+        "Attention helps on words that are rare in the training data.",
         "lecture notes on sequence-to-sequence models",
-        "% of words seen 1-9 times, additive - no attention",
+        "% correct of words seen 1-9 times, additive - no attention",
         more_words("additive", "no attention", "frequency", RARE),
         above(0),
         ("additive", "no attention"),
     ),
     Claim(
         "order",
-        "Attention helps on words whose source stands elsewhere.",
+        "Attention helps on words that are reordered in translation.",
         "lecture notes on sequence-to-sequence models",
-        "% of words two and more places away, additive - no attention",
+        "% correct of words two or more positions away, additive - no attention",
         more_words("additive", "no attention", "jump", MOVED),
         above(0),
         ("additive", "no attention"),
@@ -79,7 +79,7 @@ CLAIMS = (
     ),
     Claim(
         "additive and dot",
-        "Additive and multiplicative scores translate alike.",
+        "Additive and multiplicative scores translate equally well.",
         f"{BRITZ}, table 5",
         "BLEU, additive - dot",
         more("additive", "dot"),
@@ -88,7 +88,7 @@ CLAIMS = (
     ),
     Claim(
         "general and dot",
-        "A matrix in the multiplicative score changes little.",
+        "A matrix in the multiplicative score makes little difference.",
         f"{LUONG}, table 4",
         "BLEU, general - dot",
         more("general", "dot"),
@@ -97,7 +97,7 @@ CLAIMS = (
     ),
     Claim(
         "concat",
-        "Concat does worse than general.",
+        "Concat translates worse than general.",
         f"{LUONG}, §5.2",
         "BLEU, general - concat",
         more("general", "concat"),
@@ -124,9 +124,9 @@ CLAIMS = (
     ),
     Claim(
         "seeds",
-        "Attention is much the same whatever the seed.",
+        "Attention weights depend little on the seed.",
         "Jain & Wallace 2019; Wiegreffe & Pinter 2019",
-        "% of weight on the same tokens, additive",
+        "% of weight that two seeds put on the same tokens, additive",
         agreement_of_seeds("additive"),
         above(75),
         ("additive",),
@@ -142,7 +142,7 @@ CLAIMS = (
     ),
     Claim(
         "learned positions",
-        "Learned positions do as well as sinusoids.",
+        "Learned positions perform as well as sinusoidal ones.",
         f"{VASWANI}, table 3 (E)",
         "BLEU, learned positions - Transformer",
         more("Transformer, learned positions", "Transformer"),
@@ -160,7 +160,7 @@ CLAIMS = (
     ),
     Claim(
         "specialised heads",
-        "Heads specialise.",
+        "Heads specialize.",
         f"{VASWANI}, §3.2.2",
         "% of weight that two heads of a layer put on the same tokens, Transformer",
         agreement_of_heads("Transformer"),
@@ -169,7 +169,7 @@ CLAIMS = (
     ),
     Claim(
         "self-attention",
-        "An encoder whose words see only themselves understands less.",
+        "An encoder in which each word attends only to itself translates worse.",
         "lecture notes on the Transformer",
         "BLEU, Transformer - words alone",
         more("Transformer", "Transformer, words alone"),
