@@ -78,8 +78,8 @@ def permuted(bias: str) -> Callable[[Array], Array]:
 def gradient(residual: bool) -> Callable[[Array], Array]:
     """Returns a measure of how a deep Transformer stack scales gradients.
 
-    It is log₁₀ of the norm of the gradient at the input of the first layer, divided by that at the output of the last.
-    residual: self-attention and the feed-forward network are x + f(norm(x)) instead of f(x).
+    It is log₁₀ of the norm of the gradient at the input of the first layer, relative to that at the output of the
+    last. residual: self-attention and the feed-forward network are x + f(norm(x)) instead of f(x).
     """
     attention = make_attention()
     weights = jax.nn.initializers.glorot_uniform()
