@@ -86,5 +86,5 @@ def entropy(weights: Any) -> np.ndarray:
 
 
 def agreement(weights: Any, others: Any) -> np.ndarray:
-    """Returns Σ_k min(w_k, w'_k) for two distributions [.., K]: 1 if they are equal, 0 if their supports are disjoint."""
+    """Returns Σ_k min(w_k, w'_k) for distributions [.., K]: 1 if they are equal, 0 if their supports are disjoint."""
     return np.minimum(weights, others).sum(-1)
