@@ -27,7 +27,7 @@ STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 INK, MUTED, FAINT = "#1b2a41", "#6b7785", "#c9d2dc"
 PANELS = (
     ("milliseconds", "time  [ms, median]", "Time"),
-    ("temp_mib", "temporaries  [MiB]", "Memory beside inputs and outputs"),
+    ("temp_mib", "temporary memory  [MiB]", "Temporary memory"),
 )
 End = tuple[float, float, str, str]  # x and y of the end of a line, its name, its color
 LABEL_GAP = 0.043  # the least distance between two labels, as a fraction of the panel's height

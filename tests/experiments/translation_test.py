@@ -322,6 +322,6 @@ def test_replicas_are_measured_as_whole_runs(trained, tmp_path):
 
 
 def test_a_run_that_fails_is_named_with_its_log(tmp_path):
-    with pytest.raises(Refusal, match=r"no_such ended with status 1; .*running.log says why"):
+    with pytest.raises(Refusal, match=r"no_such failed with status 1; .*running.log has its output"):
         whole_runs.run(["no_such"], tmp_path)
     assert "No module named" in (tmp_path / "running.log").read_text()
