@@ -13,7 +13,7 @@ from ml_collections import config_flags
 
 from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
-from attention_lab.training.memory import keep_memory
+from attention_lab.training.memory import collect_rarely, keep_memory
 from experiments.arguments import Refusal, config_file, config_of, innermost, no_words, png
 from experiments.words import as_text, print_anything, quoted, reason_of
 
@@ -40,6 +40,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
     with. config: the value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
     beside it, where a mistyped field could end only in a traceback.)
     """
+    collect_rarely()
     keep_memory()
     print_anything()
     name = sys.argv[0].rsplit("/", 1)[-1].removesuffix(".py")
