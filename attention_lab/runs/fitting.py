@@ -66,7 +66,7 @@ def fit(
     optimizer = adam(training["clip"])
     seeds, hypers = [one["seed"] for one in configs], [setup.hyper_of(one) for one in configs]
     states = init_states(model, optimizer, seeds, hypers, group.layout)
-    states, best = _placed(group, (states, jax.tree.map(jnp.copy, states.params)))
+    states, best = _placed(group, (states, _copy(states.params)))
     checkpoints = Checkpoints(group.folder / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         progress = checkpoints.restore(LATEST, {"states": states, "best": best})
@@ -113,6 +113,12 @@ def fit(
         ):
             train(compiled, states, ahead, updates, [*hooks, saving])
     return validate.best
+
+
+@jax.jit
+def _copy(tree):
+    """As one program: done leaf by leaf, there are as many to compile as there are shapes."""
+    return jax.tree.map(jnp.copy, tree)
 
 
 def _placed(group, trees):

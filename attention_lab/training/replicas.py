@@ -160,6 +160,7 @@ def take(states: Any, replica: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[replica], states)
 
 
+@jax.jit  # else there is a program to compile for each shape
 def where(chosen: Array, these: Any, those: Any) -> Any:
     """Replica by replica: these where chosen [S], else those."""
 
