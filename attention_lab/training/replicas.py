@@ -100,9 +100,13 @@ def spread(function: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
 
 
 def place(states: Any, layout: Layout) -> Any:
-    """The states on their devices, where `spread` leaves them: otherwise its second call compiles again."""
+    """The states on their devices, where `spread` leaves them: otherwise its second call compiles again.
+
+    One device is made their own (`committed`), as it is of states that come from a checkpoint: to XLA these are other
+    programs than those of states that might be anywhere, and a run that goes on would compile everything again.
+    """
     if layout.devices == 1:
-        return states
+        return jax.device_put(states, jax.tree.map(lambda x: x.sharding, states))
     return jax.device_put(states, NamedSharding(_mesh(layout), PartitionSpec(AXIS)))
 
 

@@ -84,6 +84,16 @@ def test_there_are_as_many_programs_as_lengths_and_updates_compile_none(given):
     assert len(threads) == LENGTHS and not here
 
 
+def test_a_state_from_a_checkpoint_takes_the_programs_of_a_new_one():
+    step, state, batches = ready()
+    for one in one_of_each(batches):
+        state, _ = step(state, one)
+    restored = jax.device_put(jax.tree.map(jnp.copy, state), jax.devices()[0])
+    with compiled() as threads:
+        step(restored, batches[0])
+    assert not threads
+
+
 def test_updates_are_those_of_the_step_alone_to_the_bit():
     step, state, batches = ready()
     alone = train(step, state, batches, UPDATES)
