@@ -106,6 +106,7 @@ def place(states: Any, layout: Layout) -> Any:
     programs than those of states that might be anywhere, and a run that goes on would compile everything again.
     """
     if layout.devices == 1:
+        states = jax.tree.map(jnp.asarray, states)
         return jax.device_put(states, jax.tree.map(lambda x: x.sharding, states))
     return jax.device_put(states, NamedSharding(_mesh(layout), PartitionSpec(AXIS)))
 
