@@ -13,7 +13,7 @@ from ml_collections import config_flags
 
 from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
-from attention_lab.training.memory import keep_memory
+from attention_lab.training.memory import collect_rarely, keep_memory
 from experiments.arguments import Refusal, config_file, config_of, innermost, no_words, png
 from experiments.words import as_text, print_anything, quoted, reason_of
 
@@ -40,6 +40,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
     resumes. config: the value of --config if the flag is absent. It is not the default of the flag, because absl would
     then parse the fields on the command line while it defines the flag, and a misspelled field would give a traceback.
     """
+    collect_rarely()
     keep_memory()
     print_anything()
     name = sys.argv[0].rsplit("/", 1)[-1].removesuffix(".py")

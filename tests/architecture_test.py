@@ -90,16 +90,22 @@ def test_nothing_in_the_mechanism_is_decided_by_a_name(path):
 
 
 def loaded_after(statement):
-    code = f"import sys; {statement}; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    code = f"import sys; {statement}; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert told.returncode == 0, told.stderr
-    return set(told.stdout.split())
+    names = set(told.stdout.split())
+    return names | {name.split(".")[0] for name in names}
 
 
 @pytest.mark.parametrize("module", ["attention_lab", "attention_lab.mechanism"])
 def test_an_import_brings_no_other_framework(module):
     heavy = {"flax", "tensorflow", "torch", "optax", "orbax", "grain", "matplotlib", "scipy.stats"}
     assert not heavy & loaded_after(f"import {module}")
+
+
+def test_training_starts_without_what_only_evaluation_uses():
+    loaded = loaded_after("import experiments.train, attention_lab.runs.training")
+    assert "orbax" in loaded and not {"matplotlib", "scipy.stats", "tensorflow"} & loaded
 
 
 def test_an_import_costs_little_more_than_jax():

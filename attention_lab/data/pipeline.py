@@ -106,15 +106,29 @@ class Batches:
             "target": pad([self.pairs.target[i] for i in rows], bucket.target, bucket.rows),
         }
 
+    def first_of_lengths(self, start: int = 0) -> list[int]:
+        """The number of the first batch of each length from batch `start` on, lowest first."""
+        first: dict[int, int] = {}
+        epoch, place = divmod(start, self.per_epoch)
+        # An epoch has every length; the one that `start` lies in may have some only before it.
+        order = [*self._order(epoch), *self._order(epoch + 1)]
+        for number, (which, _) in enumerate(order[place:], start):
+            first.setdefault(which, number)
+        return sorted(first.values())
+
+    def _order(self, epoch):
+        """The (bucket, part) of each batch of an epoch."""
+        parts = [(w, p) for w, bucket in enumerate(self.buckets) for p in range(bucket.batches)]
+        order = np.random.default_rng([self.plan_seed, epoch]).permutation(len(parts))
+        return [parts[i] for i in order]
+
     def _of_epoch(self, epoch):
         """The order of (bucket, part) and the order of pairs within each bucket, kept for one epoch."""
         kept = self._epoch  # looked at once: threads may ask for batches of two epochs
         if kept is None or kept[0] != epoch:
-            parts = [(w, p) for w, bucket in enumerate(self.buckets) for p in range(bucket.batches)]
-            order = np.random.default_rng([self.plan_seed, epoch]).permutation(len(parts))
             shuffle = np.random.default_rng([self.seed, epoch, 1])
             members = [shuffle.permutation(bucket.members) for bucket in self.buckets]
-            self._epoch = kept = epoch, [parts[i] for i in order], members
+            self._epoch = kept = epoch, self._order(epoch), members
         return kept[1:]
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
 
 Of = Callable[[np.ndarray], np.ndarray]  # summed parts [.., P] -> score [..]
 
@@ -169,7 +168,7 @@ def seeds_needed(
     error = np.sqrt(
         found.seed / counts + found.sentence / sentences + found.rest / (counts * sentences)
     )
-    wanted = stats.t.ppf((1 + level) / 2, counts - 1) + stats.t.ppf(power, counts - 1)
+    wanted = _t().ppf((1 + level) / 2, counts - 1) + _t().ppf(power, counts - 1)
     enough = np.flatnonzero(difference > wanted * error)
     return int(counts[enough[0]]) if enough.size else None
 
@@ -191,10 +190,17 @@ def ratio_of(parts: np.ndarray) -> np.ndarray:
     return 100 * parts[..., 0] / parts[..., 1]
 
 
+def _t():
+    """Student's distribution. Imported where it is used: scipy.stats takes as long to import as JAX."""
+    from scipy import stats
+
+    return stats.t
+
+
 def _student(mean, error, degrees, spread, level):
-    reach = stats.t.ppf((1 + level) / 2, degrees) * error
+    reach = _t().ppf((1 + level) / 2, degrees) * error
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(error > 0, 2 * stats.t.sf(np.abs(mean) / error, degrees), 1.0 * (mean == 0))
+        p = np.where(error > 0, 2 * _t().sf(np.abs(mean) / error, degrees), 1.0 * (mean == 0))
     return Interval(mean, mean - reach, mean + reach, p, spread, degrees)
 
 

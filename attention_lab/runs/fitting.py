@@ -18,6 +18,7 @@ from attention_lab.runs.validation import Validation
 from attention_lab.training import mesh, processes, replicas
 from attention_lab.training.ahead import Ahead
 from attention_lab.training.checkpoint import LATEST, Checkpoints
+from attention_lab.training.compile_ahead import CompileAhead
 from attention_lab.training.finite import Finite
 from attention_lab.training.hooks import Journal, Meter, SaveCheckpoint, Validate
 from attention_lab.training.interrupt import Interrupt
@@ -65,7 +66,7 @@ def fit(
     optimizer = adam(training["clip"])
     seeds, hypers = [one["seed"] for one in configs], [setup.hyper_of(one) for one in configs]
     states = init_states(model, optimizer, seeds, hypers, group.layout)
-    states, best = _placed(group, (states, jax.tree.map(jnp.copy, states.params)))
+    states, best = _placed(group, (states, _copy(states.params)))
     checkpoints = Checkpoints(group.folder / "checkpoints")
     if checkpoints.step(LATEST) is not None:
         progress = checkpoints.restore(LATEST, {"states": states, "best": best})
@@ -81,7 +82,8 @@ def fit(
 
     journal = Journal(group.folder / "metrics.jsonl", done)
     together = Together(batches)
-    ahead = Ahead(_shared(group, together), training["workers"], updates, _transfer(group))
+    shared, transfer = _shared(group, together), _transfer(group)
+    ahead = Ahead(shared, training["workers"], updates, transfer)
     meter = Meter(journal, updates, Finite(together, group.folder, journal), lambda: ahead.waited)
     judge = validation.judge(group.layout)
     validate = Validate(
@@ -103,9 +105,20 @@ def fit(
     one_step = setup.step_of(config, model, optimizer, updates)
     step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
     if not validate.reason_to_stop():  # else an earlier session found one
-        with interrupt.saving(save, processes.anyone, AGREE if several else 1) as saving:
-            train(step, states, ahead, updates, [*hooks, saving])
+        firsts = [number for number in batches[0].first_of_lengths(done) if number < updates]
+        lengths = [transfer(shared[number]) for number in firsts]
+        with (
+            interrupt.saving(save, processes.anyone, AGREE if several else 1) as saving,
+            CompileAhead(step, states, lengths, meter.say) as compiled,
+        ):
+            train(compiled, states, ahead, updates, [*hooks, saving])
     return validate.best
+
+
+@jax.jit
+def _copy(tree):
+    """As one program: done leaf by leaf, there are as many to compile as there are shapes."""
+    return jax.tree.map(jnp.copy, tree)
 
 
 def _placed(group, trees):

@@ -1,9 +1,12 @@
 """A config made into a corpus, batches, a model and a training step."""
 
+import contextlib
 import functools
 import json
+import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +29,7 @@ CACHE = Path("runs/cache")  # generated corpora, tokenizers, encoded pairs and c
 # What is traced: runs that differ in these fields of `training` alone share their compiled programs.
 TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
 COMPUTE = ("float32", "bfloat16")
+PATIENCE = 2.0  # seconds after which a line says what is being done
 PRECISIONS = ("highest", "high", "default")  # of `jax.default_matmul_precision`
 
 
@@ -36,6 +40,22 @@ def prepare() -> None:
     )
     jax.config.update("jax_compilation_cache_dir", str((CACHE / "programs").absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+@contextlib.contextmanager
+def said(line: str) -> Iterator[None]:
+    """Prints the line to stderr, on the first process, where what is done inside takes more than PATIENCE."""
+
+    def say() -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    timer = threading.Timer(PATIENCE, say)
+    if is_first():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Corpus(NamedTuple):
@@ -75,10 +95,13 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
 @functools.lru_cache(maxsize=2)
 def _corpus(fields: str, own: Codec | None) -> Corpus:
     config = json.loads(fields)
-    task = task_of(config)
-    examples, validation = (split_of(config, split) for split in ("train", "validation"))
-    codec = own or task.prepare(config, examples, CACHE)
-    pairs = task.encode(config, codec, examples, CACHE)
+    task, name = task_of(config), config["data"]["name"]
+    with said(f"preparing the corpus {name}"):
+        examples, validation = (split_of(config, split) for split in ("train", "validation"))
+    with said(f"training the tokenizers of {name}"):
+        codec = own or task.prepare(config, examples, CACHE)
+    with said(f"encoding {len(examples):,} pairs of {name}"):
+        pairs = task.encode(config, codec, examples, CACHE)
     digests = {"train": examples, "validation": validation}
     data = {split: sources.digest_of(those) for split, those in digests.items()}
     return Corpus(pairs, validation, codec, data)

@@ -9,7 +9,6 @@ from attention_lab.runs.run import Run
 from attention_lab.runs.setup import Corpus
 from attention_lab.runs.validation import Validation
 from attention_lab.tasks import task_of
-from attention_lab.views import heatmap
 
 
 def plan(
@@ -92,5 +91,8 @@ def translation(
     if matrix:
         print(printed)
     if picture is not None:
+        # With it comes matplotlib, for which only what draws has to wait.
+        from attention_lab.views import heatmap
+
         heatmap.save(figure, picture)
         print(f"\npicture  {picture}")

@@ -100,9 +100,14 @@ def spread(function: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
 
 
 def place(states: Any, layout: Layout) -> Any:
-    """The states on their devices, where `spread` leaves them: otherwise its second call compiles again."""
+    """The states on their devices, where `spread` leaves them: otherwise its second call compiles again.
+
+    One device is made their own (`committed`), as it is of states that come from a checkpoint: to XLA these are other
+    programs than those of states that might be anywhere, and a run that goes on would compile everything again.
+    """
     if layout.devices == 1:
-        return states
+        states = jax.tree.map(jnp.asarray, states)
+        return jax.device_put(states, jax.tree.map(lambda x: x.sharding, states))
     return jax.device_put(states, NamedSharding(_mesh(layout), PartitionSpec(AXIS)))
 
 
@@ -160,6 +165,7 @@ def take(states: Any, replica: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[replica], states)
 
 
+@jax.jit  # else there is a program to compile for each shape
 def where(chosen: Array, these: Any, those: Any) -> Any:
     """Replica by replica: these where chosen [S], else those."""
 

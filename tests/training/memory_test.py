@@ -1,6 +1,8 @@
 """What glibc is asked to keep."""
 
 import ctypes
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -49,6 +51,15 @@ def test_memory_is_kept_on_large_pages_which_begin_where_a_page_begins(monkeypat
     assert functions["malloc"].argtypes == [ctypes.c_size_t]
     assert functions["free"].argtypes == [ctypes.c_void_p]
     assert functions["madvise"].argtypes == [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def test_cycles_are_looked_for_less_often_than_by_python_itself():
+    code = (
+        "import gc; before = gc.get_threshold(); from attention_lab.training import memory; "
+        "memory.collect_rarely(); print(gc.get_threshold()[0] > 10 * before[0], gc.isenabled())"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert told.stdout.split() == ["True", "True"], told.stderr
 
 
 def test_where_there_is_no_room_or_no_glibc_nothing_is_advised(monkeypatch):
