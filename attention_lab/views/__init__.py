@@ -1,1 +1,1 @@
-"""Views: attention for the eye, in a terminal and as a picture. Nothing is loaded by this line."""
+"""Views display attention weights as text in a terminal and as pictures. Importing this package loads nothing."""

@@ -1,9 +1,10 @@
-"""Curves with bands, and points with bars: figures for a paper, told apart by readers of all kinds of sight.
+"""Figures for a paper: curves with confidence bands, and points with error bars.
 
     figure = lines({"additive": Curve([1, 2], [90, 80], [88, 77], [92, 83])}, x="words", y="BLEU")
-    svg(figure)       # text that stays text, the same for the same figure
+    svg(figure)       # text remains selectable; equal figures give equal SVG
 
-A curve has its own color of Okabe and Ito's palette, marker and dashes.
+Each curve has its own color, marker and dashes. The colors are Okabe and Ito's palette, which color-blind readers
+can distinguish.
 """
 
 import io
@@ -23,7 +24,7 @@ SIZE = (6.4, 3.6)  # inches
 
 
 class Curve(NamedTuple):
-    """Points, and an interval around each."""
+    """The points of a curve, with an interval around each."""
 
     x: Sequence[float]
     y: Sequence[float]
@@ -34,9 +35,9 @@ class Curve(NamedTuple):
 def lines(
     curves: Mapping[str, Curve], *, x: str, y: str, ticks: Sequence[str] | None = None
 ) -> Figure:
-    """A line with a band for each; x and y: what the axes are, units included.
+    """Draws each curve as a line with a band for its intervals.
 
-    ticks: names of x = 0, 1, ..; those behind the last point are left out.
+    x, y: labels of the axes, with units. ticks: labels of x = 0, 1, ..; labels after the last point are omitted.
     """
     figure, axes = _axes(x, y)
     for number, (name, curve) in enumerate(curves.items()):
@@ -53,7 +54,7 @@ def lines(
 
 
 def points(curves: Mapping[str, Curve], *, x: str, y: str) -> Figure:
-    """A point with a bar for each of a curve's points."""
+    """Draws the points of each curve with error bars, without a line that connects them."""
     figure, axes = _axes(x, y)
     for number, (name, curve) in enumerate(curves.items()):
         below = [b - a for a, b in zip(curve.low, curve.y, strict=True)]
@@ -72,13 +73,13 @@ def points(curves: Mapping[str, Curve], *, x: str, y: str) -> Figure:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an <svg> element, its text selectable, equal for equal figures."""
-    drawn = io.StringIO()
+    """Returns the figure as an <svg> element with selectable text; equal figures give equal strings."""
+    buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "attention_lab"}):
         figure.savefig(
-            drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None}
+            buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None}
         )
-    text = drawn.getvalue()
+    text = buffer.getvalue()
     return text[text.index("<svg") :]
 
 
@@ -106,7 +107,10 @@ def _style(number):
 
 
 def _text(name):
-    """The name as it is: a dollar is no formula, and a first underscore hides nothing."""
+    """Returns the name such that Matplotlib prints it literally.
+
+    A dollar sign does not start a formula, and a leading underscore does not hide the legend entry.
+    """
     return "\u200b" + name.replace("$", r"\$")
 
 

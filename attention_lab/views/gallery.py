@@ -1,9 +1,9 @@
-"""The gallery: what every piece makes of one and the same sequence, in a picture.
+"""The gallery: one picture that shows the attention weights of every piece on the same sequence.
 
     gallery.draw().savefig("gallery.png")
 
-A row of heatmaps per kind of piece, each the weights of self-attention that is plain but for that piece.
-The registries say what is shown: a new piece appears here with its next run.
+Each kind of piece has a row of heatmaps. A heatmap shows the weights of self-attention in which only that
+piece differs from the default. The pieces come from the registries, so a new one appears automatically.
 """
 
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ CODE = "DejaVu Sans Mono"
 class Kind(NamedTuple):
     """One row of the gallery.
 
-    options: by name of a piece, the words to show it with; a piece not named there is shown as it is.
-    more: what is shown after the registered pieces. contrast: a factor on the sequence, and so, squared,
-    on a dot product.
+    options: the specification with which a piece is shown, by its name; by default it is the name itself.
+    more: specifications that are shown after the registered pieces. contrast: a factor on the sequence; a dot
+    product is scaled by its square.
     """
 
     field: str
@@ -45,7 +45,7 @@ class Kind(NamedTuple):
     contrast: float = 1.0
 
     def words(self) -> list[str]:
-        """The pieces to show, in words that `make_attention` takes."""
+        """Returns the specifications of the pieces of this row, as `make_attention` accepts them."""
         return [self.options.get(name, name) for name in PIECES[self.field]] + list(self.more)
 
 
@@ -70,17 +70,17 @@ KINDS = (
 
 
 def sequence() -> jax.Array:
-    """[LENGTH, FEATURES]: a smooth walk around a loop of RETURN positions, so that it comes back."""
+    """Returns the sequence [LENGTH, FEATURES], a smooth closed curve with a period of RETURN positions."""
     angle = 2 * np.pi * np.arange(LENGTH) / RETURN
     waves = [
         wave(m * angle) / m**1.5 for m in range(1, FEATURES // 2 + 1) for wave in (np.cos, np.sin)
     ]
-    loudness = 1.3 + 0.3 * np.sin(np.pi * np.arange(LENGTH) / LENGTH)
-    return jnp.asarray(np.stack(waves, axis=1) * loudness[:, None], jnp.float32)
+    amplitude = 1.3 + 0.3 * np.sin(np.pi * np.arange(LENGTH) / LENGTH)
+    return jnp.asarray(np.stack(waves, axis=1) * amplitude[:, None], jnp.float32)
 
 
 def weights_of(kind: Kind, words: str) -> np.ndarray:
-    """The weights [LENGTH, LENGTH] of self-attention with the piece that `words` names."""
+    """Returns the weights [LENGTH, LENGTH] of self-attention with the piece that `words` specifies."""
     attention = make_attention(**{kind.field: words})
     dims = Dims(FEATURES, FEATURES, positions=LENGTH)
     params = init_attention(attention, jax.random.key(SEED), dims)
@@ -90,7 +90,7 @@ def weights_of(kind: Kind, words: str) -> np.ndarray:
 
 
 def draw() -> Figure:
-    """The whole gallery."""
+    """Draws the whole gallery."""
     columns = max(len(kind.words()) for kind in KINDS)
     figure = Figure(figsize=(1.15 * columns + 1.8, 1.4 * len(KINDS) + 0.25), dpi=160)
     FigureCanvasAgg(figure)
@@ -109,7 +109,7 @@ def draw() -> Figure:
 
 
 def heatmap(axes: Any, weights: np.ndarray) -> None:
-    """Weights [Q, K]: white is no weight at all, the darkest each query's largest."""
+    """Draws weights [Q, K]. White is zero; the darkest color is the largest weight of each query."""
     image = weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-9)
     axes.imshow(image, cmap=COLORS, vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
@@ -117,14 +117,14 @@ def heatmap(axes: Any, weights: np.ndarray) -> None:
 
 
 def label(figure: Figure, axes: Any, kind: Kind) -> None:
-    """The name of a row and what its pieces decide, in the left margin."""
+    """Writes the name of a row, and what its pieces determine, in the left margin."""
     middle = sum(axes.get_position().intervaly) / 2
     figure.text(0.012, middle + 0.012, kind.title, fontsize=11, weight="bold", color=INK)
     figure.text(0.012, middle + 0.002, kind.says, fontsize=7.5, color=MUTED, va="top")
 
 
 def legend(figure: Figure, room: Any) -> None:
-    """How to read every panel: the plain attention, large, at the right of the box `room`."""
+    """Draws the legend: a large panel of the default attention, at the right of the box `room`."""
     width, height = figure.get_size_inches()
     side = room.height * height / width
     axes = figure.add_axes((room.x1 - side - 0.045, room.y0, side, room.height))

@@ -1,9 +1,9 @@
-"""A matrix of weights as a picture: the source across on top, the target down, gold links outlined.
+"""Heatmaps of attention weights: source words along the top, target words down the side, gold links outlined.
 
     save(heatmap(weights, source_words, target_words, links=links), "attention.png")
     save(heatmap({"head 0": first, "head 1": second}, source_words, target_words), "heads.png")
 
-Sizes follow the words: they are measured first, so that long ones get the room that they take.
+The words are measured first, and the picture is sized so that all of them fit.
 """
 
 import functools
@@ -25,12 +25,12 @@ from attention_lab import files
 from attention_lab.views.text import NOWHERE, labeled, shorten
 
 COLORS, INK, MUTED, LINE, GOLD = "Blues", "#1b2a41", "#6b7785", "#c9d2dc", "#D55E00"
-# DejaVu comes with matplotlib; others are used for what it lacks, where they are installed.
+# DejaVu comes with matplotlib. The other fonts, where installed, draw the characters that it lacks.
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans")
 NO_GLYPH = "□"
 LONGEST_LABEL = 24
 DPI = 160
-PAD, GAP, SCALE = 0.12, 0.25, 0.6  # inches: around all, between panels, for the scale
+PAD, GAP, SCALE = 0.12, 0.25, 0.6  # inches: the outer margin, between panels, for the color bar
 
 
 def heatmap(
@@ -42,15 +42,19 @@ def heatmap(
     title: str = "",
     columns: int = 4,
 ) -> Figure:
-    """Weights [J, I] of J target for I source words, white for none and the darkest for the greatest.
+    """Draws weights [J, I] of J target words over I source words: white is zero, the darkest color the largest weight.
 
-    One column more than source words is what goes to no word, ∅. Several matrices, {title: weights}, are
-    panels of one scale, `columns` in a row. links: (source word, target word). What no font can draw is a
-    box. Raises ValueError where shapes or links do not fit.
+    weights: an array, or {title: array} for several panels with a common color scale, `columns` in a row. An
+    additional last column, labeled ∅, is the weight on special tokens. links: pairs (source word, target word),
+    which are outlined. A character that no installed font has is drawn as a box.
+
+    Raises ValueError if shapes or links do not match the words.
     """
     named = dict(weights) if isinstance(weights, Mapping) else {"": weights}
     if not named or columns < 1:
-        raise ValueError(f"{len(named)} panels in rows of {columns}: a picture needs one or more")
+        raise ValueError(
+            f"{len(named)} panels in rows of {columns}: a picture needs one or more of each"
+        )
     panels = {name: labeled(one, source, target, links)[0] for name, one in named.items()}
     greatest = max(max(one.max() for one in panels.values()), 1e-9)
     wide = max(one.shape[1] for one in panels.values())
@@ -84,22 +88,22 @@ def heatmap(
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """The figure as a PNG, complete or not there at all; equal figures are equal files.
+    """Saves the figure as a PNG file. The write is atomic, and equal figures give equal files.
 
-    Raises ValueError where the name is not one of a .png file or it cannot be written.
+    Raises ValueError if the path does not end in .png or cannot be written.
     """
     path = pathlib.Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(f"{path} is not named as a PNG; let it end in .png")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    files.save(path, picture.getvalue())
+        raise ValueError(f"{path} does not end in .png; pictures are saved as PNG files")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    files.save(path, buffer.getvalue())
 
 
 def drawable(word: str, longest: int = LONGEST_LABEL) -> str:
-    """The word with a box for each character that no font has, and none for what is not seen."""
-    seen = (c for c in word if unicodedata.category(c) != "Cf" and not _selects_variant(c))
-    return shorten("".join(c if ord(c) in _glyphs() else NO_GLYPH for c in seen), longest)
+    """Returns the word with invisible characters removed and a box for each character that no font has."""
+    visible = (c for c in word if unicodedata.category(c) != "Cf" and not _selects_variant(c))
+    return shorten("".join(c if ord(c) in _glyphs() else NO_GLYPH for c in visible), longest)
 
 
 def _selects_variant(character):
@@ -114,41 +118,41 @@ def _families() -> list[str]:
 
 @functools.cache
 def _glyphs() -> frozenset[int]:
-    """The characters, as numbers, that the fonts have; those of control, which have no shape, left out."""
+    """Returns the code points that the fonts can draw, without control characters."""
     files = [font_manager.findfont(name) for name in _families()]
-    found = {code for file in files for code in FT2Font(file).get_charmap()}
-    return frozenset(code for code in found if unicodedata.category(chr(code)) != "Cc")
+    codes = {code for file in files for code in FT2Font(file).get_charmap()}
+    return frozenset(code for code in codes if unicodedata.category(chr(code)) != "Cc")
 
 
 class _Plan(NamedTuple):
-    """Where everything stands, in inches."""
+    """The layout of the picture, in inches."""
 
     size: tuple[float, float]  # of the whole picture
-    cell: float
+    cell: float  # the side of a cell
     panel_size: tuple[float, float]
-    left: float  # of a panel: the target's words
-    top: float  # of a panel: the source's words
-    header: float  # top, and the panel's name where there is one
-    head: float  # of the picture: its title
+    left: float  # the width of the target words, left of a panel
+    top: float  # the height of the source words, above a panel
+    header: float  # `top`, plus the height of the panel's name if it has one
+    head: float  # the height of the picture's title
     columns: int
-    upright: bool  # whether the source's words must stand
+    upright: bool  # whether the source words are rotated by 90 degrees
     font: float  # points
 
     def panel(self, row: int, column: int, cells: int) -> tuple[float, float, float, float]:
-        """The box, in parts of the picture, of a panel so many cells wide."""
+        """Returns the box of a panel that is `cells` wide, in fractions of the picture."""
         width, height = self.panel_size
         x = PAD + self.left + column * (width + GAP)
         y = PAD + self.head + self.header + row * (self.header + height + GAP)
         return self._box(x, y, cells * self.cell, height)
 
     def bar(self) -> tuple[float, float, float, float]:
-        """The box of the scale, right of the first row."""
+        """Returns the box of the color bar, right of the first row of panels."""
         width, height = self.panel_size
         x = PAD + self.left + self.columns * (width + GAP) - GAP + 0.15
         return self._box(x, PAD + self.head + self.header, 0.09, min(height, 1.6))
 
     def ink(self, size: float, **more: Any) -> dict[str, Any]:
-        """How text is set: with all fonts, and a dollar is a dollar."""
+        """Returns text properties: all fonts are available, and a dollar sign does not start a formula."""
         return {"size": size, "color": INK, "family": _families(), "parse_math": False, **more}
 
     def _box(self, x, y, width, height):
@@ -160,7 +164,7 @@ def _plan(figure, across, down, names, columns, title):
     cell = float(np.clip(9 / max(len(across), len(down)), 0.17, 0.36))
     font = float(np.clip(27 * cell, 5.5, 9.5))
     widths = [_inches(figure, word, font) for word in across]
-    # Words lie where each has room beside its neighbors, and stand where they have not.
+    # Source words are horizontal if each fits above its column, and vertical otherwise.
     upright = any(width > cell - 0.04 for width in widths)
     top = 0.08 + (max(widths) if upright else font / 72)
     left = 0.08 + max(_inches(figure, word, font) for word in down)
@@ -207,7 +211,7 @@ def _outline(axes, links, plan):
 
 
 def _scale(axes, image, plan):
-    """From nothing to the greatest weight: what the colors mean."""
+    """Draws the color bar, from zero to the largest weight."""
     low, high = image.get_clim()
     bar = axes.figure.colorbar(image, cax=axes, ticks=[low, high])
     bar.outline.set(color=LINE, linewidth=0.6)

@@ -1,9 +1,9 @@
-"""A matrix of weights as text: the source across, the target down, as on a blackboard.
+"""Attention weights as a text matrix: source words along the top, target words down the side.
 
     print(text_matrix(weights, ["das", "Haus"], ["the", "house"], links={(0, 0), (1, 1)}))
-    show(weights, ["das", "Haus"], ["the", "house"])     # as wide as the terminal, in what it can print
+    show(weights, ["das", "Haus"], ["the", "house"])     # fits the width and the encoding of the terminal
 
-Words may be of any script: widths are those of a terminal's cells, not of characters.
+Words may be in any script: widths are counted in terminal cells, not in characters.
 """
 
 import shutil
@@ -14,16 +14,16 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
-# What heads the column of weight that goes to no word: to the mark at the end, say.
+# The label of the column of weight on special tokens, such as the end of the sequence.
 NOWHERE = "∅"
 LONGEST_LABEL = 16
-NARROWEST = 40  # room for two labels and a cell
-FAINTEST = 0.05  # of the shades; less is a dot
+NARROWEST = 40  # fits two labels and a cell
+FAINTEST = 0.05  # the least weight that is shaded; a smaller one is a dot
 STYLES = ("numbers", "shades")
 
 
 class Pen(NamedTuple):
-    """The characters to draw with. The first shade is next to nothing, the others quarters of the way to 1."""
+    """The characters of a matrix. The first shade means almost zero; the others are the quarters from 0 to 1."""
 
     shades: str
     corner: str
@@ -47,18 +47,19 @@ def text_matrix(
     width: int = 80,
     encoding: str = "utf-8",
 ) -> str:
-    """Weights [J, I] as lines of text, no longer than `width`; a source too long for that is cut in blocks.
+    """Returns weights [J, I] as lines of at most `width` cells; a long source is split into several blocks.
 
-    weights: of the J target words for the I source words; one column more is what goes to no word, ∅.
-    links: (source word, target word), shown in brackets. style: "numbers" are percent, and a dot less than
-    half of one; "shades" are for a glance, and a dot is less than 5 percent. An `encoding` without these
-    signs gets ASCII, and "?" for letters that it lacks. Raises ValueError where shapes, links, style or
-    width do not fit.
+    weights: those of the J target words over the I source words; an additional last column, labeled ∅, is the
+    weight on special tokens. links: pairs (source word, target word), which are shown in brackets. style: "numbers"
+    prints percentages, with a dot for less than 0.5 %; "shades" prints shaded cells, with a dot for less than 5 %.
+    encoding: that of the output; one that lacks the Unicode symbols gets ASCII, and letters that it lacks become "?".
+
+    Raises ValueError if shapes, links, style or width do not fit.
     """
     matrix, source = labeled(weights, source, target, links)
     if style not in STYLES:
         raise ValueError(f"there is no style {style!r}; known are {', '.join(STYLES)}")
-    pen = UNICODE if _can_say("".join(UNICODE), encoding) else ASCII
+    pen = UNICODE if _is_encodable("".join(UNICODE), encoding) else ASCII
     if matrix.shape[1] > len(source):
         source = [*source, pen.nowhere]
     across = [_label(word, pen, encoding) for word in source]
@@ -82,7 +83,7 @@ def text_matrix(
 
 
 def as_printed(*args: Any, file: TextIO | None = None, **options: Any) -> str:
-    """`text_matrix` of the same arguments, as wide as the terminal and in characters that `file` can encode."""
+    """Returns `text_matrix` of the same arguments, with the width of the terminal and the encoding of `file`."""
     file = sys.stdout if file is None else file
     options.setdefault("width", max(NARROWEST, shutil.get_terminal_size().columns))
     options.setdefault("encoding", getattr(file, "encoding", None) or "ascii")
@@ -97,9 +98,9 @@ def show(*args: Any, file: TextIO | None = None, **options: Any) -> None:
 def labeled(
     weights: Any, source: Sequence[str], target: Sequence[str], links: Collection[Any] | None
 ) -> tuple[np.ndarray, list[str]]:
-    """The weights as an array that fits the words, and the source as a list.
+    """Validates the weights and returns them as an array, with the source as a list.
 
-    Raises ValueError where they or the links do not fit, or weights are negative or not finite.
+    Raises ValueError if shapes or links do not match the words, or if a weight is negative or not finite.
     """
     if isinstance(source, str) or isinstance(target, str):
         raise ValueError("source and target are lists of words, but a string was given; split it")
@@ -107,21 +108,21 @@ def labeled(
     if not height or matrix.shape not in ((height, width or -1), (height, width + 1)):
         raise ValueError(
             f"weights of shape {matrix.shape} do not fit {height} target and {width} source words; "
-            f"expected ({height}, {width}), or one column more for what goes to no word"
+            f"expected ({height}, {width}), or one column more for the weight on special tokens"
         )
     if not (np.isfinite(matrix) & (matrix >= 0)).all():
-        raise ValueError("weights must be finite and not negative, but some are not")
+        raise ValueError("weights must be finite and not negative; some of them are not")
     for i, j in links or ():
         if not (0 <= i < width and 0 <= j < height):
             raise ValueError(
-                f"link {i}-{j} joins words that are not there: the source has {width}, "
-                f"the target {height}, counted from 0"
+                f"link {i}-{j} refers to a word that does not exist: the source has {width} words "
+                f"and the target {height}, counted from 0"
             )
     return matrix, list(source)
 
 
 def columns(text: str) -> int:
-    """How many cells of a terminal a text takes: 2 for a wide character, 0 for one that combines."""
+    """Returns the width of a text in terminal cells: 2 for a wide character, 0 for a combining one."""
     return sum(map(_width, text))
 
 
@@ -131,32 +132,36 @@ def _width(character):
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _can_say(text, encoding):
+def _is_encodable(text, encoding):
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
         return False
     except LookupError:
-        raise ValueError(f"there is no encoding {encoding!r}; utf-8 and ascii are two") from None
+        raise ValueError(
+            f"there is no encoding {encoding!r}; utf-8 and ascii are examples of encodings"
+        ) from None
     return True
 
 
-# Left and right marks keep words that run from right to left from turning a whole line around.
+# Left-to-right marks around a word in a right-to-left script keep the rest of the line in order.
 _LEFT_TO_RIGHT = "\u200e"
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _label(word, pen, encoding):
-    """A word as it may stand in a line: of one line, without control codes, not too long."""
+    """Returns the word as a label: on one line, without control characters, and shortened if it is too long."""
     hide = {c for c in word if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") or c in _TURNS}
     word = "".join(pen.hidden if c in hide else c for c in word)
     word = shorten(word.encode(encoding, "replace").decode(encoding), LONGEST_LABEL, pen.dots)
-    turns = pen is UNICODE and any(unicodedata.bidirectional(c) in ("R", "AL") for c in word)
-    return f"{_LEFT_TO_RIGHT}{word}{_LEFT_TO_RIGHT}" if turns else word
+    right_to_left = pen is UNICODE and any(
+        unicodedata.bidirectional(c) in ("R", "AL") for c in word
+    )
+    return f"{_LEFT_TO_RIGHT}{word}{_LEFT_TO_RIGHT}" if right_to_left else word
 
 
 def shorten(word: str, longest: int, dots: str = "…") -> str:
-    """The word, or as much of it as fits `longest` cells of a terminal with dots behind."""
+    """Returns the word, truncated and followed by dots if it is wider than `longest` terminal cells."""
     if columns(word) <= longest:
         return word
     end = 0
@@ -180,7 +185,7 @@ def _cells(matrix, style, pen):
 
 
 class _Block(NamedTuple):
-    """Columns [start, stop) of the source, each as wide as said; stairs: the words stand on steps."""
+    """Columns of the source from `start` on, with their widths; stairs: each word has a line of its own."""
 
     start: int
     widths: list[int]
@@ -188,7 +193,7 @@ class _Block(NamedTuple):
 
 
 def _blocks(across, margin, cell, width):
-    """As many blocks as it takes; words stand side by side if they do so in one, else on stairs."""
+    """Returns one block with all words on one line if that fits, and otherwise blocks with staggered words."""
     wide = [max(cell, columns(word) + 1) for word in across]
     if margin + 1 + sum(wide) <= width:
         return [_Block(0, wide, False)]
@@ -222,12 +227,12 @@ def _block(across, down, cells, margin, block, pen):
 
 
 def _stairs(words, margin, cell, pen):
-    """Every word above its column, the first on the highest step."""
+    """Yields a line for each word, above its column; the first word is on the top line."""
     before = " " * (margin + 1 + cell // 2)
     for step, word in enumerate(words):
         yield before + (pen.stem.ljust(cell)) * step + f"{pen.corner} {word}"
 
 
 def _center(text, width):
-    room = width - columns(text)
-    return " " * (room // 2) + text + " " * (room - room // 2)
+    free = width - columns(text)
+    return " " * (free // 2) + text + " " * (free - free // 2)

@@ -97,7 +97,7 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(ValueError, match=r"a\.png cannot be written"):
         save(figure, tmp_path / "a.png")
-    with pytest.raises(ValueError, match=r"let it end in \.png"):
+    with pytest.raises(ValueError, match=r"does not end in \.png"):
         save(figure, tmp_path / "a.pdf")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing_behind(tmp_path):
         ([[1.0]], {}, r"shape \(1, 1\) do not fit"),
         ({}, {}, "0 panels"),
         ([[1.0, 0]], {"columns": 0}, "rows of 0"),
-        ([[1.0, 0]], {"links": [(0, 1)]}, "link 0-1 joins"),
+        ([[1.0, 0]], {"links": [(0, 1)]}, "link 0-1 refers"),
     ],
 )
 def test_what_does_not_fit_is_told(weights, options, message):

@@ -159,7 +159,7 @@ def test_show_prints_to_where_all_is_printed(capsys):
         ({"target": []}, "do not fit 0 target"),
         ({"weights": [[np.nan, 0]]}, "finite and not negative"),
         ({"weights": [[-1, 0]]}, "finite and not negative"),
-        ({"links": [(2, 0)]}, "link 2-0 joins words that are not there"),
+        ({"links": [(2, 0)]}, "link 2-0 refers to a word that does not exist"),
         ({"source": "ab"}, "a string was given"),
         ({"style": "colors"}, "no style 'colors'; known are numbers, shades"),
         ({"width": 5}, "needs a width of"),
