@@ -1,1 +1,1 @@
-"""What the benchmark is made of: cases, programs, rates, timing, a table and a picture."""
+"""Benchmarks: the cases to measure, their compiled programs, machine rates, timing, tables and plots."""

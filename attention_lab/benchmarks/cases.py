@@ -1,4 +1,4 @@
-"""Cases: what a config asks to be measured, and the arithmetic that each cannot avoid.
+"""Cases: the measurements that a config specifies, and the least arithmetic that each requires.
 
 Shape legend:  H heads  ·  Q queries, K keys, here both the length L  ·  D features of a head  ·
 A attention features of additive and concat.
@@ -16,14 +16,14 @@ from attention_lab.mechanism.scores import additive
 
 BASELINES = ("jax", "flax", "torch", "flex", "tokamax")
 DIRECTIONS = ("forward", "forward+backward")
-# Products of [Q, D] with [D, K], or of that size, by direction.
+# The number of products of [Q, D] with [D, K], or of that size, by direction.
 PRODUCTS = {"forward": 2, "forward+backward": 2 + 5}
-# How often the tanh of every pair is evaluated, by direction.
+# The number of evaluations of tanh for every pair, by direction.
 EVALUATIONS = {"forward": 1, "forward+backward": 2}
 
 
 class Sizes(NamedTuple):
-    """What all cases share."""
+    """The sizes and the seed that all cases share."""
 
     heads: int  # H
     features: int  # D
@@ -32,7 +32,7 @@ class Sizes(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One number to measure."""
+    """One measurement: a score, an implementation, a length, a direction and a mask."""
 
     group: str
     score: str
@@ -47,25 +47,25 @@ class Case(NamedTuple):
         return self.implementation in IMPLEMENTATIONS
 
     def label(self) -> str:
-        """The case in words."""
+        """Returns a one-line description of the case."""
         mask = " causal" if self.causal else ""
         return f"{self.score} {self.implementation} {self.length} {self.direction}{mask}"
 
 
 class Round(NamedTuple):
-    """Cases that are measured in turns: one group, length, direction and mask."""
+    """Cases that are measured in alternation: those of one group, length, direction and mask."""
 
     cases: list[Case]
     repetitions: int
 
 
 def mechanism(case: Case) -> Attention:
-    """The attention of a case. Raises ValueError where it does not exist."""
+    """Returns the attention mechanism of a case. Raises ValueError if its score does not exist."""
     return make_attention(score=case.score, mask="causal" if case.causal else "everything")
 
 
 def rounds(config: Any) -> list[Round]:
-    """All that the config asks for. Raises ValueError where that does not exist or is illegal."""
+    """Returns the rounds that the config specifies. Raises ValueError if a case does not exist or is illegal."""
     for field in ("heads", "features", "hidden", "memory_limit_mib"):
         _positive(f"config.{field}", config[field])
     if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
@@ -80,7 +80,7 @@ def rounds(config: Any) -> list[Round]:
             made.append(Round(cases, group.repetitions))
     if not any(turn.cases for turn in made):
         raise ValueError(
-            "config.groups asks for no case; give one group scores and implementations"
+            "config.groups contains no case; at least one group needs scores and implementations"
         )
     return made
 
@@ -99,7 +99,7 @@ def _several(value: Any) -> tuple:
 
 
 def _check(where: str, group: Any) -> None:
-    """Raises ValueError where a name or a number of a group is not one that can be measured."""
+    """Raises ValueError if a group has an unknown name or an invalid number."""
     known: Mapping[str, Any] = {
         "implementations": IMPLEMENTATIONS,
         "baselines": BASELINES,
@@ -127,7 +127,7 @@ def _positive(where: str, number: Any) -> None:
 
 
 def _check_legal(where: str, case: Case) -> None:
-    """Raises ValueError, with the way out, where the mechanism cannot be asked so."""
+    """Raises ValueError, with a remedy, if the implementation does not support the mechanism."""
     try:
         attention = mechanism(case)
     except ValueError as error:
@@ -140,17 +140,17 @@ def _check_legal(where: str, case: Case) -> None:
 
 
 def work(case: Case, sizes: Sizes) -> dict[str, float]:
-    """The arithmetic that a case cannot avoid: {"matmul": FLOPs}, {"tanh_*": evaluations}, or {}.
+    """Returns the least arithmetic that a case requires: {"matmul": FLOPs}, {"tanh_*": evaluations}, or {}.
 
-    The dot family. Forward has two products, Q Kᵀ and W V, of 2 H Q K D FLOPs each: 4 H Q K D.
-    Backward has four, dV = Wᵀ dO, dW = dO Vᵀ, dQ = dS K and dK = dSᵀ Q, and Q Kᵀ once more because
-    no matrix was kept: 10 H Q K D in addition, and so 14 H Q K D for both.
+    The dot family. The forward pass has two products, Q Kᵀ and W V, of 2 H Q K D FLOPs each: 4 H Q K D.
+    The backward pass has four, dV = Wᵀ dO, dW = dO Vᵀ, dQ = dS K and dK = dSᵀ Q, and recomputes Q Kᵀ because
+    no matrix is stored: 10 H Q K D more, which makes 14 H Q K D for both.
 
-    Additive and concat. H Q K A evaluations of tanh forward; for both directions twice that,
-    because a backward pass that keeps no [Q, K, A] array evaluates each again. No product counts.
+    Additive and concat. The forward pass evaluates tanh H Q K A times. Both passes together evaluate it twice as
+    often, because a backward pass that stores no [Q, K, A] array recomputes it. Matrix products are not counted.
 
-    The causal mask halves everything. A score of neither kind has no entry. An implementation that
-    keeps the matrix avoids the repetition, and its share may so exceed 1.
+    The causal mask halves all counts. A score of neither family has no entry. An implementation that stores the
+    matrix needs no recomputation, so its fraction of the machine's rate may exceed 1.
     """
     pairs = sizes.heads * case.length**2 * (0.5 if case.causal else 1.0)
     pair = mechanism(case).score.pair

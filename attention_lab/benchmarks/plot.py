@@ -1,4 +1,4 @@
-"""The picture: milliseconds and temporary MiB against length, both axes logarithmic."""
+"""The plot of a benchmark: milliseconds and temporary MiB against length, on logarithmic axes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from attention_lab.benchmarks.report import Key, series
 from attention_lab.mechanism import SCORES
 
-# Okabe and Ito's palette, told apart by color-blind readers too. A color is an implementation ...
+# Okabe and Ito's palette, which color-blind readers can distinguish. The color shows the implementation ...
 COLORS = {
     "blockwise": "#0072B2",
     "dense": "#D55E00",
@@ -22,22 +22,22 @@ COLORS = {
     "flex": "#56B4E9",
     "tokamax": "#8a8200",
 }
-# ... and a line style with its marker is a score.
+# ... and the line style with its marker shows the score.
 STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 INK, MUTED, FAINT = "#1b2a41", "#6b7785", "#c9d2dc"
 PANELS = (
     ("milliseconds", "time  [ms, median]", "Time"),
-    ("temp_mib", "temporaries  [MiB]", "Memory beside inputs and outputs"),
+    ("temp_mib", "temporary memory  [MiB]", "Temporary memory"),
 )
-End = tuple[float, float, str, str]  # x and y where a line ends, its name, its color
-LABEL_GAP = 0.043  # of a panel's height, between two labels
+End = tuple[float, float, str, str]  # x and y of the end of a line, its name, its color
+LABEL_GAP = 0.043  # the least distance between two labels, as a fraction of the panel's height
 
 
 def draw(rows: Sequence[dict[str, Any]]) -> Figure | None:
-    """One line per score and implementation, of one direction and mask.
+    """Draws one line per score and implementation, for one direction and mask.
 
-    None where no two lengths of one thing were measured. A case that was compiled and then skipped
-    for its memory has its point in the right panel: that much is known.
+    Returns None if no score and implementation was measured at two lengths. A case that was compiled, and then
+    skipped because of its memory, has a point in the memory panel alone.
     """
     chosen = _view(rows)
     if chosen is None:
@@ -64,7 +64,7 @@ def draw(rows: Sequence[dict[str, Any]]) -> Figure | None:
 
 
 def _view(rows: Sequence[dict[str, Any]]) -> tuple[str, bool] | None:
-    """(direction, causal) of what is drawn: both directions if measured, and no mask."""
+    """Returns the (direction, causal) to draw; it prefers both directions, and no causal mask."""
     views = {key[2:] for key, found in series(rows, "milliseconds").items() if len(found) > 1}
     return max(views, key=lambda view: (len(view[0]), not view[1]), default=None)
 
@@ -105,7 +105,7 @@ def _ticks(axes: Any, lengths: list[int]) -> None:
 
 
 def _guides(axes: Any, lines: dict[Key, dict[int, float]]) -> list[End]:
-    """Gray lines of slope 1 and 2 over the last two octaves, below all points there; their ends."""
+    """Draws gray lines of slope 1 and 2 below all points of the last two octaves. Returns their ends."""
     points = [point for by_length in lines.values() for point in by_length.items()]
     lowest, highest = min(y for _, y in points), max(y for _, y in points)
     last = max(x for x, _ in points)
@@ -121,9 +121,9 @@ def _guides(axes: Any, lines: dict[Key, dict[int, float]]) -> list[End]:
 
 
 def _labels(axes: Any, ends: list[End]) -> None:
-    """Each line's name in its color: right of the panel, tied to the line's end and legible.
+    """Writes the name of each line in its color, right of the panel and connected to the end of the line.
 
-    A line that ends early has its name where it ends.
+    The name of a line that ends at a shorter length is at its end, inside the panel.
     """
     low, high = np.log(axes.get_ylim())
     left, right = np.log(axes.get_xlim())
@@ -152,10 +152,10 @@ def _labels(axes: Any, ends: list[End]) -> None:
 
 
 def _spread(wanted: list[float]) -> list[float]:
-    """Heights as near to those wanted, in rising order, as LABEL_GAP between neighbors allows.
+    """Returns the heights that are nearest to `wanted`, in ascending order, with LABEL_GAP between neighbors.
 
-    Neighbors that are too close form a block around the mean of what its members want (the pool
-    adjacent violators algorithm, on heights less what the gaps below them take).
+    Neighbors that are too close form a block around the mean of their wanted heights. This is the pool adjacent
+    violators algorithm, applied to the heights minus the gaps below them.
     """
     blocks: list[list[float]] = []
     for index, height in enumerate(wanted):

@@ -1,8 +1,8 @@
-"""Programs: one case, compiled and ready to be called, by this package or by another library.
+"""Programs: a case, compiled and ready to be called, in this package or in another library.
 
-Everyone gets the same numbers, in the layout that they want, and the same question: the context
-vectors, or the gradients of their inner product with a fixed random cotangent, with respect to all
-parameters, queries, keys and values.
+All libraries receive the same arrays, in the layout that each expects, and compute the same result: the context
+vectors, or the gradients of their inner product with a fixed random cotangent with respect to all parameters,
+queries, keys and values.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,21 +21,25 @@ Array = jax.Array
 
 
 class Program(NamedTuple):
-    """call: runs once, until the answer is there, and returns it. temp_bytes: None if unknown."""
+    """A compiled program.
+
+    call: runs the program once, waits for the result and returns it. temp_bytes: the memory of its temporary
+    buffers, or None if it is unknown.
+    """
 
     call: Callable[[], Any]
     temp_bytes: int | None
 
 
 def prepare(case: Case, sizes: Sizes) -> Program:
-    """The program of a case. Raises what its library raises."""
+    """Compiles the program of a case. Errors of the library are not caught."""
     if case.ours:
         return _ours(case, sizes)
     return BASELINES[case.implementation](case, sizes)
 
 
 def tensors(case: Case, sizes: Sizes) -> Array:
-    """[4, H, L, D]: queries, keys, values and the cotangent, standard normal."""
+    """Returns queries, keys, values and the cotangent, [4, H, L, D], from a standard normal distribution."""
     shape = (4, sizes.heads, case.length, sizes.features)
     return jax.random.normal(jax.random.key(sizes.seed), shape, jnp.float32)
 
@@ -56,7 +60,7 @@ def _ours(case: Case, sizes: Sizes) -> Program:
 
 
 def _compiled(case: Case, forward: Callable, cotangent: Array, args: tuple) -> Program:
-    """`forward` of args, or its gradients. The cotangent is an input, lest it be folded away."""
+    """Compiles `forward`, or its gradients. The cotangent is an input, so that XLA cannot fold it as a constant."""
 
     def loss(cotangent, *args):
         return jnp.vdot(forward(*args), cotangent)
@@ -75,7 +79,7 @@ def _compiled(case: Case, forward: Callable, cotangent: Array, args: tuple) -> P
 
 
 def _positions_first(case: Case, sizes: Sizes) -> Array:
-    """[4, L, H, D]."""
+    """Returns `tensors` in the layout [4, L, H, D]."""
     return jnp.swapaxes(tensors(case, sizes), 1, 2)
 
 
@@ -91,7 +95,7 @@ def _flax(case: Case, sizes: Sizes) -> Program:
     from flax import linen
 
     def attend(q, k, v):
-        # It divides by √D, which is undone here.
+        # Flax divides the scores by √D; this factor cancels the division.
         mask = linen.make_causal_mask(jnp.ones(case.length)) if case.causal else None
         return linen.dot_product_attention(q * sizes.features**0.5, k, v, mask=mask)
 
@@ -124,7 +128,7 @@ def _flex(case: Case, sizes: Sizes) -> Program:
 BASELINES: Mapping[str, Callable[[Case, Sizes], Program]] = MappingProxyType(
     {"jax": _jax, "flax": _flax, "torch": _torch, "flex": _flex, "tokamax": _tokamax}
 )
-# What each needs beyond the requirements.
+# The module that a baseline needs beyond the requirements.
 NEEDS: Mapping[str, str] = MappingProxyType(
     {"torch": "torch", "flex": "torch", "tokamax": "tokamax"}
 )

@@ -1,7 +1,7 @@
-"""Rates: how fast this machine does the arithmetic that attention is made of.
+"""Rates: how fast this machine performs the arithmetic of attention.
 
-A shared machine may be twice as fast in one minute as in the next. So a meter takes its turn among
-the cases of every round, and a case's share is of the rates of its own round.
+The speed of a shared machine may vary by a factor of two from minute to minute. The meters are therefore measured
+in alternation with the cases of every round, and each case is compared with the rates of its own round.
 """
 
 import os
@@ -18,7 +18,11 @@ CACHE, TURNS = 2**18, 64
 
 
 class Meter(NamedTuple):
-    """call: does `operations` operations, until all are done. unit: what 1e9 a second are."""
+    """A measurement of one rate.
+
+    call: performs `operations` operations and waits for them. unit: the name of 1e9 operations per second.
+    says: a description of the operation.
+    """
 
     call: Callable[[], Any]
     operations: float
@@ -27,16 +31,16 @@ class Meter(NamedTuple):
 
 
 def meters() -> dict[str, Meter]:
-    """The meters by name, compiled and called once."""
-    made = {"matmul": _matmul(), "tanh_cache": _tanh_cache(), "tanh_stream": _tanh_stream()}
-    for meter in made.values():
+    """Returns the meters by name, each compiled and called once."""
+    built = {"matmul": _matmul(), "tanh_cache": _tanh_cache(), "tanh_stream": _tanh_stream()}
+    for meter in built.values():
         meter.call()
-    return made
+    return built
 
 
 def summary(made: Mapping[str, Meter], rates: Sequence[Mapping[str, float]]) -> str:
-    """A line per meter: the median of the rounds' rates, their range, and what it is."""
-    lines = ["Rates of this machine: the median and the range of all rounds."]
+    """Returns a line for each meter: the median of its rates over the rounds, their range, and a description."""
+    lines = ["Rates of this machine (median and range over all rounds):"]
     for name, meter in made.items():
         found = [1e-9 * rate[name] for rate in rates]
         middle = f"{statistics.median(found):8.2f} {meter.unit:<10}"
@@ -46,7 +50,7 @@ def summary(made: Mapping[str, Meter], rates: Sequence[Mapping[str, float]]) -> 
 
 
 def environment() -> dict[str, Any]:
-    """What the numbers depend on besides the code."""
+    """Returns the versions and the hardware on which the measurements depend."""
     device = jax.devices()[0]
     return {
         "jax": jax.__version__,
@@ -68,19 +72,19 @@ def _matmul() -> Meter:
 def _tanh_cache() -> Meter:
     turns = jax.jit(lambda x: jax.lax.fori_loop(0, TURNS, lambda _, x: jnp.tanh(x), x))
     numbers = jnp.linspace(-3, 3, CACHE, dtype=jnp.float32)
-    says = f"tanh of {CACHE:,} float32, {TURNS} times over, in cache"
+    says = f"tanh of {CACHE:,} float32, {TURNS} times in succession, in cache"
     return Meter(
         lambda: turns(numbers).block_until_ready(), float(CACHE * TURNS), "Gelement/s", says
     )
 
 
 def _tanh_stream() -> Meter:
-    # The input is donated and becomes the output: no fresh pages for the system to clear.
+    # The donated input buffer is reused for the output, so that the system need not clear new pages.
     once = jax.jit(jnp.tanh, donate_argnums=0)
     held = [jnp.linspace(-3, 3, STREAM, dtype=jnp.float32)]
 
     def step() -> None:
         held[0] = once(held[0]).block_until_ready()
 
-    says = f"tanh of {STREAM:,} float32, from memory to the same memory"
+    says = f"tanh of {STREAM:,} float32, in place in main memory"
     return Meter(step, float(STREAM), "Gelement/s", says)

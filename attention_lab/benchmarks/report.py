@@ -1,4 +1,4 @@
-"""The report: a row per case for machines, a table and a summary of growth for people."""
+"""The report of a benchmark: a JSON row for each case, a table, and the growth of memory with length."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,15 +9,15 @@ from attention_lab.benchmarks.cases import Sizes, work
 from attention_lab.benchmarks.timing import Result
 
 HEADER = ("score", "implementation", "length", "direction", "mask", "ms", "temp MiB")
-LEFT = {"score", "implementation", "direction", "mask"}  # columns that are aligned to the left
-FEWEST_LENGTHS = 3  # that growth can be told from
+LEFT = {"score", "implementation", "direction", "mask"}  # the columns that are left-aligned
+FEWEST_LENGTHS = 3  # the least number of lengths from which growth is estimated
 
 
 def row(result: Result, sizes: Sizes, rates: dict[str, float], **more: Any) -> dict[str, Any]:
-    """All there is to know of one case, for one line of JSON.
+    """Returns the row of one case, to be written as a line of JSON.
 
-    rates: operations per second, by name. bound_ms: by rate, the milliseconds that the arithmetic
-    alone takes at that rate. share: by rate, bound_ms / milliseconds.
+    rates: operations per second, by name. In the row, bound_ms has, for each rate, the milliseconds that the
+    arithmetic alone takes at that rate, and share has bound_ms / milliseconds.
     """
     bounds = {
         name: 1e3 * operations / rates[name]
@@ -40,7 +40,7 @@ def row(result: Result, sizes: Sizes, rates: dict[str, float], **more: Any) -> d
 
 
 def table(rows: Sequence[dict[str, Any]], rates: Iterable[str]) -> str:
-    """The rows, under a heading for each group; what was not measured says why."""
+    """Returns the rows as a table with a heading for each group, and the reason where a case was not measured."""
     shares = tuple(f"of {name}" for name in rates)
     header = (*HEADER, *shares)
     cells = [_cells(entry, rates) for entry in rows]
@@ -53,7 +53,7 @@ def table(rows: Sequence[dict[str, Any]], rates: Iterable[str]) -> str:
             rest = sum(widths) + 2 * (len(widths) - 1) - len(group) - 4
             lines.append(f"── {group} " + "─" * rest)
         if entry["reason"]:
-            # The reason takes the place of the shares.
+            # The reason replaces the fractions of the rates.
             known = len(HEADER)
             start = _aligned(header[:known], line[:known], widths[:known])
             lines.append(f"{start}  {entry['status']}: {entry['reason']}")
@@ -88,7 +88,7 @@ Key = tuple[str, str, str, bool]  # score, implementation, direction, causal
 
 
 def series(rows: Iterable[dict[str, Any]], field: str) -> dict[Key, dict[int, float]]:
-    """A number by length, for every score, implementation, direction and mask."""
+    """Returns the values of a field by length, for each score, implementation, direction and mask."""
     found: dict[Key, dict[int, float]] = {}
     for entry in rows:
         if entry[field] is not None:
@@ -98,7 +98,7 @@ def series(rows: Iterable[dict[str, Any]], field: str) -> dict[Key, dict[int, fl
 
 
 def growth(rows: Iterable[dict[str, Any]]) -> str:
-    """How temporaries grow: the slope of log MiB against log length, 1 linear, 2 quadratic."""
+    """Returns the growth of temporary memory: the slope of log MiB against log length, 1 linear, 2 quadratic."""
     lines = []
     for (score, how, direction, causal), by_length in series(rows, "temp_mib").items():
         if len(by_length) >= FEWEST_LENGTHS and min(by_length.values()) > 0:
@@ -107,8 +107,10 @@ def growth(rows: Iterable[dict[str, Any]]) -> str:
             mask = "causal" if causal else ""
             lines.append(f"{score:<12} {how:<12} {direction:<17} {mask:<7} {slope:5.2f}  {span}")
     if not lines:
-        return f"Growth needs {FEWEST_LENGTHS} lengths of one score and implementation."
-    title = "Growth of temporaries: MiB is proportional to length ^ slope (1 linear, 2 quadratic)."
+        return f"The growth of memory is estimated from {FEWEST_LENGTHS} lengths of one score and implementation."
+    title = (
+        "Growth of temporary memory: MiB is proportional to length ^ slope (1 linear, 2 quadratic)."
+    )
     return "\n".join([title, *sorted(lines, key=lambda line: "blockwise" not in line)])
 
 

@@ -1,4 +1,4 @@
-"""A benchmark of the mechanism from its config to its table, picture and lines of JSON."""
+"""Runs a benchmark of the mechanism: from its config to a table, a plot and JSON lines."""
 
 import datetime
 import importlib.util
@@ -13,7 +13,7 @@ from attention_lab.benchmarks.programs import NEEDS
 
 
 def run(config: Any, turns: list[Round], lines: TextIO) -> list[dict[str, Any]]:
-    """Measures all rounds, writes each one's rows when it ends, and prints the table of all."""
+    """Measures all rounds, writes the rows of each round when it ends, and prints the table of all rows."""
     sizes = Sizes(config.heads, config.features, config.hidden, config.seed)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     machine = rates.environment()
@@ -35,15 +35,16 @@ def run(config: Any, turns: list[Round], lines: TextIO) -> list[dict[str, Any]]:
 
 
 def available(turns: list[Round]) -> list[Round]:
-    """The rounds without the libraries that are not installed; says once which those are."""
-    asked = {case.implementation for turn in turns for case in turn.cases}
+    """Returns the rounds without the libraries that are not installed, and prints the names of these."""
+    requested = {case.implementation for turn in turns for case in turn.cases}
     absent = {
         name
         for name, module in NEEDS.items()
-        if name in asked and importlib.util.find_spec(module) is None
+        if name in requested and importlib.util.find_spec(module) is None
     }
     if absent:
-        print(f"Not installed and left out: {', '.join(sorted(absent))}.", flush=True)
+        names = ", ".join(sorted(absent))
+        print(f"These libraries are not installed and are skipped: {names}.", flush=True)
     kept = [
         Round([case for case in turn.cases if case.implementation not in absent], turn.repetitions)
         for turn in turns
@@ -52,13 +53,13 @@ def available(turns: list[Round]) -> list[Round]:
 
 
 class Progress:
-    """On standard error: a line per finished case; on a terminal also what is happening now."""
+    """Prints progress on standard error: a line per finished case and, on a terminal, a bar."""
 
     def __init__(self, total: int):
         self.total, self.done = total, 0
 
     def tell(self, what: str) -> None:
-        """Shows the bar, on a terminal only."""
+        """Shows the bar and the current activity. This has no effect if standard error is not a terminal."""
         if sys.stderr.isatty():
             filled = 20 * self.done // max(self.total, 1)
             bar = "█" * filled + "░" * (20 - filled)
@@ -66,12 +67,12 @@ class Progress:
             sys.stderr.flush()
 
     def finish(self, result: timing.Result) -> None:
-        """One line for a case that is done."""
+        """Prints the line of a finished case."""
         self.clear()
         self.done += 1
         ms = result.milliseconds
-        told = f"{result.status}: {result.reason}" if ms is None else f"{ms:,.1f} ms"
-        print(f"[{self.done}/{self.total}] {result.case.label()}  {told}", file=sys.stderr)
+        outcome = f"{result.status}: {result.reason}" if ms is None else f"{ms:,.1f} ms"
+        print(f"[{self.done}/{self.total}] {result.case.label()}  {outcome}", file=sys.stderr)
 
     def clear(self) -> None:
         """Removes the bar."""
@@ -80,10 +81,10 @@ class Progress:
 
 
 def save_plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draws the picture where there are two lengths to compare, and says where it is."""
+    """Draws the plot, if there are two lengths to compare, and prints its path."""
     figure = plot.draw(rows)
     if figure is None:
-        print("picture  none: it needs two lengths of one score and implementation")
+        print("picture  not drawn: it needs two lengths of one score and implementation")
         return
     figure.savefig(path, metadata={"Software": None})
     print(f"picture  {path}")

@@ -1,4 +1,4 @@
-"""Timing: the cases of a round take turns, so that a machine that slows down slows all of them."""
+"""Timing: the cases of a round are measured in alternation, so that a slower machine affects all of them alike."""
 
 import statistics
 import time
@@ -10,13 +10,14 @@ from attention_lab.benchmarks.programs import Program, prepare
 from attention_lab.benchmarks.rates import Meter
 
 MIB = 2**20
-Tell = Callable[[str], None]  # is told what happens now
+Tell = Callable[[str], None]  # receives a description of the current activity
 
 
 class Result(NamedTuple):
-    """What became of a case: measured, skipped for its memory, or failed.
+    """The outcome of a case.
 
-    seconds: of every repetition; temp_bytes: None where unknown; reason: why there are no seconds.
+    status: measured, skipped (because of its memory) or failed. seconds: the time of every repetition.
+    temp_bytes: the memory of temporary buffers, or None if it is unknown. reason: why the case was not measured.
     """
 
     case: Case
@@ -27,17 +28,17 @@ class Result(NamedTuple):
 
     @property
     def milliseconds(self) -> float | None:
-        """The median of the repetitions."""
+        """The median time of the repetitions, or None if the case was not measured."""
         return 1e3 * statistics.median(self.seconds) if self.seconds else None
 
     @property
     def temp_mib(self) -> float | None:
-        """Temporaries of the compiled program: what it needs beside inputs and outputs."""
+        """The temporary memory of the compiled program, which excludes inputs and outputs."""
         return None if self.temp_bytes is None else self.temp_bytes / MIB
 
 
 class Measured(NamedTuple):
-    """A round's results, in the order of its cases, and the machine's rates during it, by name."""
+    """The results of a round, in the order of its cases, and the machine's rates during the round, by name."""
 
     results: list[Result]
     rates: dict[str, float]
@@ -46,7 +47,7 @@ class Measured(NamedTuple):
 def measure(
     turn: Round, sizes: Sizes, memory_limit_mib: int, meters: dict[str, Meter], tell: Tell
 ) -> Measured:
-    """Every case and meter in turns, A B C A B C ..., after a call of each that is not counted."""
+    """Measures all cases and meters in alternation, A B C A B C ..., after one call of each that is not timed."""
     results: dict[Case, Result] = {}
     ready: dict[Case, Program] = {}
     for case in turn.cases:
@@ -54,7 +55,7 @@ def measure(
         try:
             program = prepare(case, sizes)
             if _too_large(program, memory_limit_mib):
-                reason = f"its temporaries exceed memory_limit_mib={memory_limit_mib}"
+                reason = f"its temporary memory exceeds memory_limit_mib={memory_limit_mib}"
                 results[case] = Result(case, "skipped", (), program.temp_bytes, reason)
                 continue
             program.call()
@@ -86,12 +87,12 @@ def _seconds(program: Program | Meter) -> float:
 
 
 def _too_large(program: Program, limit_mib: int) -> bool:
-    """Whether its compilation alone tells that a program needs more temporaries than allowed."""
+    """Returns whether the compiled program is known to need more temporary memory than is allowed."""
     return program.temp_bytes is not None and program.temp_bytes > limit_mib * MIB
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error that says something, with its type, in 100 characters at most."""
+    """Returns the type and the first nonempty line of an error, in at most 100 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
     return text if len(text) <= 100 else text[:97] + "..."

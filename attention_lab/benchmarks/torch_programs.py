@@ -1,4 +1,4 @@
-"""PyTorch's attention as programs. Imported only where torch is installed and asked for."""
+"""PyTorch's attention as programs. This module is imported only if torch is installed and measured."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 
 from attention_lab.benchmarks.cases import Case
 
-# Else its idle threads would go on spinning into the next program's turn.
+# By default, idle OpenMP threads would spin while the next program is measured.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
@@ -19,7 +19,7 @@ from torch.nn.attention import flex_attention as flexible
 
 
 def sdpa(case: Case, *arrays: jax.Array) -> Callable[[], Any]:
-    """`scaled_dot_product_attention` of q, k, v and a cotangent [H, L, D]."""
+    """Returns a program for `scaled_dot_product_attention` of q, k, v and a cotangent, each [H, L, D]."""
 
     def attend(q, k, v):
         return F.scaled_dot_product_attention(q, k, v, is_causal=case.causal, scale=1.0)
@@ -28,7 +28,7 @@ def sdpa(case: Case, *arrays: jax.Array) -> Callable[[], Any]:
 
 
 def flex(case: Case, *arrays: jax.Array) -> Callable[[], Any]:
-    """`flex_attention`, compiled; its causal mask is a block mask, made beforehand."""
+    """Returns a program for the compiled `flex_attention`; the block mask of causal attention is built beforehand."""
     mask = None
     if case.causal:
         mask = flexible.create_block_mask(
@@ -69,7 +69,7 @@ def _program(case: Case, attend: Callable, arrays: tuple[jax.Array, ...]) -> Cal
 
 
 def _device() -> str:
-    """Where JAX is too."""
+    """Returns the kind of device that JAX uses."""
     on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
     return "cuda" if on_gpu else "cpu"
 

@@ -1,4 +1,4 @@
-"""Updates of a config, for timing: of one run alone, of many in a layout, and in processes of their own."""
+"""Training updates for timing: of one run, of many replicas in a layout, and of runs in separate processes."""
 
 import multiprocessing
 import os
@@ -22,7 +22,10 @@ Program = Callable[[], Any]
 
 
 class Updates(NamedTuple):
-    """What is done: a step, on some batches of each seed, all of one shape."""
+    """The updates to time: a training step and, for each seed, batches of one shape.
+
+    numbers: the indices of the batches to use.
+    """
 
     model: Any
     optimizer: Any
@@ -33,7 +36,10 @@ class Updates(NamedTuple):
 
 
 def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Updates:
-    """So many updates of each seed, of the most frequent length alone: each further one is one more program."""
+    """Prepares `count` updates for each seed.
+
+    The batches all have the most frequent shape, because each further shape would compile another program.
+    """
     corpus = setup.corpus_of(config)
     model = runs.model_of(config, corpus.codec)
     optimizer = adam(config["training"]["clip"])
@@ -46,60 +52,61 @@ def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Upda
 
 
 def alone(updates: Updates) -> Program:
-    """The first seed's, as `experiments.train` does them."""
+    """Returns a program with the updates of the first seed, as `experiments.train` performs them."""
     step = jax.jit(updates.step)
     state = init_state(updates.model, updates.optimizer, jax.random.key(0), updates.hyper)
 
     def program():
-        found = state
+        current = state
         for t in updates.numbers:
-            found, _ = step(found, updates.batches[0][t])
-        jax.block_until_ready(found.params)
+            current, _ = step(current, updates.batches[0][t])
+        jax.block_until_ready(current.params)
 
     return program
 
 
 def together(updates: Updates, layout: Layout) -> Program:
-    """All seeds', in a layout."""
-    room = layout.room(len(updates.batches))
-    places = [*updates.batches, *updates.batches[-1:] * (room - len(updates.batches))]
+    """Returns a program with the updates of all seeds, trained together in a layout."""
+    size = layout.room(len(updates.batches))
+    padded = [*updates.batches, *updates.batches[-1:] * (size - len(updates.batches))]
     states = replicas.init_states(
-        updates.model, updates.optimizer, [b.seed for b in places], [updates.hyper] * room, layout
+        updates.model, updates.optimizer, [b.seed for b in padded], [updates.hyper] * size, layout
     )
     spread = jax.jit(replicas.spread(updates.step, layout))
-    each = Together(places)
+    stacked = Together(padded)
 
     def program():
-        found = states
+        current = states
         for t in updates.numbers:
-            found, _ = spread(found, each[t])
-        jax.block_until_ready(found.params)
+            current, _ = spread(current, stacked[t])
+        jax.block_until_ready(current.params)
 
     return program
 
 
 class Apart:
-    """All seeds', shared out among processes of one thread each that share nothing, one per core.
+    """The updates of all seeds, distributed over single-threaded processes, one per core.
 
-    No layout can be faster by much, for nothing waits; each process compiles everything for itself.
+    The processes do not synchronize within a turn, so no layout can be much faster. Each process compiles its own
+    programs.
     """
 
     def __init__(self, config: dict[str, Any], seeds: int, count: int, processes: int) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.kept, self.pipes = ExitStack(), []
         before = os.environ.get("NPROC")
-        os.environ["NPROC"] = "1"  # the threads that XLA's client starts with
+        os.environ["NPROC"] = "1"  # the number of threads of XLA's client
         try:
             for number in range(processes):
                 times = len(range(number, seeds, processes))
-                here, there = spawn.Pipe()
+                parent, child = spawn.Pipe()
                 process = spawn.Process(
-                    target=obey, args=(there, config, number, times, count), daemon=True
+                    target=obey, args=(child, config, number, times, count), daemon=True
                 )
                 process.start()
-                there.close()  # so that its death is an EOFError here
+                child.close()  # so that the parent gets an EOFError if the process ends
                 self.kept.callback(process.kill)
-                self.pipes.append(here)
+                self.pipes.append(parent)
         finally:
             if before is None:
                 del os.environ["NPROC"]
@@ -107,7 +114,7 @@ class Apart:
                 os.environ["NPROC"] = before
 
     def __call__(self) -> None:
-        """One turn of all of them. Raises RuntimeError where one has died, of too little memory perhaps."""
+        """Runs the updates once in every process. Raises RuntimeError if a process has ended."""
         try:
             for pipe in self.pipes:
                 pipe.send(None)
@@ -115,7 +122,7 @@ class Apart:
                 pipe.recv()
         except (EOFError, ConnectionError) as error:
             raise RuntimeError(
-                "a process of one thread has ended too early, perhaps for want of memory"
+                "a single-threaded process ended unexpectedly, possibly because memory ran out"
             ) from error
 
     def close(self) -> None:
@@ -124,11 +131,11 @@ class Apart:
 
 
 def obey(pipe: Any, config: dict[str, Any], seed: int, times: int, count: int) -> None:
-    """What each of them does: a seed's updates so many times, whenever it is asked to."""
+    """The loop of a process: performs the updates of a seed `times` times for each request on the pipe."""
     keep_memory()
     setup.prepare()
     program = alone(updates_of(config, [seed], count))
-    with suppress(EOFError, ConnectionError):  # who asks has gone
+    with suppress(EOFError, ConnectionError):  # the parent process has ended
         while True:
             pipe.recv()
             for _ in range(times):

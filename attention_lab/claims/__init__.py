@@ -1,13 +1,13 @@
-"""Claims: sentences of the literature as predicates, which a study or a measurement decides.
+"""Claims: statements of the literature, formulated as predicates that a study or a measurement decides.
 
     rows = studies.results.rows_of(study)
     verdicts = [claims.judge(claim, rows) for claim in claims.chosen(["attention", "saturation"])]
 
 contracts.py     Claim, Verdict, judge
-quantities.py    numbers with intervals, from the rows of a study
-translation.py   claims over the arms of a study
-mechanism.py     claims about the mechanism alone, measured in seconds
-verdicts.py      all of them by name, and what was decided as a table
+quantities.py    quantities with intervals, computed from the rows of a study
+translation.py   claims about the arms of a study
+mechanism.py     claims about the mechanism alone, which take seconds to measure
+verdicts.py      all claims by name; verdicts as a table and as JSON
 """
 
 from attention_lab.claims.contracts import Claim, Verdict, judge

@@ -1,4 +1,4 @@
-"""A claim: a sentence, where it comes from, a quantity, and the bounds within which the sentence is true."""
+"""A claim: a statement, its source, a quantity, and the bounds of the quantity within which the statement is true."""
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -13,17 +13,18 @@ HOLDS, FAILS, INCONCLUSIVE = "HOLDS", "FAILS", "INCONCLUSIVE"
 
 
 class Claim(NamedTuple):
-    """What is claimed, and how it is decided.
+    """A statement, and the rule that decides it.
 
-    quantity: of a study's rows, [] where no study is needed, the interval of a number; None where the rows
-    lack it. bounds: the sentence is true where the number lies between them. arms: those of the study that the
-    quantity reads. metric: of validation, by which it is decided whether these arms have learnt enough.
+    quantity: computes the interval of a number from the rows of a study, which are [] for a claim that needs no
+    study; returns None if the rows do not determine the number. bounds: the statement is true if the number lies
+    between them. arms: the arms of the study that the quantity reads. metric: the validation metric that decides
+    whether training of these arms has converged.
     """
 
     name: str
     sentence: str
     source: str
-    number: str  # what the quantity is, with its unit
+    number: str  # a description of the quantity, with its unit
     quantity: Callable[[Sequence[Row]], Interval | None]
     bounds: tuple[float, float]
     arms: tuple[str, ...] = ()
@@ -31,7 +32,7 @@ class Claim(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What was decided, and the interval that decided. early: more training may decide it otherwise."""
+    """The decision about a claim, and the interval on which it is based. early: more training may change it."""
 
     claim: Claim
     verdict: str
@@ -40,35 +41,35 @@ class Verdict(NamedTuple):
 
 
 def above(least: float) -> tuple[float, float]:
-    """Bounds: more than `least`."""
+    """Returns the bounds of numbers greater than `least`."""
     return (least, inf)
 
 
 def below(most: float) -> tuple[float, float]:
-    """Bounds: less than `most`."""
+    """Returns the bounds of numbers less than `most`."""
     return (-inf, most)
 
 
 def within(most: float) -> tuple[float, float]:
-    """Bounds: no further than `most` from nothing."""
+    """Returns the bounds of numbers whose absolute value is less than `most`."""
     return (-most, most)
 
 
 def judge(claim: Claim, rows: Sequence[Row]) -> Verdict | None:
-    """HOLDS where the whole interval lies within the bounds, FAILS where all of it lies outside.
+    """Decides a claim: HOLDS if the whole interval lies within the bounds, FAILS if all of it lies outside.
 
-    An interval without width, of values that are all the same, decides nothing. None where the rows lack an
-    arm that the claim is about, or what it counts.
+    Otherwise the claim is INCONCLUSIVE, as it is for an interval of width zero, whose values are all equal. Returns
+    None if the rows lack an arm of the claim, or the data from which its quantity is computed.
     """
-    there = {row["arm"] for row in rows}
-    found = claim.quantity(rows) if set(claim.arms) <= there else None
-    if found is None:
+    arms = {row["arm"] for row in rows}
+    interval = claim.quantity(rows) if set(claim.arms) <= arms else None
+    if interval is None:
         return None
     low, high = claim.bounds
     verdict = INCONCLUSIVE
-    if low < found.low < found.high < high:
+    if low < interval.low < interval.high < high:
         verdict = HOLDS
-    elif found.low < found.high < low or high < found.low < found.high:
+    elif interval.low < interval.high < low or high < interval.low < interval.high:
         verdict = FAILS
     early = bool(claim.arms) and findings.early(rows, *claim.arms, metric=claim.metric)
-    return Verdict(claim, verdict, found, early)
+    return Verdict(claim, verdict, interval, early)

@@ -1,7 +1,7 @@
-"""Claims about the mechanism alone: no model is trained, and each is measured in seconds.
+"""Claims about the mechanism alone. They train no model, and each is measured in seconds.
 
-A quantity is measured with several draws of random vectors; its interval is Student's over the draws. What
-is timed alternates between the two that are compared.
+A quantity is measured for several independent draws of random vectors; its interval is Student's t interval over the
+draws. Measurements of time alternate between the two programs that are compared.
 """
 
 import time
@@ -27,20 +27,20 @@ from attention_lab.mechanism.contracts import Array
 from attention_lab.studies.rows import Row
 
 DRAWS = 8
-KEYS = 16  # that a query chooses from
+KEYS = 16  # keys per query
 SMALL, LARGE = 4, 1024  # features
 DEPTH, FEATURES, HEADS, LENGTH = 24, 32, 4, 12  # of the deep stack
-TURNS = 7  # of what is timed
+TURNS = 7  # repetitions of a measurement of time
 
 
 def of_draws(measure: Callable[[Array], Array]) -> Interval:
-    """The interval of what one draw gives on average."""
-    found = jax.jit(jax.vmap(measure))(jax.random.split(jax.random.key(0), DRAWS))
-    return statistics.of_seeds(np.asarray(found, np.float64))
+    """Returns the interval of the mean of `measure` over independent draws."""
+    values = jax.jit(jax.vmap(measure))(jax.random.split(jax.random.key(0), DRAWS))
+    return statistics.of_seeds(np.asarray(values, np.float64))
 
 
 def bits(score: str, features: int) -> Callable[[Array], Array]:
-    """The mean entropy of a query's weights; queries and keys have unit variance."""
+    """Returns a measure of the mean entropy of a query's weights in bits; queries and keys have unit variance."""
     attention = make_attention(score=score)
 
     def measure(rng):
@@ -57,7 +57,10 @@ def bits(score: str, features: int) -> Callable[[Array], Array]:
 
 
 def permuted(bias: str) -> Callable[[Array], Array]:
-    """How far self-attention of permuted words is from its permuted answer, of 1."""
+    """Returns a measure of how far self-attention is from permutation equivariance.
+
+    It is ‖f(Px) − P f(x)‖ / ‖P f(x)‖ for a random permutation P.
+    """
     attention = make_attention(bias=bias)
 
     def measure(rng):
@@ -65,17 +68,18 @@ def permuted(bias: str) -> Callable[[Array], Array]:
         params = init_multi_head(attention, rng_params, Dims(FEATURES, FEATURES), heads=HEADS)
         x = jax.random.normal(rng_words, (LENGTH, FEATURES))
         order = jax.random.permutation(rng_order, LENGTH)
-        one = multi_head(attention, params, x[order]).vector
-        other = multi_head(attention, params, x).vector[order]
-        return jnp.linalg.norm(one - other) / jnp.linalg.norm(other)
+        of_permuted = multi_head(attention, params, x[order]).vector
+        permuted = multi_head(attention, params, x).vector[order]
+        return jnp.linalg.norm(of_permuted - permuted) / jnp.linalg.norm(permuted)
 
     return measure
 
 
 def gradient(residual: bool) -> Callable[[Array], Array]:
-    """log₁₀ of the gradient that enters the first of many layers of the Transformer, of what left the last.
+    """Returns a measure of how a deep Transformer stack scales gradients.
 
-    residual: x + f(norm(x)) for self-attention and for the feed-forward part, in place of f(x).
+    It is log₁₀ of the norm of the gradient at the input of the first layer, relative to that at the output of the
+    last. residual: self-attention and the feed-forward network are x + f(norm(x)) instead of f(x).
     """
     attention = make_attention()
     weights = jax.nn.initializers.glorot_uniform()
@@ -88,26 +92,29 @@ def gradient(residual: bool) -> Callable[[Array], Array]:
             "down": weights(rng_down, (4 * FEATURES, FEATURES)),
         }
 
-    def around(f, x):
+    def sublayer(f, x):
         return x + f(jax.nn.standardize(x)) if residual else f(x)
 
     def layer(x, params):
-        x = around(lambda y: multi_head(attention, params["heads"], y).vector, x)
-        return around(lambda y: jax.nn.relu(y @ params["up"]) @ params["down"], x), None
+        x = sublayer(lambda y: multi_head(attention, params["heads"], y).vector, x)
+        return sublayer(lambda y: jax.nn.relu(y @ params["up"]) @ params["down"], x), None
 
     def measure(rng):
-        rng_params, rng_words, rng_aim = jax.random.split(rng, 3)
+        rng_params, rng_words, rng_cotangent = jax.random.split(rng, 3)
         params = jax.vmap(init)(jax.random.split(rng_params, DEPTH))
         x = jax.random.normal(rng_words, (LENGTH, FEATURES))
-        aim = jax.random.normal(rng_aim, x.shape)
-        into = jax.grad(lambda x: jnp.vdot(jax.lax.scan(layer, x, params)[0], aim))(x)
-        return jnp.log10(jnp.linalg.norm(into) / jnp.linalg.norm(aim))
+        cotangent = jax.random.normal(rng_cotangent, x.shape)
+        gradient = jax.grad(lambda x: jnp.vdot(jax.lax.scan(layer, x, params)[0], cotangent))(x)
+        return jnp.log10(jnp.linalg.norm(gradient) / jnp.linalg.norm(cotangent))
 
     return measure
 
 
 def ratio(one: dict[str, str], other: dict[str, str], length: int, how: str) -> Interval:
-    """The time that one self-attention takes, of the time of another, turn by turn; 4 heads of 32 features."""
+    """Returns the interval of the ratio of the times of two self-attentions with 4 heads of 32 features.
+
+    one, other: the arguments of `make_attention`. how: the implementation.
+    """
     programs = []
     for words in (one, other):
         attention = make_attention(**words)
@@ -120,73 +127,73 @@ def ratio(one: dict[str, str], other: dict[str, str], length: int, how: str) -> 
     x = jax.random.normal(jax.random.key(1), (length, 128))
     for program in programs:
         program(x).block_until_ready()
-    found = []
+    ratios = []
     for _ in range(TURNS):
         seconds = []
         for program in programs:
             started = time.perf_counter()
             program(x).block_until_ready()
             seconds.append(time.perf_counter() - started)
-        found.append(seconds[0] / seconds[1])
-    return statistics.of_seeds(found)
+        ratios.append(seconds[0] / seconds[1])
+    return statistics.of_seeds(ratios)
 
 
 def _alone(measure: Callable[[], Interval]) -> Callable[[Sequence[Row]], Interval]:
-    """A quantity that needs no study."""
+    """Returns a measurement as a quantity that ignores the rows of a study."""
     return lambda rows: measure()
 
 
 def _less(one, other):
-    """The difference of two measures with the same draws."""
+    """Returns a measurement of the difference of two measures for the same draws."""
     return lambda: of_draws(lambda rng: one(rng) - other(rng))
 
 
 CLAIMS = (
     Claim(
         "saturation",
-        "With many features, products that are not scaled leave a softmax with one winner.",
+        "With many features, unscaled dot products saturate the softmax.",
         "Vaswani et al. 2017, §3.2.1",
-        f"bits of {KEYS} weights, dot, {LARGE} features",
+        f"entropy of {KEYS} weights in bits, dot, {LARGE} features",
         _alone(lambda: of_draws(bits("dot", LARGE))),
         below(0.5),
     ),
     Claim(
         "scaling",
-        "Dividing by √d keeps the softmax as it is, whatever the number of features.",
+        "Dividing by √d makes the entropy of the softmax independent of the number of features.",
         "Vaswani et al. 2017, §3.2.1",
-        f"bits of {KEYS} weights, scaled dot, {LARGE} - {SMALL} features",
+        f"entropy of {KEYS} weights in bits, scaled dot, {LARGE} - {SMALL} features",
         _alone(_less(bits("scaled_dot", LARGE), bits("scaled_dot", SMALL))),
         within(0.3),
     ),
     Claim(
         "a set",
-        "Without positions, self-attention sees a set.",
+        "Without positions, self-attention ignores the order of words.",
         "Shaw et al. 2018, §1",
-        "what a permutation of the words changes, of 1",
+        "relative change of the output under a permutation of the words",
         _alone(lambda: of_draws(permuted("no_bias"))),
         below(1e-5),
     ),
     Claim(
         "a sequence",
-        "Relative positions make it a sequence.",
+        "Relative positions make self-attention depend on the order of words.",
         "Press et al. 2022, §3",
-        "what a permutation of the words changes, of 1, with ALiBi",
+        "relative change of the output under a permutation of the words, with ALiBi",
         _alone(lambda: of_draws(permuted("alibi"))),
         above(0.01),
     ),
     Claim(
         "vanishing",
-        "A deep stack without residuals and norms loses its gradient.",
+        "In a deep stack without residual connections and normalization, the gradient vanishes.",
         "lecture notes on the Transformer",
-        f"log10 of the gradient at the words, of that at the end, {DEPTH} layers",
+        f"log10 of the gradient at the input relative to the output, {DEPTH} layers",
         _alone(lambda: of_draws(gradient(residual=False))),
         below(-3),
     ),
     Claim(
         "residuals",
-        "Residuals and norms make depth trainable.",
+        "Residual connections and normalization preserve the gradient in a deep stack.",
         "lecture notes on the Transformer",
-        f"log10 of the gradient at the words, of that at the end, {DEPTH} layers",
+        f"log10 of the gradient at the input relative to the output, {DEPTH} layers",
         _alone(lambda: of_draws(gradient(residual=True))),
         within(1),
     ),
@@ -194,7 +201,7 @@ CLAIMS = (
         "local is cheaper",
         "Local attention costs less than global attention.",
         "Luong et al. 2015, §3.2",
-        "time at 4,096 positions, of global: a window of 65, blockwise",
+        "time of a window of 65 relative to global, 4,096 positions, blockwise",
         _alone(lambda: ratio({"mask": "window(32)"}, {}, 4096, "blockwise")),
         below(1),
     ),
@@ -202,7 +209,7 @@ CLAIMS = (
         "multiplicative is faster",
         "Multiplicative scores are faster than additive ones.",
         "Luong et al. 2015, §3.1; Vaswani et al. 2017, §3.2.1",
-        "time at 512 positions, additive, of scaled dot's, dense",
+        "time of additive relative to scaled dot, 512 positions, dense",
         _alone(lambda: ratio({"score": "additive"}, {}, 512, "dense")),
         above(1),
     ),

@@ -1,6 +1,6 @@
-"""Quantities that claims about translation models compare: numbers with intervals, from a study's rows.
+"""Quantities that claims about translation models compare: numbers with intervals, from the rows of a study.
 
-Each is None where the rows cannot say it.
+Each quantity returns None if the rows do not contain the data that it needs.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,17 +14,17 @@ from attention_lab.studies import findings
 from attention_lab.studies.rows import Row
 
 Quantity = Callable[[Sequence[Row]], Interval | None]
-SHORT, LONG = 10, 31  # words of the source: up to, and from
-FEWEST = 20  # sentences; the score of fewer is worth no verdict
+SHORT, LONG = 10, 31  # source words: at most, and at least
+FEWEST = 20  # sentences; the score of fewer is too noisy for a verdict
 
 
 def more(arm: str, other: str, metric: Metric) -> Quantity:
-    """How much greater an arm's score is than another's."""
+    """The score of an arm minus that of another."""
     return lambda rows: findings.difference(rows, arm, other, metric)
 
 
 def score(arm: str, metric: Metric) -> Quantity:
-    """An arm's score."""
+    """The score of an arm."""
 
     def quantity(rows):
         found = findings.statistics_of(rows, arm, metric)
@@ -34,7 +34,7 @@ def score(arm: str, metric: Metric) -> Quantity:
 
 
 def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quantity:
-    """How many more words of some classes, in percent of them, an arm gets right than another."""
+    """The percentage of words in the given classes that an arm translates correctly, minus that of another arm."""
 
     def quantity(rows):
         a, b = (findings.words_of_classes(rows, one, name, classes) for one in (arm, other))
@@ -47,17 +47,17 @@ def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quant
 
 
 def loss_with_length(arm: str, metric: Metric) -> Quantity:
-    """How much an arm's score is less on long sentences than on short ones."""
+    """The score of an arm on short sentences minus its score on long sentences."""
 
     def quantity(rows):
-        lost = _lost_with_length(rows, arm, metric)
-        return None if lost is None else _interval(lost)
+        loss = _lost_with_length(rows, arm, metric)
+        return None if loss is None else _interval(loss)
 
     return quantity
 
 
 def gain_with_length(arm: str, other: str, metric: Metric) -> Quantity:
-    """How much more an arm's lead over another is on long sentences than on short ones."""
+    """The lead of an arm over another on long sentences, minus its lead on short sentences."""
 
     def quantity(rows):
         a, b = (_lost_with_length(rows, one, metric) for one in (arm, other))
@@ -67,9 +67,9 @@ def gain_with_length(arm: str, other: str, metric: Metric) -> Quantity:
 
 
 def more_perplexity(arm: str, other: str) -> Quantity:
-    """How much more perplexity an arm has than another on the validation set at the end of training.
+    """The validation perplexity of an arm minus that of another, at the end of training.
 
-    Its interval counts seeds as chance, and takes the validation sentences as they are.
+    The interval accounts for the variation between seeds, not for the sampling of validation sentences.
     """
 
     def quantity(rows):
@@ -83,36 +83,36 @@ def more_perplexity(arm: str, other: str) -> Quantity:
 
 
 def agreement_of_seeds(arm: str) -> Quantity:
-    """How much of their weight two seeds put on the same tokens, in percent."""
+    """The percentage of their weight that two seeds put on the same tokens."""
 
     def quantity(rows):
-        found = _agreement(rows, arm, "seeds")
-        return None if found is None or len(found) < 3 else _interval(statistics.of_pairs(found))
+        values = _agreement(rows, arm, "seeds")
+        return None if values is None or len(values) < 3 else _interval(statistics.of_pairs(values))
 
     return quantity
 
 
 def agreement_of_heads(arm: str) -> Quantity:
-    """How much of their weight two heads of a layer put on the same tokens, in percent."""
+    """The percentage of their weight that two heads of a layer put on the same tokens."""
 
     def quantity(rows):
-        found = _agreement(rows, arm, "heads")
-        return None if found is None else _interval(found)
+        values = _agreement(rows, arm, "heads")
+        return None if values is None else _interval(values)
 
     return quantity
 
 
 def _agreement(rows, arm, of):
-    """By seed and sentence [R, n]."""
-    found = [row.get("agreement", {}).get(of) for row in findings.of_arm(rows, arm)]
-    return None if None in found else 100 * np.array(found)
+    """Returns the agreement in percent by seed and sentence [R, n], or None if a row lacks it."""
+    values = [row.get("agreement", {}).get(of) for row in findings.of_arm(rows, arm)]
+    return None if None in values else 100 * np.array(values)
 
 
 def _lost_with_length(rows, arm, metric):
-    """What each sentence contributes to the score of short sentences minus that of long ones: [R, N].
+    """Returns the contribution [R, N] of each sentence to the score on short sentences minus that on long sentences.
 
-    A difference of two scores is one score, of statistics twice as wide: both are the same seeds', and a
-    sentence adds to one half of them.
+    The difference of the two scores is treated as one score whose sufficient statistics are twice as wide. Both
+    scores belong to the same seeds, and each sentence has nonzero statistics in one of them.
     """
     short, long = (
         findings.of_lengths(rows, arm, metric, *span) for span in ((1, SHORT), (LONG, np.inf))

@@ -1,6 +1,6 @@
-"""Claims about translation models: each compares arms of a study, by the arms' names.
+"""Claims about translation models. Each compares arms of a study, which it identifies by name.
 
-The names are those of configs/claims; a study that lacks an arm leaves the claims about it undecided.
+The names are those in configs/claims. A study that lacks an arm does not decide the claims about that arm.
 """
 
 from attention_lab.claims.contracts import Claim, above, below, within
@@ -16,8 +16,8 @@ from attention_lab.claims.quantities import (
 )
 from attention_lab.evaluation.metrics import alignment_error, bleu
 
-RARE = (1,)  # classes of frequency: seen 1 to 9 times
-MOVED = (2, 3)  # classes of order: two places away, and further
+RARE = (1,)  # frequency classes: seen 1 to 9 times
+MOVED = (2, 3)  # order classes: two positions away, and further
 BLEU, AER = bleu(), alignment_error()
 BAHDANAU = "Bahdanau et al. 2015"
 LUONG = "Luong et al. 2015"
@@ -38,7 +38,7 @@ CLAIMS = (
         "bottleneck",
         "The fixed context collapses on long sentences.",
         f"{BAHDANAU}, figure 2",
-        "BLEU lost from 1-10 to 31 and more words, no attention",
+        "BLEU on 1-10 words - BLEU on 31 or more words, no attention",
         loss_with_length("no attention", BLEU),
         above(10),
         ("no attention",),
@@ -47,25 +47,25 @@ CLAIMS = (
         "long sentences",
         "The longer the sentence, the more attention helps.",
         f"{BAHDANAU}, figure 2",
-        "BLEU, lead of additive on 31 and more words - lead on 1-10",
+        "BLEU, lead of additive on 31 or more words - lead on 1-10 words",
         gain_with_length("additive", "no attention", BLEU),
         above(0),
         ("additive", "no attention"),
     ),
     Claim(
         "rare words",
-        "Attention helps on words that training has seldom shown.",
+        "Attention helps on words that are rare in the training data.",
         "lecture notes on sequence-to-sequence models",
-        "% of words seen 1-9 times, additive - no attention",
+        "% correct of words seen 1-9 times, additive - no attention",
         more_words("additive", "no attention", "frequency", RARE),
         above(0),
         ("additive", "no attention"),
     ),
     Claim(
         "order",
-        "Attention helps on words whose source stands elsewhere.",
+        "Attention helps on words that are reordered in translation.",
         "lecture notes on sequence-to-sequence models",
-        "% of words two and more places away, additive - no attention",
+        "% correct of words two or more positions away, additive - no attention",
         more_words("additive", "no attention", "jump", MOVED),
         above(0),
         ("additive", "no attention"),
@@ -81,7 +81,7 @@ CLAIMS = (
     ),
     Claim(
         "additive and dot",
-        "Additive and multiplicative scores translate alike.",
+        "Additive and multiplicative scores translate equally well.",
         f"{BRITZ}, table 5",
         "BLEU, additive - dot",
         more("additive", "dot", BLEU),
@@ -90,7 +90,7 @@ CLAIMS = (
     ),
     Claim(
         "general and dot",
-        "A matrix in the multiplicative score changes little.",
+        "A matrix in the multiplicative score makes little difference.",
         f"{LUONG}, table 4",
         "BLEU, general - dot",
         more("general", "dot", BLEU),
@@ -99,7 +99,7 @@ CLAIMS = (
     ),
     Claim(
         "concat",
-        "Concat does worse than general.",
+        "Concat translates worse than general.",
         f"{LUONG}, §5.2",
         "BLEU, general - concat",
         more("general", "concat", BLEU),
@@ -126,9 +126,9 @@ CLAIMS = (
     ),
     Claim(
         "seeds",
-        "Attention is much the same whatever the seed.",
+        "Attention weights depend little on the seed.",
         "Jain & Wallace 2019; Wiegreffe & Pinter 2019",
-        "% of weight on the same tokens, additive",
+        "% of weight that two seeds put on the same tokens, additive",
         agreement_of_seeds("additive"),
         above(75),
         ("additive",),
@@ -144,7 +144,7 @@ CLAIMS = (
     ),
     Claim(
         "learned positions",
-        "Learned positions do as well as sinusoids.",
+        "Learned positions perform as well as sinusoidal ones.",
         f"{VASWANI}, table 3 (E)",
         "BLEU, learned positions - Transformer",
         more("Transformer, learned positions", "Transformer", BLEU),
@@ -162,7 +162,7 @@ CLAIMS = (
     ),
     Claim(
         "specialised heads",
-        "Heads specialise.",
+        "Heads specialize.",
         f"{VASWANI}, §3.2.2",
         "% of weight that two heads of a layer put on the same tokens, Transformer",
         agreement_of_heads("Transformer"),
@@ -171,7 +171,7 @@ CLAIMS = (
     ),
     Claim(
         "self-attention",
-        "An encoder whose words see only themselves understands less.",
+        "An encoder in which each word attends only to itself translates worse.",
         "lecture notes on the Transformer",
         "BLEU, Transformer - words alone",
         more("Transformer", "Transformer, words alone", BLEU),

@@ -1,4 +1,4 @@
-"""Claims by name, and what was decided of them in words, tables and JSON."""
+"""All claims by name, and their verdicts as tables and as JSON."""
 
 from collections.abc import Sequence
 from math import isinf
@@ -12,7 +12,7 @@ CLAIMS = (*mechanism.CLAIMS, *translation.CLAIMS)
 
 
 def chosen(names: Sequence[str]) -> list[Claim]:
-    """The claims of these names, or all. Raises ValueError where there is no such claim."""
+    """Returns the claims with these names, or all claims for []. Raises ValueError if a name is unknown."""
     known = {claim.name: claim for claim in CLAIMS}
     for name in names:
         if name not in known:
@@ -21,7 +21,7 @@ def chosen(names: Sequence[str]) -> list[Claim]:
 
 
 def bounds(claim: Claim) -> str:
-    """The bounds in words."""
+    """Returns the bounds of a claim as text."""
     low, high = claim.bounds
     if isinf(high):
         return f"more than {low:g}"
@@ -31,29 +31,29 @@ def bounds(claim: Claim) -> str:
 
 
 def table(verdicts: Sequence[Verdict]) -> tuple[list[str], list[list[str]]]:
-    """What was decided, as it is read."""
+    """Returns the verdicts as a table: its header and its rows."""
     lines = []
     for one in verdicts:
-        found = one.interval
-        number = f"{found.estimate:.3g} [{found.low:.3g}, {found.high:.3g}]"
+        interval = one.interval
+        number = f"{interval.estimate:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
         claim, verdict = one.claim, tables.unless_early(one.verdict, one.early)
         lines.append([claim.sentence, claim.source, claim.number, number, bounds(claim), verdict])
-    return ["claim", "source", "number", "found [95 %]", "claimed", "verdict"], lines
+    return ["claim", "source", "quantity", "estimate [95 %]", "claimed", "verdict"], lines
 
 
 def legend(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> str:
-    """What EARLY means where it was said, and which replicas skipped updates or could not read some sentences."""
-    said = [reporting.EARLY_NOTE] if any(one.early for one in verdicts) else []
-    return "\n\n".join([*said, *filter(None, [reporting.skipped(rows), reporting.refused(rows)])])
+    """Returns the notes of a table: the meaning of EARLY, skipped updates, and sentences that were refused."""
+    notes = [reporting.EARLY_NOTE] if any(one.early for one in verdicts) else []
+    return "\n\n".join([*notes, *filter(None, [reporting.skipped(rows), reporting.refused(rows)])])
 
 
 def as_json(one: Verdict) -> dict[str, object]:
-    """A verdict as plain JSON."""
-    found = one.interval
-    numbers = {name: float(getattr(found, name)) for name in ("estimate", "low", "high")}
-    told = {field: getattr(one.claim, field) for field in ("name", "sentence", "source", "number")}
+    """Returns a verdict as JSON data."""
+    interval = one.interval
+    numbers = {name: float(getattr(interval, name)) for name in ("estimate", "low", "high")}
+    about = {field: getattr(one.claim, field) for field in ("name", "sentence", "source", "number")}
     return {
-        **told,
+        **about,
         "claimed": bounds(one.claim),
         **numbers,
         "verdict": one.verdict,

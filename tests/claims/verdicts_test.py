@@ -82,7 +82,7 @@ def verdict(early=False):
 
 def test_verdicts_as_a_table():
     header, lines = table([verdict(), verdict(True)])
-    assert header == ["claim", "source", "number", "found [95 %]", "claimed", "verdict"]
+    assert header == ["claim", "source", "quantity", "estimate [95 %]", "claimed", "verdict"]
     start = ["A.", "nobody", "% of b", "1.23 [0.5, 1e+03]", "more than 0"]
     assert lines == [[*start, "HOLDS"], [*start, "HOLDS, EARLY"]]
 
