@@ -1,9 +1,9 @@
-"""Alignment: do the words that attention looks at agree with the words that people have linked?
+"""Alignment: word alignments are extracted from attention weights and compared with gold links.
 
-    choice = best_place(valid_records)             # which layer, head and rule: on validation data
-    print(alignment_error(test_records, choice))   # once, on test data
+    choice = best_place(valid_records)             # selects layer, head and rule on validation data
+    print(alignment_error(test_records, choice))   # is called once, on test data
 
-A record must say where attention looked for the very target that its links are about: teacher forcing.
+The weights of a record must be those of teacher forcing, because its gold links refer to the reference translation.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -24,72 +24,75 @@ class Errors(NamedTuple):
     aer: float
 
     def __str__(self):
-        told = f"precision {100 * self.precision:.1f}, recall {100 * self.recall:.1f}"
-        return f"AER {100 * self.aer:.1f} ({told})"
+        details = f"precision {100 * self.precision:.1f}, recall {100 * self.recall:.1f}"
+        return f"AER {100 * self.aer:.1f} ({details})"
 
 
 def errors(
     predicted: Iterable[Links], sure: Iterable[Links], possible: Iterable[Links] | None = None
 ) -> Errors:
-    """AER = 1 − (|A∩S| + |A∩P|) / (|A| + |S|), counted over all sentences (Och & Ney 2003).
+    """AER = 1 − (|A∩S| + |A∩P|) / (|A| + |S|), with counts summed over all sentences (Och & Ney 2003).
 
-    A: the predicted links of each sentence; S: the sure ones; P: the possible ones, of which the sure are
-    part, given or not. Precision is |A∩P| / |A|, 0 where nothing is predicted; recall |A∩S| / |S|.
-    Raises ValueError where the numbers of sentences differ or no link at all is sure.
+    A: the predicted links of each sentence; S: the sure ones; P: the possible ones, which always include the sure
+    ones. Precision is |A∩P| / |A|, or 0 if no link is predicted; recall is |A∩S| / |S|.
+
+    Raises ValueError if the numbers of sentences differ or if there is no sure link.
     """
     counts = link_counts(predicted, sure, possible)
-    found, right, hit, wanted = counts.sum(0).tolist()
-    if not wanted:
-        raise ValueError(
-            f"none of {len(counts)} sentences has a sure link; there is nothing to find"
-        )
-    precision = right / found if found else 0.0
-    return Errors(precision, hit / wanted, 1 - (hit + right) / (found + wanted))
+    links, possible_hits, sure_hits, sure_links = counts.sum(0).tolist()
+    if not sure_links:
+        raise ValueError(f"none of {len(counts)} sentences has a sure link; AER is not defined")
+    precision = possible_hits / links if links else 0.0
+    aer = 1 - (sure_hits + possible_hits) / (links + sure_links)
+    return Errors(precision, sure_hits / sure_links, aer)
 
 
 def link_counts(
     predicted: Iterable[Links], sure: Iterable[Links], possible: Iterable[Links] | None = None
 ) -> np.ndarray:
-    """|A|, |A∩P|, |A∩S| and |S| of each sentence: int [N, 4]; see `errors`."""
+    """Returns |A|, |A∩P|, |A∩S| and |S| of each sentence, int [N, 4]; see `errors`."""
     predicted, sure = list(predicted), list(sure)
     possible = sure if possible is None else list(possible)
     if not len(predicted) == len(sure) == len(possible):
         raise ValueError(
             f"{len(predicted)} sentences have predicted links, {len(sure)} sure and {len(possible)} "
-            "possible ones; each sentence needs all of them"
+            "possible ones; the numbers must be equal"
         )
-    every = zip(map(set, predicted), map(set, sure), map(set, possible), strict=True)
-    rows = [(len(a), len(a & (s | p)), len(a & s), len(s)) for a, s, p in every]
+    triples = zip(map(set, predicted), map(set, sure), map(set, possible), strict=True)
+    rows = [(len(a), len(a & (s | p)), len(a & s), len(s)) for a, s, p in triples]
     return np.array(rows, int).reshape(-1, 4)
 
 
 def word_weights(
     record: Record, place: str = "cross/0", head: int | None = None, shift: int = 0
 ) -> np.ndarray:
-    """Weights of words, [J target words, I source words + 1]; the last column is what marks receive.
+    """Returns attention weights between words, [J target words, I source words + 1].
 
-    Over the tokens of a word that is looked at, weights are summed; over those of one that looks, averaged
-    (Clark et al. 2019, §4.1). A word without tokens has zeros. head: None averages the heads. shift: 1 reads
-    the step at which a token has just been said, not is about to be; the last token has its own alone. At
-    "encoder/0" and "decoder/0", the words of one side look at each other. Raises ValueError where the
-    record has no such place or head.
+    Weights are summed over the tokens of a source word, and averaged over the tokens of a target word (Clark et al.
+    2019, §4.1). The last column is the weight on special tokens. A word without tokens has zeros. place: the attention
+    layer; for self-attention, "encoder/0" or "decoder/0", rows and columns are words of the same side. head: None
+    averages over the heads. shift: 1 reads, for each token, the weights of the following decoding step, in which the
+    token is the input; the last token keeps its own step.
+
+    Raises ValueError if the record has no such layer or head.
     """
     heads = _heads_by_words(record, place, shift)
     if head is None:
         return heads.mean(0)
     if not 0 <= head < len(heads):
         raise ValueError(
-            f"{place} has {len(heads)} heads, counted from 0, but head {head} is asked for"
+            f"{place} has {len(heads)} heads, counted from 0, but head {head} was requested"
         )
     return heads[head]
 
 
 def hard_links(matrix: Any, threshold: float | None = None) -> frozenset[Link]:
-    """Links from weights of words [J, I + 1]: each target word with the source word it weighs most.
+    """Extracts links from weights between words [J, I + 1]: each target word with the source word of greatest weight.
 
-    With none where marks, the last column, have more than any word, or nothing has weight; the first
-    of equals is linked. threshold: link every source word with at least this part of the row's greatest
-    weight, 0 < threshold <= 1; it is relative, since rows of some normalizers do not sum to one.
+    The first one wins a tie. A target word has no link if the weight on special tokens, the last column, exceeds that
+    of every source word, or if all weights are zero. threshold: link instead every source word with at least this
+    fraction of the greatest weight of the row, 0 < threshold <= 1. It is relative, because the rows of some normalizers
+    do not sum to one.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or not matrix.shape[1]:
@@ -97,10 +100,12 @@ def hard_links(matrix: Any, threshold: float | None = None) -> frozenset[Link]:
             f"word weights have shape {matrix.shape}, expected [target words, source words + 1]"
         )
     if threshold is not None and not 0 < threshold <= 1:
-        raise ValueError(f"threshold {threshold} is not a part of the greatest weight: 0 < t <= 1")
-    words, marks = matrix[:, :-1], matrix[:, -1]
+        raise ValueError(
+            f"threshold {threshold} is not a fraction of the greatest weight: 0 < t <= 1 is required"
+        )
+    words, special = matrix[:, :-1], matrix[:, -1]
     greatest = words.max(axis=1, initial=0)
-    linked = ((greatest > 0) & (greatest >= marks))[:, None]
+    linked = ((greatest > 0) & (greatest >= special))[:, None]
     if threshold is None:
         linked = linked & (np.arange(words.shape[1]) == _first_greatest(words)[:, None])
     else:
@@ -109,9 +114,9 @@ def hard_links(matrix: Any, threshold: float | None = None) -> frozenset[Link]:
 
 
 def diagonal(source_words: int, target_words: int) -> frozenset[Link]:
-    """The links of a source and a target that run side by side: the baseline that knows nothing.
+    """Returns the links of a diagonal alignment, a baseline that does not look at the words.
 
-    Target word j, of J, is linked to that source word i, of I, whose i/I is nearest to j/J.
+    Target word j of J is linked to the source word i of I whose i/I is nearest to j/J.
     """
     width, height = source_words, target_words
     if not width:
@@ -121,27 +126,27 @@ def diagonal(source_words: int, target_words: int) -> frozenset[Link]:
 
 
 class Rule(NamedTuple):
-    """How weights become links: see `hard_links` and `word_weights`."""
+    """A rule that extracts links from weights; see `hard_links` and `word_weights`."""
 
     threshold: float | None = None
     shift: int = 0
 
     def __str__(self):
-        said = "greatest weight"
+        text = "greatest weight"
         if self.threshold is not None:
-            said = f"at least {self.threshold:g} of the greatest weight"
-        return said + (f", shifted by {self.shift}" if self.shift else "")
+            text = f"at least {self.threshold:g} of the greatest weight"
+        return text + (f", shifted by {self.shift}" if self.shift else "")
 
 
-# The rules to choose from. With the shift, attention is that of the step after (Chen et al. 2020).
+# The candidate rules. A shift of 1 reads the attention of the following step (Chen et al. 2020).
 RULES = tuple(Rule(threshold, shift) for shift in (0, 1) for threshold in (None, 0.7, 0.4))
 
 
 class Choice(NamedTuple):
-    """Where to read alignments, how, and the errors with which it was chosen."""
+    """The layer, head and rule with which links are extracted, and the errors on which the choice is based."""
 
     place: str
-    head: int | None  # None: the mean of all
+    head: int | None  # None: the mean of all heads
     rule: Rule
     errors: Errors
 
@@ -151,15 +156,15 @@ class Choice(NamedTuple):
 
 
 def best_place(records: Sequence[Record], rules: Sequence[Rule] = RULES) -> Choice:
-    """The cross-attention, head or mean of heads, and rule of least AER; the first of equals.
+    """Returns the cross-attention layer, head (or mean of heads) and rule with the least AER; the first wins a tie.
 
-    Choose on validation records, and see with `alignment_error` on others what the choice is worth.
-    Raises ValueError where a record has no links, or not the same places and heads as the first.
+    Choose on validation records, and measure the result on other records with `alignment_error`. Raises ValueError
+    if a record has no links, or if the records differ in their attention layers or heads.
     """
     gold = _gold(records)
     heads = _cross_heads(records[0])
     if not heads or not rules:
-        raise ValueError("there is nothing to choose from: no cross-attention or no rules")
+        raise ValueError("there is nothing to choose from: there is no cross-attention, or no rule")
     for number, record in enumerate(records):
         if _cross_heads(record) != heads:
             raise ValueError(
@@ -167,21 +172,21 @@ def best_place(records: Sequence[Record], rules: Sequence[Rule] = RULES) -> Choi
                 "choose among records of one model"
             )
     choices = [
-        Choice(place, head, rule, found)
+        Choice(place, head, rule, head_errors)
         for place, count in heads.items()
         for rule in rules
-        for head, found in _errors_by_head(records, gold, place, count, rule)
+        for head, head_errors in _errors_by_head(records, gold, place, count, rule)
     ]
     return min(choices, key=lambda choice: choice.errors.aer)
 
 
 def alignment_error(records: Sequence[Record], choice: Choice) -> Errors:
-    """The errors of records, read as was chosen. Raises ValueError where a record has no links."""
+    """Returns the errors of the links that are extracted by `choice`. Raises ValueError if a record has no links."""
     return errors(predicted_links(records, choice), _gold(records))
 
 
 def predicted_links(records: Iterable[Record], choice: Choice) -> list[Links]:
-    """The links that each record's attention says, read as was chosen."""
+    """Extracts the links of each record with the layer, head and rule of `choice`."""
     return [
         hard_links(
             word_weights(record, choice.place, choice.head, choice.rule.shift),
@@ -193,12 +198,12 @@ def predicted_links(records: Iterable[Record], choice: Choice) -> list[Links]:
 
 def _gold(records: Sequence[Record]) -> list[Links]:
     if not records:
-        raise ValueError("there are no records to compare with their links")
+        raise ValueError("there are no records, so there is no alignment to compare with links")
     gold: list[Links] = []
     for number, record in enumerate(records):
         if record.links is None:
             raise ValueError(
-                f"record {number} has no links; its alignment is neither right nor wrong"
+                f"record {number} has no gold links; its alignment cannot be evaluated"
             )
         gold.append(record.links)
     return gold
@@ -213,30 +218,30 @@ def _cross_heads(record):
 
 
 def _errors_by_head(records, gold, place, count, rule):
-    """(head, errors): of the mean of heads, None, and where there are several, of each."""
+    """Yields (head, errors) for the mean of the heads (None) and, if there are several, for each head."""
     merged = [_heads_by_words(record, place, rule.shift) for record in records]
     for head in (None, *(range(count) if count > 1 else ())):
-        read = (weights.mean(0) if head is None else weights[head] for weights in merged)
-        yield head, errors((hard_links(matrix, rule.threshold) for matrix in read), gold)
+        matrices = (weights.mean(0) if head is None else weights[head] for weights in merged)
+        yield head, errors((hard_links(matrix, rule.threshold) for matrix in matrices), gold)
 
 
 def _heads_by_words(record, place, shift):
-    """[H, query words, key words + 1]: `word_weights` of every head."""
+    """Returns `word_weights` of every head, [H, query words, key words + 1]."""
     if place not in record.weights:
         raise ValueError(
             f"the record has no weights of {place!r}, only {', '.join(record.weights)}"
         )
-    asks, asked = sides(place)
+    query_side, key_side = sides(place)
     weights = record.weights[place].astype(np.float64)
     length = weights.shape[1]
     weights = weights[:, np.clip(np.arange(length) + shift, 0, length - 1)]
-    queries = _members(record, asks)[:-1]
+    queries = _members(record, query_side)[:-1]
     average = queries / np.maximum(queries.sum(axis=1, keepdims=True), 1)
-    return average @ weights @ _members(record, asked).T
+    return average @ weights @ _members(record, key_side).T
 
 
 def _members(record, side):
-    """[words + 1, tokens]: 1 where the token belongs to the word; the last row is that of marks."""
+    """Returns the indicator matrix of word membership, [words + 1, tokens]; the last row is that of special tokens."""
     words, word_of = getattr(record, f"{side}_words"), getattr(record, f"{side}_word_of")
     rows = np.arange(len(words) + 1)[:, None]
     return (np.array(word_of, int) % (len(words) + 1) == rows).astype(np.float64)

@@ -1,8 +1,7 @@
-"""Diagnostics: which words come out right, by how often they were seen, where they stand and what they are of;
-and how attention spreads.
+"""Diagnostics: the accuracy of words by frequency, reordering and fertility, and the entropy of attention weights.
 
-Classes are numbered from 0 and named below; what belongs to none is in class −1. Counts are made for each
-sentence, so that their sums have intervals (`statistics.contributions` with `statistics.ratio_of`).
+Classes are numbered from 0 and named below; class −1 contains the words that belong to none of them. Counts are made
+per sentence, so that their sums have intervals (`statistics.contributions` with `statistics.ratio_of`).
 """
 
 from collections import Counter
@@ -13,48 +12,43 @@ import numpy as np
 
 from attention_lab.evaluation.records import Link
 
-FREQUENCIES = (
-    0,
-    1,
-    10,
-    100,
-    1000,
-)  # the least of each class: times that a word was seen in training
+# The least value of each class: how often a word occurs in the training data.
+FREQUENCIES = (0, 1, 10, 100, 1000)
 FREQUENCY_NAMES = ("never", "1-9", "10-99", "100-999", "1000 or more")
-LENGTHS = (1, 11, 21, 31, 41, 51)  # the least of each class: words of the source
+LENGTHS = (1, 11, 21, 31, 41, 51)  # the least value of each class: source words
 LENGTH_NAMES = ("1-10", "11-20", "21-30", "31-40", "41-50", "51 or more")
 JUMP_NAMES = ("next in order", "one away", "two away", "further")
 FERTILITY_NAMES = ("of no word", "of a word for itself", "one of two", "one of more")
 
 
 def hits(hypothesis: Sequence[str], reference: Sequence[str]) -> np.ndarray:
-    """Which words of the reference the hypothesis has, each as often as it has it: bool [J].
+    """Returns which words of the reference occur in the hypothesis, with clipped counts: bool [J].
 
-    Where it has fewer of a word than the reference, the first ones count as right.
+    If the hypothesis has fewer occurrences of a word than the reference, the first ones in the reference are correct.
     """
-    left = Counter(hypothesis)
-    found = np.zeros(len(reference), bool)
+    remaining = Counter(hypothesis)
+    correct = np.zeros(len(reference), bool)
     for j, word in enumerate(reference):
-        found[j] = left[word] > 0
-        left[word] -= 1
-    return found
+        correct[j] = remaining[word] > 0
+        remaining[word] -= 1
+    return correct
 
 
 def frequencies(words: Sequence[str], seen: Mapping[str, int]) -> np.ndarray:
-    """The class in FREQUENCIES of each word [J]."""
+    """Returns the class in FREQUENCIES of each word: int [J]."""
     return classes([seen.get(word, 0) for word in words], FREQUENCIES)
 
 
 def classes(values: Any, least: Sequence[int]) -> np.ndarray:
-    """The last class whose least is not above the value: int [J], −1 below all of them."""
+    """Returns the last class whose least value does not exceed the value: int [J], −1 if there is none."""
     return np.searchsorted(least, values, side="right") - 1
 
 
 def jumps(links: Collection[Link], words: int) -> np.ndarray:
-    """How far the source word of each target word is from where reading on would be: int [J].
+    """Returns the distortion of each target word: int [J].
 
-    |i_j − i_{j−1} − 1| of the first source words that are linked (Koehn et al. 2003), 3 for more; class −1
-    where a target word, or the one before it, is not linked.
+    It is |i_j − i_{j−1} − 1| for the first source words that are linked (Koehn et al. 2003), at most 3. The class is −1
+    if a target word, or the one before it, has no link.
     """
     first = np.full(words + 1, -2)
     first[0] = -1  # reading starts before the first word
@@ -65,22 +59,25 @@ def jumps(links: Collection[Link], words: int) -> np.ndarray:
 
 
 def fertilities(links: Collection[Link], words: int) -> np.ndarray:
-    """How many target words the source words of each target word have, the most of them, at most 3; 0 unlinked."""
-    children = Counter(i for i, _ in links)
-    found = np.zeros(words, int)
+    """Returns the greatest fertility of the source words of each target word: int [J], at most 3, 0 without a link.
+
+    The fertility of a source word is the number of its target words.
+    """
+    fertility = Counter(i for i, _ in links)
+    greatest = np.zeros(words, int)
     for i, j in links:
-        found[j] = max(found[j], min(children[i], 3))
-    return found
+        greatest[j] = max(greatest[j], min(fertility[i], 3))
+    return greatest
 
 
 def counted(right: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
-    """How many of each class are right, and how many there are: int [count, 2]."""
-    there = np.bincount(of[of >= 0], minlength=count)
-    return np.stack([np.bincount(of[(of >= 0) & right], minlength=count), there], axis=1)
+    """Returns the number of correct words in each class, and the number of all its words: int [count, 2]."""
+    total = np.bincount(of[of >= 0], minlength=count)
+    return np.stack([np.bincount(of[(of >= 0) & right], minlength=count), total], axis=1)
 
 
 def entropy(weights: Any) -> np.ndarray:
-    """−Σ_k w_k log₂ w_k of weights [.., K], scaled to sum to 1, in bits [..]; NaN where all are zero."""
+    """Returns −Σ_k w_k log₂ w_k in bits [..] for weights [.., K] normalized to sum to 1; NaN if all are zero."""
     weights = np.asarray(weights, np.float64)
     total = weights.sum(-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,5 +86,5 @@ def entropy(weights: Any) -> np.ndarray:
 
 
 def agreement(weights: Any, others: Any) -> np.ndarray:
-    """Σ_k min(w_k, w'_k) of two distributions [.., K]: 1 where they are the same, 0 where they share nothing."""
+    """Returns Σ_k min(w_k, w'_k) for distributions [.., K]: 1 if they are equal, 0 if their supports are disjoint."""
     return np.minimum(weights, others).sum(-1)

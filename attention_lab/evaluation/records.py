@@ -1,10 +1,10 @@
-"""Records: what attention said about one source and one target, in one format for all models.
+"""Records: the attention weights for one source and one target, in one format for all models.
 
     record = make_record(["das", "▁Haus", "</s>"], ..., weights={"cross/0": weights})
-    save(records, "valid")       # valid.npz: the weights; valid.json: all the rest
+    save(records, "valid")       # valid.npz: the weights; valid.json: everything else
     load("valid")
 
-Whatever reads attention reads records, and needs neither the model nor its tokenizer.
+Code that analyzes or displays attention reads records, and needs neither the model nor its tokenizer.
 """
 
 import hashlib
@@ -26,24 +26,24 @@ Link = tuple[int, int]  # source word, target word, both counted from 0
 
 
 class Record(NamedTuple):
-    """What attention said; made by `make_record`, which checks it.
+    """The attention weights of one example, constructed and validated by `make_record`.
 
-    Tokens are what the model reads, words what people count and links join. Row q of cross weights says
-    where the model looked to say target token q, which is what an `Output` has.
+    Tokens are the units of the model; words are the units of word alignment, which links connect. Row q of
+    cross-attention has the weights with which the model predicts target token q, as in an `Output`.
     """
 
-    source: tuple[str, ...]  # tokens, marks such as "</s>" included
+    source: tuple[str, ...]  # tokens, including special tokens such as "</s>"
     target: tuple[str, ...]
     source_words: tuple[str, ...]
     target_words: tuple[str, ...]
-    source_word_of: tuple[int, ...]  # for each token the index of its word, -1 for a mark
+    source_word_of: tuple[int, ...]  # the index of each token's word, -1 for a special token
     target_word_of: tuple[int, ...]
-    weights: dict[str, np.ndarray]  # by place, float32 [H, Q, K]
-    links: frozenset[Link] | None  # the gold links, None where they are not known
-    info: dict[str, Any]  # the model, the score, ...: whatever JSON can say
+    weights: dict[str, np.ndarray]  # by attention layer, float32 [H, Q, K]
+    links: frozenset[Link] | None  # the gold links, or None if they are unknown
+    info: dict[str, Any]  # metadata that JSON can represent: the model, the score, ...
 
 
-# Whose tokens ask and whose are asked, by the kind of place.
+# The sides of the queries and of the keys, by the kind of attention layer.
 SIDES = {
     "cross": ("target", "source"),
     "encoder": ("source", "source"),
@@ -53,16 +53,17 @@ _PLACE = re.compile(f"({'|'.join(SIDES)})/(0|[1-9][0-9]*)")
 
 
 def sides(place: str) -> tuple[str, str]:
-    """Whose tokens are the queries and whose the keys at a place: ("target", "source") at "cross/0".
+    """Returns the sides of the queries and of the keys of an attention layer: ("target", "source") for "cross/0".
 
-    Raises ValueError where it is no place.
+    Raises ValueError if `place` does not name an attention layer.
     """
-    found = _PLACE.fullmatch(place)
-    if not found:
+    match = _PLACE.fullmatch(place)
+    if not match:
         raise ValueError(
-            f"{place!r} is no place; a place is cross, encoder or decoder and the layer, as in 'cross/0'"
+            f"{place!r} does not name an attention layer; a name is cross, encoder or decoder with the number of "
+            "the layer, as in 'cross/0'"
         )
-    return SIDES[found[1]]
+    return SIDES[match[1]]
 
 
 def make_record(
@@ -77,11 +78,13 @@ def make_record(
     links: Iterable[Link] | None = None,
     info: Mapping[str, Any] | None = None,
 ) -> Record:
-    """A record whose parts fit together; weights are kept in float32.
+    """Validates its arguments and returns a record; weights are stored in float32.
 
-    source_words and source_word_of belong together; without both, every token is a word of its own. So do
-    those of the target. Raises ValueError for what does not fit: shapes, weights that are negative or not
-    finite, indices of words that are not there, info that JSON cannot say.
+    source_words and source_word_of must be given together; without them, each token is a word of its own. The same
+    applies to target_words and target_word_of.
+
+    Raises ValueError if shapes do not match, if weights are negative or not finite, if a link or a token refers to a
+    word that does not exist, or if JSON cannot represent info.
     """
     source_side = _side("source", source, source_words, source_word_of)
     target_side = _side("target", target, target_words, target_word_of)
@@ -100,8 +103,8 @@ def make_record(
     for i, j in sorted(record.links or ()):
         if not (0 <= i < len(record.source_words) and 0 <= j < len(record.target_words)):
             raise ValueError(
-                f"link {i}-{j} joins words that are not there: the source has "
-                f"{len(record.source_words)}, the target {len(record.target_words)}, counted from 0"
+                f"link {i}-{j} refers to a word that does not exist: the source has {len(record.source_words)} words "
+                f"and the target {len(record.target_words)}, counted from 0"
             )
     return record
 
@@ -129,38 +132,40 @@ def _side(name, tokens, words, word_of):
         if not -1 <= word < len(words):
             raise ValueError(
                 f"{name} token {token!r} belongs to word {word}, but the {len(words)} words are counted "
-                "from 0, and -1 is for marks"
+                "from 0, and -1 denotes a special token"
             )
     return _Side(tokens, words, word_of)
 
 
 def _checked(place, array, lengths):
-    asks, asked = sides(place)
+    query_side, key_side = sides(place)
     array = np.asarray(array, np.float32)
-    expected = (lengths[asks], lengths[asked])
+    expected = (lengths[query_side], lengths[key_side])
     if array.ndim != 3 or not array.shape[0] or array.shape[1:] != expected:
         raise ValueError(
-            f"weights of {place} have shape {array.shape}, expected [heads, {expected[0]} {asks} tokens, "
-            f"{expected[1]} {asked} tokens]"
+            f"weights of {place} have shape {array.shape}, expected "
+            f"[heads, {expected[0]} {query_side} tokens, {expected[1]} {key_side} tokens]"
         )
     if not (np.isfinite(array) & (array >= 0)).all():
-        raise ValueError(f"weights of {place} must be finite and not negative, but some are not")
+        raise ValueError(
+            f"weights of {place} must be finite and not negative; some of them are not"
+        )
     return array
 
 
 def _plain(info):
-    """info as it will be read again: a tuple is a list, a key a string."""
+    """Returns info as it will be loaded from JSON, in which tuples are lists and keys are strings."""
     try:
         return json.loads(json.dumps(info, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"info must be what JSON can say: {error}") from None
+        raise ValueError(f"info must be data that JSON can represent: {error}") from None
 
 
 def save(records: Sequence[Record], path: Path) -> None:
-    """Records as `path`.npz (weights) and `path`.json (all the rest); folders are made.
+    """Saves records as `path`.npz (the weights) and `path`.json (everything else), and creates missing folders.
 
-    Either file is complete or not there at all, and each knows the other: halves of different saves are
-    not read as one. Raises ValueError where they cannot be written.
+    Each file is written atomically, and a digest connects the two, so that `load` rejects files of different saves.
+    Raises ValueError if they cannot be written.
     """
     weights_path, text_path = _halves(path)
     places = sorted({place for record in records for place in record.weights})
@@ -180,9 +185,9 @@ def save(records: Sequence[Record], path: Path) -> None:
 
 
 def load(path: Path) -> list[Record]:
-    """What `save` wrote under the same path.
+    """Returns the records that `save` wrote to the same path.
 
-    Raises ValueError where a half is missing, damaged, of another version or of another save.
+    Raises ValueError if a file is missing, is damaged, has another version or belongs to another save.
     """
     weights_path, text_path = _halves(path)
     text, weights = _read(text_path), _read(weights_path)
@@ -193,52 +198,53 @@ def load(path: Path) -> list[Record]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         intact = False
     if not intact:
-        raise ValueError(f"{text_path} is damaged or holds no records; make them again")
+        raise ValueError(f"{text_path} is damaged or contains no records; save the records again")
     if version != VERSION:
         raise ValueError(
-            f"{text_path} has version {version}, and this program reads {VERSION}; make it again"
+            f"{text_path} has version {version}, but this program reads version {VERSION}; save the records again"
         )
     if content["weights_sha256"] != _digest(weights):
         raise ValueError(
-            f"{weights_path} is damaged or not of the save that wrote {text_path.name}; make both again"
+            f"{weights_path} is damaged or was not saved with {text_path.name}; save the records again"
         )
     with np.load(io.BytesIO(weights), allow_pickle=False) as file:
         flat = {place: file[place] for place in file.files}
-    return [_with_weights(told, flat) for told in content["records"]]
+    return [_with_weights(fields, flat) for fields in content["records"]]
 
 
 def _halves(path):
-    # Either half names both, as does the name without an ending.
+    """Returns the paths of both files; `path` may have either suffix or none."""
     path = pathlib.Path(path)
     stem = path.name.removesuffix(".npz").removesuffix(".json")
     if not stem:
-        raise ValueError(f"{str(path)!r} names no file to keep records in")
+        raise ValueError(f"{str(path)!r} is not a file name; records need one")
     return path.with_name(f"{stem}.npz"), path.with_name(f"{stem}.json")
 
 
 def _without_weights(record):
-    told = record._asdict()
-    told["weights"] = {place: len(array) for place, array in record.weights.items()}
-    told["links"] = None if record.links is None else sorted(record.links)
-    return told
+    """Returns the fields of a record for JSON, with the number of heads in place of each array of weights."""
+    fields = record._asdict()
+    fields["weights"] = {place: len(array) for place, array in record.weights.items()}
+    fields["links"] = None if record.links is None else sorted(record.links)
+    return fields
 
 
-def _with_weights(told, flat):
-    """The record that `_without_weights` told, its weights taken from the front of each flat array."""
+def _with_weights(fields, flat):
+    """Inverts `_without_weights`. The weights are removed from the front of each flat array."""
     weights = {}
-    for place, heads in told["weights"].items():
-        shape = (heads, *(len(told[side]) for side in sides(place)))
+    for place, heads in fields["weights"].items():
+        shape = (heads, *(len(fields[side]) for side in sides(place)))
         size = int(np.prod(shape))
         weights[place] = flat[place][:size].reshape(shape)
         flat[place] = flat[place][size:]
-    return make_record(**{**told, "weights": weights})
+    return make_record(**{**fields, "weights": weights})
 
 
 def _to_json(content):
     try:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"records hold text that is not Unicode: {error.reason}") from None
+        raise ValueError(f"the records contain text that is not Unicode: {error.reason}") from None
 
 
 def _digest(data):
@@ -249,4 +255,4 @@ def _read(path):
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"no records can be read from {path}: {error.strerror}") from None
+        raise ValueError(f"records cannot be read from {path}: {error.strerror}") from None

@@ -254,7 +254,7 @@ def test_a_choice_prints_as_a_sentence():
 
 
 def test_without_links_nothing_is_chosen():
-    with pytest.raises(ValueError, match="record 1 has no links"):
+    with pytest.raises(ValueError, match="record 1 has no gold links"):
         best_place([cottage(links=[(0, 0)]), cottage()])
     with pytest.raises(ValueError, match="there are no records"):
         best_place([])

@@ -85,7 +85,7 @@ def test_files_need_no_pickle(tmp_path):
 def test_a_missing_half_is_named(tmp_path, half):
     save([some_record()], tmp_path / "r")
     (tmp_path / f"r.{half}").unlink()
-    with pytest.raises(ValueError, match=rf"no records can be read from .*r\.{half}: No such file"):
+    with pytest.raises(ValueError, match=rf"records cannot be read from .*r\.{half}: No such file"):
         load(tmp_path / "r")
 
 
@@ -106,7 +106,7 @@ def test_halves_of_two_saves_are_not_read_as_one(tmp_path):
     save([some_record()], tmp_path / "r")
     save([some_record(weights={"cross/0": 2 * ones(2, 3, 5)})], tmp_path / "other")
     (tmp_path / "other.npz").replace(tmp_path / "r.npz")
-    with pytest.raises(ValueError, match=r"not of the save that wrote r\.json"):
+    with pytest.raises(ValueError, match=r"was not saved with r\.json"):
         load(tmp_path / "r")
 
 
@@ -114,14 +114,14 @@ def test_another_version_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("attention_lab.evaluation.records.VERSION", 99)
     save([some_record()], tmp_path / "r")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="has version 99, and this program reads 1"):
+    with pytest.raises(ValueError, match="has version 99, but this program reads version 1"):
         load(tmp_path / "r")
 
 
 def test_another_version_is_told_whatever_its_digest_is_of(tmp_path):
     save([some_record()], tmp_path / "r")
     (tmp_path / "r.json").write_text('{"version": 99, "sha256": "of something else"}')
-    with pytest.raises(ValueError, match="has version 99, and this program reads 1"):
+    with pytest.raises(ValueError, match="has version 99, but this program reads version 1"):
         load(tmp_path / "r")
 
 
@@ -129,7 +129,7 @@ def test_another_version_is_told_whatever_its_digest_is_of(tmp_path):
 def test_other_json_is_no_records(tmp_path, text):
     save([some_record()], tmp_path / "r")
     (tmp_path / "r.json").write_text(text)
-    with pytest.raises(ValueError, match="holds no records"):
+    with pytest.raises(ValueError, match="contains no records"):
         load(tmp_path / "r")
 
 
@@ -152,7 +152,7 @@ def test_tokens_without_words_are_words():
         ({"weights": {"cross/0": ones(2, 5, 3)}}, r"\(2, 5, 3\), expected \[heads, 3 target"),
         ({"weights": {"cross/0": ones(3, 5)}}, r"cross/0 have shape \(3, 5\)"),
         ({"weights": {"encoder/0": ones(1, 3, 5)}}, "expected .heads, 5 source tokens, 5 source"),
-        ({"weights": {"cross": ones(1, 3, 5)}}, "'cross' is no place"),
+        ({"weights": {"cross": ones(1, 3, 5)}}, "'cross' does not name an attention layer"),
         ({"weights": {"cross/0": -ones(1, 3, 5)}}, "not negative"),
         ({"weights": {"cross/0": ones(1, 3, 5) * np.nan}}, "must be finite"),
         ({"source_word_of": [0, 1, 1]}, "3 entries for 5 tokens"),
@@ -160,10 +160,10 @@ def test_tokens_without_words_are_words():
         ({"target_word_of": [0, -2, -1]}, "'age' belongs to word -2"),
         ({"source_word_of": None}, "belong together"),
         ({"source": "das"}, "lists of strings"),
-        ({"links": [(0, 1)]}, "link 0-1 joins words that are not there"),
-        ({"links": [(-1, 0)]}, "link -1-0 joins"),
-        ({"info": {"loss": float("nan")}}, "info must be what JSON can say"),
-        ({"info": {"array": np.ones(2)}}, "info must be what JSON can say"),
+        ({"links": [(0, 1)]}, "link 0-1 refers to a word that does not exist"),
+        ({"links": [(-1, 0)]}, "link -1-0 refers"),
+        ({"info": {"loss": float("nan")}}, "info must be data that JSON can represent"),
+        ({"info": {"array": np.ones(2)}}, "info must be data that JSON can represent"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(changes, message):
