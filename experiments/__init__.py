@@ -1,1 +1,1 @@
-"""The absl entry points: each short, each with a --help that helps."""
+"""The command-line entry points. `--help` of each describes its purpose, its flags and its exit status."""

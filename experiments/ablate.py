@@ -1,15 +1,15 @@
-"""Runs a study: several arms, many seeds, one table with honest intervals.
+"""Runs a study: trains several arms with several seeds, and reports tables with confidence intervals.
 
     python -m experiments.ablate --config=configs/ablations/quickstart.py
     python -m experiments.ablate --config=configs/ablations/quickstart.py --dry_run
     python -m experiments.ablate --config=configs/ablations/quickstart.py --arm=additive
     python -m experiments.ablate --config=configs/ablations/quickstart.py --shard=2/4
 
-The same command goes on with a study that was stopped, and never runs twice what has finished. Several
-processes may run it at once in one folder: each takes arms that no other has; with --shard=i/n, for job
-arrays, process i of n takes its own part. --workdir, by default runs/studies/NAME of the config, gets
-study.json, crews/, results.jsonl, report.md, report.html and figures/. Exit status: 0, also where SIGTERM, Ctrl-C
-or --max_minutes stopped it in order; 2 where the command cannot be obeyed.
+The same command resumes a study that was stopped, and does not repeat finished runs. Several processes may work on
+one study in the same folder: each trains arms that no other process is training. With --shard=i/n, as in a job array,
+process i of n trains its part of the arms. The command writes study.json, crews/, results.jsonl, report.md,
+report.html and figures/ to --workdir. The exit status is 0 on success, and also if SIGTERM, Ctrl-C or --max_minutes
+stopped the study after it had saved its state; it is 2 for an invalid command.
 """
 
 from pathlib import Path
@@ -24,36 +24,48 @@ from attention_lab.studies.study import Crew, Study
 from experiments import command
 
 DEFAULT = "configs/ablations/quickstart.py"
-CONFIG = config_flags.DEFINE_config_file("config", None, f"The study, by default {DEFAULT}.")
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, f"The config file of the study, by default {DEFAULT}."
+)
 WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Where everything goes, by default runs/studies/NAME."
+    "workdir", None, "The folder of the study, by default runs/studies/NAME of the config."
 )
-LIST = flags.DEFINE_bool("list", False, "Print the arms and what differs in them, and run nothing.")
+LIST = flags.DEFINE_bool("list", False, "Print the arms and their differences without training.")
 DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Print arms, their sizes, and a guess of time and memory; run nothing."
+    "dry_run",
+    False,
+    "Print the arms, their numbers of parameters, and estimates of time and memory without training.",
 )
-ARM = flags.DEFINE_string("arm", None, "Run this arm alone (and those trained together with it).")
-SHARD = flags.DEFINE_string("shard", None, "i/n: run the i-th of n parts, 1 <= i <= n.")
+ARM = flags.DEFINE_string(
+    "arm", None, "Train this arm only, with the arms that are in the same group of replicas."
+)
+SHARD = flags.DEFINE_string("shard", None, "i/n: train the i-th of n parts, with 1 <= i <= n.")
 DEVICES = flags.DEFINE_integer(
-    "devices", None, "Over how many devices to spread replicas.", lower_bound=1
+    "devices", None, "The number of devices over which replicas are distributed.", lower_bound=1
 )
 AT_ONCE = flags.DEFINE_integer(
-    "at_once", None, "How many replicas a device computes side by side.", lower_bound=1
+    "at_once",
+    None,
+    "The number of replicas that a device computes at the same time.",
+    lower_bound=1,
 )
 MAX_MINUTES = flags.DEFINE_float(
-    "max_minutes", None, "Stop then, in order; the same command goes on.", lower_bound=0
+    "max_minutes",
+    None,
+    "Save and stop after this many minutes; the same command resumes.",
+    lower_bound=0,
 )
-PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and run nothing.")
+PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config without training.")
 
 
 def main(words: list[str]) -> None:
-    """Runs what is left of the study, and reports on it."""
+    """Trains the unfinished arms of the study, and writes its report."""
     config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value, ("base", "arms"))
     if config is None:
         return
     folder = Path(WORKDIR.value or f"runs/studies/{config['name']}")
     study = studies.checked(config, folder)
-    wanted = chosen(study)  # refuses what is not there before anything runs
+    wanted = chosen(study)  # raises for an unknown arm before training starts
     if LIST.value or DRY_RUN.value:
         machine = fleet.Machine(DEVICES.value, AT_ONCE.value)
         print(plan(study, wanted, machine if DRY_RUN.value else None))
@@ -67,15 +79,18 @@ def main(words: list[str]) -> None:
         at_once=AT_ONCE.value,
         max_minutes=MAX_MINUTES.value,
     )
-    left = [one.name for one in fleet.unfinished(study)]
-    if left:
-        print(f"\nnot finished yet: {', '.join(left)}; who finishes the last of them reports")
+    unfinished = [one.name for one in fleet.unfinished(study)]
+    if unfinished:
+        arms = ", ".join(unfinished)
+        print(
+            f"\nnot finished yet: {arms}; the process that finishes the last one writes the report"
+        )
     else:
         print(reporting.write(study, print))
 
 
 def chosen(study: Study) -> list[Crew]:
-    """The crews that this process is to run. Raises Refusal where the flags name none."""
+    """Returns the groups of replicas that this process trains. Raises Refusal if --arm or --shard matches none."""
     crews = list(study.crews)
     if ARM.value is not None:
         crews = [one for one in crews if any(arm.name == ARM.value for arm in one.arms)]

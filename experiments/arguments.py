@@ -1,4 +1,4 @@
-"""What commands read: words, configs and places, each refused in one line where it cannot be obeyed."""
+"""Validation of command lines: flags, configs and output paths. Invalid input is rejected with one line."""
 
 import itertools
 import json
@@ -12,11 +12,11 @@ from ml_collections import ConfigDict
 
 
 class Refusal(Exception):
-    """A command that cannot be obeyed, said in one line."""
+    """An invalid command; its message is one line for the user."""
 
 
 def config_file(argv: list[str]) -> str | None:
-    """The file that --config names, without what is passed on to it (`file.py:argument`)."""
+    """Returns the path in --config, without the argument of the config file (`file.py:argument`)."""
     for word, following in itertools.zip_longest(argv, argv[1:], fillvalue=""):
         flag, equals, value = word.partition("=")
         if flag in ("--config", "-config"):
@@ -25,22 +25,22 @@ def config_file(argv: list[str]) -> str | None:
 
 
 def png(flag: str, path: str) -> None:
-    """Raises Refusal where a picture cannot be saved there as a PNG: before it is made."""
-    place = Path(path).absolute()
-    if place.suffix.lower() != ".png":
-        raise Refusal(f"{flag}={path}: pictures are PNG files; let it end in .png")
+    """Raises Refusal if a PNG file cannot be saved at `path`. It is called before the picture is computed."""
+    target = Path(path).absolute()
+    if target.suffix.lower() != ".png":
+        raise Refusal(f"{flag}={path}: pictures are saved as PNG files; the name must end in .png")
     try:
-        if place.is_dir():
-            raise Refusal(f"{flag}={path}: that is a folder")
-        there = next(folder for folder in place.parents if folder.exists())
-        with tempfile.NamedTemporaryFile(prefix=f".{place.name}.", dir=there):
+        if target.is_dir():
+            raise Refusal(f"{flag}={path} is a folder; give the name of a file")
+        existing = next(folder for folder in target.parents if folder.exists())
+        with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=existing):
             pass
     except OSError as error:
         raise Refusal(f"{flag}={path} cannot be written: {error.strerror}") from None
 
 
 def no_words(words: list[str]) -> None:
-    """Raises Refusal where something stands on the command line that is not a flag."""
+    """Raises Refusal if the command line has an argument that is not a flag."""
     if words:
         raise Refusal(f"{words[0]!r} is not a flag; see --help")
 
@@ -48,10 +48,10 @@ def no_words(words: list[str]) -> None:
 def config_of(
     words: list[str], config: Any, printed: bool, needs: Collection[str] = ()
 ) -> dict[str, Any] | None:
-    """The config of a command as plain data; None where it was only to be printed, and is.
+    """Returns the config of a command as plain data. If `printed`, prints it instead and returns None.
 
-    needs: some of its fields, by which it is known. Raises Refusal as `no_words` does, and for a config of
-    another command.
+    needs: fields that identify a config of this command. Raises Refusal if there are arguments that are not flags, or
+    if the config lacks one of these fields.
     """
     no_words(words)
     try:
@@ -60,7 +60,7 @@ def config_of(
         raise Refusal(no_json(config)) from None
     if missing := [name for name in needs if name not in plain]:
         raise Refusal(
-            f"--config: it has no {' and no '.join(missing)}, so it is not one of this command; see --help"
+            f"--config: it has no {' and no '.join(missing)}, so it is not a config of this command; see --help"
         )
     if not printed:
         return plain
@@ -69,22 +69,22 @@ def config_of(
 
 
 def no_json(config: Any, place: str = "") -> str:
-    """Which field of a config has a value that JSON cannot hold; nothing where none has."""
+    """Returns a message about the first field whose value JSON cannot represent, or "" if there is none."""
     for name in config:
         value, field = config[name], f"{place}{name}"
         if isinstance(value, ConfigDict):
-            told = no_json(value, f"{field}.")
+            message = no_json(value, f"{field}.")
         else:
-            told = f"{field} is {value!r}; it must be made of numbers, texts, True, False and None"
+            message = f"{field} is {value!r}; it must be composed of numbers, strings, True, False and None"
             with suppress(TypeError):
-                told = ConfigDict({name: value}, convert_dict=False).to_json() and ""
-        if told:
-            return told
+                message = ConfigDict({name: value}, convert_dict=False).to_json() and ""
+        if message:
+            return message
     return ""
 
 
 def innermost(error: Any) -> str:
-    """What the error says that others were made from."""
+    """Returns the message of the innermost error in a chain of wrapped errors."""
     while isinstance(error, BaseException) and error.args:
         error = error.args[0]
     return str(error)

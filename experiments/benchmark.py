@@ -1,17 +1,17 @@
-"""The benchmark: what attention costs in time and memory, by score, implementation and length.
+"""Measures the time and memory of attention by score, implementation and length.
 
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py:small
     python -m experiments.benchmark --config.heads=8 --config.groups.dot.lengths="(512,1024)"
-    python -m experiments.benchmark --print_config    # what would be measured
-    python -m experiments.benchmark --list            # which pieces can be asked where and how
+    python -m experiments.benchmark --print_config    # prints the config
+    python -m experiments.benchmark --list            # prints which pieces and implementations can be combined
 
-Cases of one length, direction and mask take turns, and the table gives the median of each. Beside
-it stand this machine's own rates, measured in the same turns, and the share of them that each case
-reaches. Other libraries are measured where they are installed.
+Cases of one length, direction and mask are measured in alternation, and the table has the median of each. It also has
+the rates at which this machine performs basic operations, which are measured in the same alternation, and the
+fraction of them that each case reaches. Other libraries are measured if they are installed.
 
---workdir gets results.jsonl, to which every run adds a line per case as soon as it is measured, and
-benchmark.png. Exit status: 0; 1 where a case of this package failed; 2 where the command is wrong.
+The command writes benchmark.png to --workdir and appends a line for each case to results.jsonl there. The exit status
+is 0 on success, 1 if a case of this package failed, and 2 for an invalid command.
 """
 
 from pathlib import Path
@@ -27,17 +27,19 @@ from experiments import command
 
 DEFAULT = "configs/benchmarks/mechanism.py"
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, f"What to measure, by default {DEFAULT}; :small after it for a smoke test."
+    "config",
+    None,
+    f"The config file, by default {DEFAULT}; append :small for a smoke test.",
 )
 WORKDIR = flags.DEFINE_string(
-    "workdir", "runs/benchmark_mechanism", "Where results.jsonl and benchmark.png go."
+    "workdir", "runs/benchmark_mechanism", "The folder of results.jsonl and benchmark.png."
 )
-LIST = flags.DEFINE_bool("list", False, "Print what is legal, and measure nothing.")
-PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and measure nothing.")
+LIST = flags.DEFINE_bool("list", False, "Print the table of legal combinations without measuring.")
+PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config without measuring.")
 
 
 def main(words: list[str]) -> int:
-    """Measures what the config asks for. Returns the exit status."""
+    """Measures the cases of the config. Returns the exit status."""
     command.no_words(words)
     if LIST.value:
         print(legality.markdown())

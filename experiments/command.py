@@ -1,4 +1,4 @@
-"""What all commands do alike: a wrong command line ends in one line and status 2, never in a traceback."""
+"""The common part of all commands. An invalid command line ends with one line and status 2, never with a traceback."""
 
 import os
 import re
@@ -19,14 +19,14 @@ from experiments.words import as_text, print_anything, quoted, reason_of
 
 __all__ = ["Refusal", "as_text", "config_of", "no_words", "png", "quoted", "reason_of", "run"]
 
-NO_MEMORY = "RESOURCE_EXHAUSTED"  # as XLA says it
+NO_MEMORY = "RESOURCE_EXHAUSTED"  # XLA's status code in its error messages
 
 
 class MaybeInteger(flags.IntegerParser):
-    """Reads a whole number, or None, which the checks of a config refuse where it means nothing."""
+    """Parses an integer or None. The validation of a config rejects None for fields that need a number."""
 
     def parse(self, argument: Any) -> int | None:  # type: ignore[override]
-        """The number that is written there. Raises ValueError where none is."""
+        """Returns the integer, or None. Raises ValueError for any other text."""
         return None if argument == "None" else super().parse(argument)
 
 
@@ -34,11 +34,11 @@ config_flags.register_flag_parser(parser=MaybeInteger())(int)
 
 
 def run(main: Callable[[list[str]], int | None], config: str | None = None) -> None:
-    """Runs `main(words after the flags)` as the program; its result is the exit status.
+    """Runs `main(arguments that are not flags)` as the program; its result is the exit status.
 
-    ValueError, OSError, Refusal and a lack of memory become one line and status 2, Stopped the command to go on
-    with. config: the value of --config where none is given. (Not a default of the flag: absl would read that, and the fields set
-    beside it, where a mistyped field could end only in a traceback.)
+    ValueError, OSError, Refusal and a lack of memory print one line and give status 2. Stopped prints the command that
+    resumes. config: the value of --config if the flag is absent. It is not the default of the flag, because absl would
+    then parse the fields on the command line while it defines the flag, and a misspelled field would give a traceback.
     """
     keep_memory()
     print_anything()
@@ -50,11 +50,11 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
 
     warnings.formatwarning = lambda message, *_, **__: f"{name}: {message}\n"
 
-    def obey(argv: list[str]) -> int:
-        logging.set_verbosity(logging.FATAL)  # libraries log what they also raise; it is said once
+    def execute(argv: list[str]) -> int:
+        logging.set_verbosity(logging.FATAL)  # libraries also log the errors that they raise
         try:
             return main(list(map(as_text, argv[1:]))) or 0
-        except BrokenPipeError:  # who read what is printed has gone, as `head` does
+        except BrokenPipeError:  # the reader closed the pipe, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
         except (ValueError, OSError, Refusal) as error:
@@ -62,54 +62,54 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and NO_MEMORY not in str(error):
                 raise
-            told = re.search("allocating [0-9]+ bytes", str(error))
+            request = re.search("allocating [0-9]+ bytes", str(error))
+            details = f" ({request[0]})" if request else ""
             return refuse(
-                f"there is not enough memory{f' ({told[0]})' if told else ''}; ask for less at once"
+                f"there is not enough memory{details}; reduce the size of the model or of a batch"
             )
         except Stopped as reason:
             again = " ".join(["python", "-m", f"experiments.{name}", *map(quoted, sys.argv[1:])])
-            print(f"\n{name}: stopped ({reason}); go on with\n{again}", flush=True)
+            print(f"\n{name}: stopped ({reason}); resume with\n{again}", flush=True)
             return reason.status
         except KeyboardInterrupt:
             print(f"\n{name}: stopped", file=sys.stderr)
             return 130
 
     def parse(argv: list[str]) -> list[str]:
-        given = config_file(argv)
-        if config is not None and given is None:
+        path = config_file(argv)
+        if config is not None and path is None:
             argv = [argv[0], f"--config={config}", *argv[1:]]
-        if given is not None and not Path(given).is_file():
+        if path is not None and not Path(path).is_file():
             known = (
-                str(path)
-                for path in Path("configs").rglob("*.py")
-                if path.stem not in ("__init__", "defaults")
+                str(file)
+                for file in Path("configs").rglob("*.py")
+                if file.stem not in ("__init__", "defaults")
             )
-            sys.exit(refuse(unknown("config", given, sorted(known))))
+            sys.exit(refuse(unknown("config", path, sorted(known))))
         try:
             return flags.FLAGS(argv)
         except SystemExit:
-            asked = any(word.lstrip("-").startswith(("help", "?")) for word in argv[1:])
-            if asked:  # and answered, which is no failure; absl ends with status 1
-                sys.exit(0)
+            if any(word.lstrip("-").startswith(("help", "?")) for word in argv[1:]):
+                sys.exit(0)  # printing the help is a success, but absl exits with status 1
             raise
         except (AttributeError, KeyError) as error:
-            said = f"the config has no field {innermost(error)}".replace(" Did you", "; did you")
-            if "get_config" in said:
-                said = f"{given} is no config: it defines no get_config"
+            message = f"the config has no field {innermost(error)}".replace(" Did you", "; did you")
+            if "get_config" in message:
+                message = f"{path} is not a config file: it defines no get_config"
         except (flags.Error, TypeError, ValueError, OSError, ImportError, SyntaxError) as error:
-            said = innermost(error)
+            message = innermost(error)
             if isinstance(error, SyntaxError):
-                said = f"{given} is no Python: {said}"
-            if "get_config()" in said:
-                said = f"{given} takes nothing behind a colon"
-            if "Traceback" in said:  # of the config file; its last line is the reason
-                said = said.strip().splitlines()[-1]
-        hint = "--print_config shows every field, --help the usage" if config else "see --help"
-        sys.exit(refuse(f"{said} ({hint})"))
+                message = f"{path} is not valid Python: {message}"
+            if "get_config()" in message:
+                message = f"{path} accepts no argument after a colon"
+            if "Traceback" in message:  # raised by the config file; its last line has the reason
+                message = message.strip().splitlines()[-1]
+        hint = "--print_config prints all fields, --help the usage" if config else "see --help"
+        sys.exit(refuse(f"{message} ({hint})"))
 
     try:
         f"{__file__}{os.getcwd()}".encode()
     except UnicodeEncodeError:
-        here = "the path of this program or of the current folder is not UTF-8"
-        sys.exit(refuse(f"{here}, and JAX takes no other; move it, or set PYTHONUTF8=1"))
-    app.run(obey, flags_parser=parse)
+        where = "the path of this program or of the current folder is not valid UTF-8"
+        sys.exit(refuse(f"{where}, which JAX requires; move it, or set PYTHONUTF8=1"))
+    app.run(execute, flags_parser=parse)

@@ -1,10 +1,10 @@
-"""Judges a trained model on a split of its corpus: BLEU, chrF and, where links are known, alignment.
+"""Evaluates a trained model on a split of its corpus: BLEU, chrF and, if gold links are known, alignment error.
 
     python -m experiments.evaluate --workdir=runs/quickstart
     python -m experiments.evaluate --workdir=runs/quickstart --split=test_long --beam=1
 
-Results stand in WORKDIR/evaluation. Exit status: 0; 2 where the command cannot be obeyed, or scores that were printed
-could not be saved.
+The command writes the results to WORKDIR/evaluation. The exit status is 0 on success, and 2 for an invalid command or
+if the printed scores could not be saved.
 """
 
 from pathlib import Path
@@ -15,13 +15,15 @@ from attention_lab import runs
 from attention_lab.runs import evaluation, setup, showing
 from experiments import command
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The run to judge.")
-SPLIT = flags.DEFINE_string("split", None, "Which split, by default the config's test split.")
-BEAM = flags.DEFINE_integer("beam", None, "Beam size, by default the config's.", lower_bound=1)
+WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The folder of the run to evaluate.")
+SPLIT = flags.DEFINE_string("split", None, "The split, by default the test split of the config.")
+BEAM = flags.DEFINE_integer(
+    "beam", None, "The beam size, by default that of the config.", lower_bound=1
+)
 
 
 def main(words: list[str]) -> None:
-    """Prints the scores."""
+    """Evaluates the run, and prints and saves the scores."""
     command.no_words(words)
     setup.prepare()
     run = runs.load(WORKDIR.value)
@@ -29,13 +31,13 @@ def main(words: list[str]) -> None:
     split = SPLIT.value or run.config["data"]["test"]
     workdir = Path(WORKDIR.value)
     evaluation.earlier(workdir, split, evaluation.examples_of(run, split))
-    found = evaluation.evaluate(run, split, evaluation.bar, **search)
-    print(showing.scores(run, found.results), flush=True)
+    outcome = evaluation.evaluate(run, split, evaluation.bar, **search)
+    print(showing.scores(run, outcome.results), flush=True)
     try:
-        found.save(workdir)
+        outcome.save(workdir)
     except (ValueError, OSError) as error:
         raise command.Refusal(
-            f"these scores could not be saved: {command.reason_of(error)}"
+            f"the scores could not be saved: {command.reason_of(error)}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The flags of a command that several processes run together, and how they join."""
+"""The flags of a command that several processes run together, and the connection between the processes."""
 
 from typing import Any
 
@@ -10,31 +10,36 @@ from experiments import command
 COORDINATOR = flags.DEFINE_string(
     "coordinator",
     None,
-    "Where processes that train one run together find each other: HOST:PORT of the first, or 'auto' on TPU pods and "
-    "under SLURM or Open MPI, which tell JAX. All of them need the same --workdir, on a shared disk.",
+    "The address of the coordinator of the processes that train one run together: HOST:PORT of the first process, or "
+    "'auto' on TPU pods and under SLURM or Open MPI, where JAX detects it. All processes need the same --workdir, on a "
+    "shared disk.",
 )
-PROCESSES = flags.DEFINE_integer("processes", None, "How many they are; not for 'auto'.", 1)
-PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0; not for 'auto'.", 0)
+PROCESSES = flags.DEFINE_integer(
+    "processes", None, "The number of processes; it is omitted with 'auto'.", 1
+)
+PROCESS = flags.DEFINE_integer(
+    "process", None, "The index of this process, from 0; it is omitted with 'auto'.", 0
+)
 
 
 def connect() -> None:
-    """Joins the other processes, where there are others. To be called before JAX computes anything.
+    """Connects to the other processes, if there are any. It must be called before JAX computes anything.
 
-    Raises Refusal where the flags do not say who this is, or the others did not come.
+    Raises Refusal if the flags are incomplete, or if the other processes do not connect.
     """
-    where, count, number = COORDINATOR.value, PROCESSES.value, PROCESS.value
-    if where is None and count is None and number is None:
+    address, count, number = COORDINATOR.value, PROCESSES.value, PROCESS.value
+    if address is None and count is None and number is None:
         return
-    if where == "auto":
-        given: dict[str, Any] = {}
-    elif where is None or count is None or number is None or number >= count:
+    if address == "auto":
+        options: dict[str, Any] = {}
+    elif address is None or count is None or number is None or number >= count:
         raise command.Refusal(
             "processes that train together need --coordinator=HOST:PORT, --processes=N and --process=i, from 0 to "
             "N-1; or --coordinator=auto"
         )
     else:
-        given = {"coordinator_address": where, "num_processes": count, "process_id": number}
+        options = {"coordinator_address": address, "num_processes": count, "process_id": number}
     try:
-        jax.distributed.initialize(**given)
+        jax.distributed.initialize(**options)
     except (RuntimeError, ValueError) as error:
-        raise command.Refusal(f"--coordinator={where}: {str(error).splitlines()[0]}") from error
+        raise command.Refusal(f"--coordinator={address}: {str(error).splitlines()[0]}") from error

@@ -1,4 +1,4 @@
-"""Prepares a dataset for TensorFlow Datasets as array_record, once; training then reads it without TensorFlow.
+"""Prepares a dataset of TensorFlow Datasets (TFDS) as array_record files, which training reads without TensorFlow.
 
     python -m experiments.prepare tfds:ted_hrlr_translate/pt_to_en --data_dir=data/tfds     # needs TensorFlow
     python -m experiments.prepare rosetta --data_dir=data/tfds                              # does not
@@ -6,11 +6,12 @@
     python -m experiments.prepare multi30k --options=source=en,target=fr,path=data/multi30k --data_dir=data/tfds
     python -m experiments.prepare files --options=path=mine.{split}.tsv --name=mine --data_dir=data/tfds
 
-The first is one of TFDS's own, which it fetches; the others are of attention_lab.data.sources, with their options. In
-other languages than usual they are called after them, the fourth multi30k_en_fr. Multi30k's files are taken from the
-folder `path`; without one, what is missing in DATA_DIR/downloads/multi30k is downloaded there. Either way their content
-is checked. What has been prepared stays as it is. Train with --config=configs/tfds.py:NAME and
---config.data.options.data_dir=data/tfds.
+The first dataset is one of TFDS, which downloads it; the others are datasets of attention_lab.data.sources, with their
+options. The names of datasets in other than the default languages end in the languages: the fourth is multi30k_en_fr.
+The files of Multi30k are read from the folder `path`; without it, missing files are downloaded to
+DATA_DIR/downloads/multi30k. Their checksums are verified in both cases. A dataset that is already prepared is not
+changed. Train with --config=configs/tfds.py:NAME and --config.data.options.data_dir=data/tfds. The exit status is 0 on
+success and 2 for an invalid command.
 """
 
 import contextlib
@@ -31,29 +32,31 @@ from attention_lab.data.tfds_sources import PREFIX, load_library
 from experiments import command
 
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Where it goes, by default where TFDS puts things."
+    "data_dir", None, "The folder of the prepared datasets, by default that of TFDS."
 )
-OPTIONS = flags.DEFINE_list("options", [], "Options of one of our datasets, as path=data/multi30k.")
-NAME = flags.DEFINE_string("name", None, "What it is called there, by default as here.")
+OPTIONS = flags.DEFINE_list(
+    "options", [], "Options of a dataset of attention_lab, such as path=data/multi30k."
+)
+NAME = flags.DEFINE_string("name", None, "The name of the prepared dataset, by default its own.")
 
 SIDES = ("source", "target")
 
 
 def main(words: list[str]) -> None:
-    """Prepares what the one word names."""
+    """Prepares the dataset that is named by the only argument."""
     if len(words) != 1:
         raise command.Refusal(
-            "say which dataset: python -m experiments.prepare rosetta, or tfds:NAME"
+            "give the name of one dataset: python -m experiments.prepare rosetta, or tfds:NAME"
         )
     try:
         str(DATA_DIR.value).encode()
     except UnicodeEncodeError:
         raise command.Refusal(
-            f"--data_dir={DATA_DIR.value!r}: TFDS takes paths of UTF-8 alone"
+            f"--data_dir={DATA_DIR.value!r}: TFDS requires paths that are valid UTF-8"
         ) from None
     if not sys.stderr.isatty():
         load_library().disable_progress_bar()
-    with contextlib.redirect_stdout(io.StringIO()):  # what TFDS says is said below, in fewer words
+    with contextlib.redirect_stdout(io.StringIO()):  # a shorter summary than that of TFDS is below
         builder = prepared(words[0])
     counts = ", ".join(
         f"{split} {one.num_examples:,}" for split, one in builder.info.splits.items()
@@ -66,49 +69,51 @@ def main(words: list[str]) -> None:
 
 
 def prepared(word: str) -> Any:
-    """The builder of a dataset, which is then prepared."""
+    """Prepares a dataset and returns its builder."""
     if word.startswith(PREFIX):
         if OPTIONS.value or NAME.value:
-            raise command.Refusal(f"--options and --name are for our datasets; {word} has its own")
+            raise command.Refusal(
+                f"--options and --name apply to datasets of attention_lab, not to {word} of TFDS"
+            )
         return tfds_builders.prepare_official(word.removeprefix(PREFIX), DATA_DIR.value)
     options: dict[str, Any] = dict(map(option_of, OPTIONS.value))
     read, known, _ = sources.dataset(word)
     name = NAME.value or "_".join([word, *unusual_languages(read, options)])
     if word in ORIGINALS:
-        sources.check_options(word, read, options)  # before anything is downloaded
+        sources.check_options(word, read, options)  # this is checked before any download
         options["path"] = originals(word, options)
     splits = {split: sources.load(word, split, **options) for split in known or sources.SPLITS}
     return tfds_builders.prepare(name, DATA_DIR.value, splits)
 
 
 def unusual_languages(read: Callable[..., Any], options: dict[str, Any]) -> tuple[str, ...]:
-    """Source and target of a dataset that has languages to choose from, where they are not the first choice."""
-    usual = [p.default for n, p in inspect.signature(read).parameters.items() if n in SIDES]
-    chosen = [options.get(side, default) for side, default in zip(SIDES, usual, strict=False)]
-    return () if None in usual or chosen == usual else tuple(map(str, chosen))
+    """Returns the source and target languages if the dataset has defaults for them and the options differ."""
+    defaults = [p.default for n, p in inspect.signature(read).parameters.items() if n in SIDES]
+    chosen = [options.get(side, default) for side, default in zip(SIDES, defaults, strict=False)]
+    return () if None in defaults or chosen == defaults else tuple(map(str, chosen))
 
 
 def originals(dataset: str, options: dict[str, Any]) -> Path:
-    """The folder of a dataset's files, checked; those that the user has not got are downloaded before."""
+    """Returns the folder of a dataset's files after verifying their checksums; downloads them if `path` is not given."""
     files = ORIGINALS[dataset](**{side: options[side] for side in SIDES if side in options})
     if "path" in options:
-        missing(files, options["path"])  # reading them says it better
+        missing(files, options["path"])  # reading reports missing files with a better message
         return Path(options["path"])
-    place = Path(DATA_DIR.value or load_library().core.constants.DATA_DIR).expanduser()
-    fetch(files, place / "downloads" / dataset, bar)
-    return place / "downloads" / dataset
+    root = Path(DATA_DIR.value or load_library().core.constants.DATA_DIR).expanduser()
+    fetch(files, root / "downloads" / dataset, bar)
+    return root / "downloads" / dataset
 
 
 @contextlib.contextmanager
 def bar(total: int | None, name: str) -> Iterator[Callable[[int], Any]]:
-    """A progress bar of bytes on a terminal, nothing elsewhere."""
+    """Shows a progress bar of bytes on a terminal; elsewhere it shows nothing."""
     silent = not sys.stderr.isatty()
     with tqdm(total=total, desc=name, disable=silent, leave=False, unit="B", unit_scale=True) as b:
         yield b.update
 
 
 def option_of(text: str) -> tuple[str, str | int]:
-    """name=value as (name, value), a number where it is one."""
+    """Parses name=value into (name, value); decimal values become integers."""
     name, equals, value = text.partition("=")
     if not equals:
         raise command.Refusal(f"--options has {text!r}; an option is name=value")

@@ -1,9 +1,9 @@
-"""What a study found, from its JSON lines alone: tables with intervals, curves, and one page with all of it.
+"""Writes the report of a study from its results: tables with intervals, learning curves, and an HTML page.
 
     python -m experiments.report --workdir=runs/studies/quickstart
 
-Writes results.jsonl, report.md, report.html and figures/ into the folder, and prints the main tables. Exit status: 0; 2 where the
-command cannot be obeyed.
+The command writes results.jsonl, report.md, report.html and figures/ to the folder, and prints the main tables. It
+trains nothing. The exit status is 0 on success and 2 for an invalid command.
 """
 
 import json
@@ -15,11 +15,11 @@ from attention_lab.studies import reporting, results
 from attention_lab.studies.study import study_of
 from experiments import command
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/studies/quickstart", "The study to report on.")
+WORKDIR = flags.DEFINE_string("workdir", "runs/studies/quickstart", "The folder of the study.")
 
 
 def main(words: list[str]) -> None:
-    """Reports on a study, finished or not."""
+    """Writes and prints the report of a study, which need not be finished."""
     command.no_words(words)
     folder = Path(WORKDIR.value)
     path = folder / "study.json"
@@ -29,11 +29,11 @@ def main(words: list[str]) -> None:
         study = study_of(json.loads(path.read_text(encoding="utf-8")), folder)
     except (ValueError, KeyError, TypeError) as error:
         raise command.Refusal(
-            f"{path} is damaged or of another version of this program ({error!r}); run the study's "
-            "command again in another --workdir"
+            f"{path} is damaged or was written by another version of this program ({error!r}); run the "
+            "study again in another --workdir"
         ) from None
     if not results.rows_of(study):
-        raise command.Refusal(f"nothing of the study in {folder} has finished yet")
+        raise command.Refusal(f"no run of the study in {folder} has finished yet")
     print(reporting.write(study, print))
 
 

@@ -1,15 +1,15 @@
-"""Trains a translation model, and judges it on the test set.
+"""Trains a translation model, and evaluates it on the test set.
 
     python -m experiments.train --config=configs/quickstart.py
     python -m experiments.train --config=configs/quickstart.py --config.model.decoder.attention.score=general
     python -m experiments.train --config=configs/multi30k.py:gru --workdir=runs/multi30k_gru
-    python -m experiments.train --coordinator=HOST:PORT --processes=2 --process=0    # and --process=1, elsewhere
+    python -m experiments.train --coordinator=HOST:PORT --processes=2 --process=0    # and --process=1 elsewhere
     python -m experiments.train --print_config
 
-The same command goes on with a run that was stopped. --workdir, by default runs/NAME of the config, gets
-config.json, origin.json, the tokenizers, metrics.jsonl, checkpoints/ and evaluation/. A folder that was begun with
-another config, or on other data, is refused. Exit status: 0, also where SIGTERM, Ctrl-C or --max_minutes stopped it in
-order, with everything saved; 2 where the command cannot be obeyed.
+The same command resumes a run that was stopped. The command writes config.json, origin.json, the tokenizers,
+metrics.jsonl, checkpoints/ and evaluation/ to --workdir; it rejects a folder that belongs to another config or to
+other data. The exit status is 0 on success, and also if SIGTERM, Ctrl-C or --max_minutes stopped the run after it had
+saved a checkpoint; it is 2 for an invalid command.
 """
 
 from absl import flags
@@ -20,17 +20,24 @@ from attention_lab.runs import checks
 from experiments import command, hosts
 
 DEFAULT = "configs/quickstart.py"
-CONFIG = config_flags.DEFINE_config_file("config", None, f"What to train, by default {DEFAULT}.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes, by default runs/NAME.")
-MAX_MINUTES = flags.DEFINE_float(
-    "max_minutes", None, "Stop then, in order; the same command goes on.", lower_bound=0
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, f"The config file of the run, by default {DEFAULT}."
 )
-PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config, and train nothing.")
-flags.adopt_module_key_flags(hosts)  # so that --help tells of them
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "The folder of the run, by default runs/NAME of the config."
+)
+MAX_MINUTES = flags.DEFINE_float(
+    "max_minutes",
+    None,
+    "Save and stop after this many minutes; the same command resumes.",
+    lower_bound=0,
+)
+PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "Print the config without training.")
+flags.adopt_module_key_flags(hosts)  # --help lists these flags too
 
 
 def main(words: list[str]) -> None:
-    """Trains what the config asks for."""
+    """Trains and evaluates the model of the config."""
     config = command.config_of(words, CONFIG.value, PRINT_CONFIG.value, ("data", "model"))
     if config is None:
         return

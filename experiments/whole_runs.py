@@ -1,4 +1,4 @@
-"""Whole runs, for timing: commands, from the start of their process to the report on the disk."""
+"""Whole runs as programs to time: commands, from the start of their process to the report on the disk."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from typing import Any
 from configs import defaults
 from experiments.command import Refusal
 
-# A config file that says what lies beside it as JSON, so that commands take it as they take any other.
-FILE = '''"""What experiments.benchmark_replicas runs."""
+# The config file that is passed to the commands; it reads the JSON file of the same name.
+FILE = '''"""A config of experiments.benchmark_replicas."""
 
 import json
 from pathlib import Path
@@ -29,10 +29,10 @@ def get_config():
 def programs(
     single: str, config: dict[str, Any], seeds: int, folder: Path
 ) -> dict[str, Callable[[], None]]:
-    """By name, one run of a config, and a study of so many seeds of it.
+    """Returns two programs by name: a run of the config, and a study with `seeds` seeds of it.
 
-    The same work for each seed: sentences that a run shows in the end are left out. Raises Refusal, when called,
-    where a command failed.
+    Both do the same work for each seed, because the run has no showcase sentences. A program raises Refusal if its
+    command fails.
     """
     folder = folder / "whole_runs"
     config = {**config, "showcase": []}
@@ -44,7 +44,7 @@ def programs(
 
 
 def write(path: Path, config: dict[str, Any]) -> str:
-    """Puts a config where a command finds it; the flag that says so."""
+    """Writes a config file, and returns the flag that names it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     path.with_suffix(".py").write_text(FILE, encoding="utf-8")
@@ -52,13 +52,13 @@ def write(path: Path, config: dict[str, Any]) -> str:
 
 
 def run(words: list[str], folder: Path) -> None:
-    """Runs a command in a new folder, which is removed afterwards; what it says goes to running.log beside that."""
+    """Runs a command in a temporary folder. Its output goes to running.log in `folder`."""
     log = folder / "running.log"
     with (
         tempfile.TemporaryDirectory(prefix="run_", dir=folder) as workdir,
-        log.open("w", encoding="utf-8") as said,
+        log.open("w", encoding="utf-8") as output,
     ):
         command = [sys.executable, "-m", *words, f"--workdir={workdir}"]
-        ended = subprocess.run(command, stdout=said, stderr=said)
-    if ended.returncode:
-        raise Refusal(f"{words[0]} ended with status {ended.returncode}; {log} says why")
+        process = subprocess.run(command, stdout=output, stderr=output)
+    if process.returncode:
+        raise Refusal(f"{words[0]} failed with status {process.returncode}; {log} has its output")

@@ -1,4 +1,4 @@
-"""Text on its way in and out: any locale, any bytes, any error."""
+"""Input and output of text in any locale, and messages of errors."""
 
 import io
 import os
@@ -9,18 +9,18 @@ from experiments.arguments import Refusal
 
 
 def print_anything() -> None:
-    """Lets nothing that is printed fail for its letters, whatever the locale: what cannot be said is escaped.
+    """Configures the output streams so that printing never raises: characters that cannot be encoded are escaped.
 
-    Files and pipes get UTF-8, as all files here are; a terminal gets its own encoding, and PYTHONIOENCODING is obeyed.
+    Files and pipes receive UTF-8. A terminal keeps its own encoding, and PYTHONIOENCODING has precedence.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            kept = stream.isatty() or "PYTHONIOENCODING" in os.environ
-            stream.reconfigure(encoding=None if kept else "utf-8", errors="backslashreplace")
+            keep = stream.isatty() or "PYTHONIOENCODING" in os.environ
+            stream.reconfigure(encoding=None if keep else "utf-8", errors="backslashreplace")
 
 
 def as_text(word: str) -> str:
-    """A word that is a sentence or a name, of UTF-8, whatever Python takes the locale for. Raises Refusal where it is none."""
+    """Decodes an argument as UTF-8, whatever the locale is. Raises Refusal if it is not valid UTF-8."""
     try:
         return os.fsencode(word).decode() if any("\ud800" <= c <= "\udfff" for c in word) else word
     except UnicodeError:
@@ -28,17 +28,17 @@ def as_text(word: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as a shell reads it, in one line; bytes that are not seen are written as numbers."""
+    """Quotes an argument for a shell, on one line; unprintable characters become escape sequences."""
     if word.isprintable():
         return shlex.quote(word)
-    seen = (
+    escaped = (
         chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in os.fsencode(word)
     )
-    return f"$'{''.join(seen)}'"
+    return f"$'{''.join(escaped)}'"
 
 
 def reason_of(error: Exception) -> str:
-    """What an error says; of one of the system's, file and reason without its number."""
+    """Returns the message of an error; that of an OSError has its file and reason, without the error number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error)

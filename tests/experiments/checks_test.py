@@ -23,7 +23,7 @@ def test_none_can_be_said_of_what_can_be_none(name):
         ("ablate", ["--config=configs/quickstart.py", "--list"], "no base and no arms"),
         ("claims", ["--config=configs/quickstart.py"], "no base and no arms"),
         ("train", ["--config=configs/defaults.py"], "defines no get_config"),
-        ("train", ["--config=configs/quickstart.py:foo"], "nothing behind a colon"),
+        ("train", ["--config=configs/quickstart.py:foo"], "no argument after a colon"),
         ("train", ["--config=README.md"], "README.md"),
         ("train", ["--config=configs/quickstart.py", "--config.training.buckets=0"], "at least 1"),
         ("ablate", ["--config.base.model.decoder.attention.score=foo", "--list"], "'foo'"),

@@ -80,7 +80,7 @@ def test_what_cannot_be_saved_is_printed_all_the_same(trained, tmp_path):
     arguments = [f"--workdir={copy}", "--beam=1"]
     told = command("evaluate", *arguments)
     assert told.returncode == 2 and "BLEU" in told.stdout and "chrF" in told.stdout
-    assert "these scores could not be saved" in told.stderr
+    assert "the scores could not be saved" in told.stderr
     assert len(told.stderr.strip().splitlines()) == 1
     assert (copy / "evaluation").is_file()
 
@@ -99,7 +99,7 @@ def test_a_program_whose_path_jax_cannot_take_says_so_in_one_line(tmp_path):
     here = tmp_path / os.fsdecode(b"\xff")
     here.mkdir()
     status, _, stderr = python("-m", "experiments.gallery", folder=here)
-    assert status == 2 and "not UTF-8" in stderr and len(stderr.splitlines()) == 1
+    assert status == 2 and "not valid UTF-8" in stderr and len(stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["report", "translate", "evaluate"])

@@ -81,12 +81,12 @@ def test_what_cannot_be_downloaded_is_told_in_one_line_with_the_way_out(tmp_path
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ((), "say which dataset"),
+        ((), "give the name of one dataset"),
         (("rosettta",), "did you mean 'rosetta'?"),
         (("rosetta", "--options=sizes=3"), "did you mean 'size'?"),
         (("rosetta", "--options=size"), "an option is name=value"),
         (("tfds:nope",), "TFDS has no dataset 'nope'"),
-        (("tfds:opus/medical", "--name=mine"), "tfds:opus/medical has its own"),
+        (("tfds:opus/medical", "--name=mine"), "not to tfds:opus/medical of TFDS"),
         (
             ("rosetta", "--options=size=6", "--data_dir=/proc/nowhere"),
             "/proc/nowhere: No such file",

@@ -161,7 +161,7 @@ def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studie
     workdir = folder / "stopped"
     flags = [*words(folder, workdir), "--arm=no attention", "--devices=1"]
     told = command("ablate", *flags, "--max_minutes=0")
-    assert told.returncode == 0 and "after update 1); go on with" in told.stdout, told.stderr
+    assert told.returncode == 0 and "after update 1); resume with" in told.stdout, told.stderr
     told = command("ablate", *flags)
     assert told.returncode == 0 and "goes on  after update 1" in told.stdout, told.stderr
     results = "crews/no_attention/results.jsonl"

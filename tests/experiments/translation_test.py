@@ -302,7 +302,11 @@ def measured(folder, workdir, *options):
 @pytest.mark.slow
 def test_replicas_are_measured_in_every_layout(trained, tmp_path):
     said, found = measured(trained[0], tmp_path, "--seeds=3", "--updates=1")
-    assert said.count("chosen") == 1 and "3 single runs" in said and "of one thread each" in said
+    assert (
+        said.count("chosen") == 1
+        and "3 single runs" in said
+        and "single-threaded processes" in said
+    )
     assert found["chosen"] in found["seconds"]
 
 
@@ -319,6 +323,8 @@ def test_replicas_are_measured_as_whole_runs(trained, tmp_path):
 
 
 def test_a_run_that_fails_is_named_with_its_log(tmp_path):
-    with pytest.raises(Refusal, match=r"no_such ended with status 1; .*running.log says why"):
+    with pytest.raises(
+        Refusal, match=r"no_such failed with status 1; .*running.log has its output"
+    ):
         whole_runs.run(["no_such"], tmp_path)
     assert "No module named" in (tmp_path / "running.log").read_text()
