@@ -1,1 +1,1 @@
-"""One get_config() per file; its docstring says the command, the time and what to expect."""
+"""Configs. Each file defines get_config(), and its docstring has the command, the time and the expected scores."""

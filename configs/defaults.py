@@ -1,4 +1,4 @@
-"""What every config starts from, as fields of ml_collections; a config file changes what it is about."""
+"""Default configs as ml_collections; a config file changes some of their fields."""
 
 from typing import Any
 
@@ -9,35 +9,35 @@ from attention_lab.studies.defaults import study as plain_study
 
 
 def translation() -> ConfigDict:
-    """A recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
+    """Returns the config of a recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
     return fields(defaults.translation())
 
 
 def study() -> ConfigDict:
-    """A study of nothing yet. Arms stay plain dicts: their fields have dots in their names."""
+    """Returns the config of a study without arms. Arms are plain dicts, because their keys contain dots."""
     config = ConfigDict({**plain_study(), "base": None}, convert_dict=False)
     config.base = translation()
     return config
 
 
 def recurrent(decoder: str = "bahdanau", score: str = "additive") -> ConfigDict:
-    """A recurrent encoder, and one of the decoders fixed, bahdanau and luong."""
+    """Returns the config of a recurrent encoder with one of the decoders fixed, bahdanau and luong."""
     return fields(defaults.recurrent(decoder, score))
 
 
 def transformer(score: str = "scaled_dot") -> ConfigDict:
-    """A small Transformer."""
+    """Returns the config of a small Transformer."""
     return fields(defaults.transformer(score))
 
 
 def both_stacks(model: ConfigDict, **sizes: Any) -> None:
-    """Sets the sizes in encoder and decoder alike."""
+    """Sets the sizes in the encoder and in the decoder."""
     for stack in (model.encoder, model.decoder):
         stack.update(sizes)
 
 
 def fields(plain: dict[str, Any]) -> ConfigDict:
-    """Plain data as fields that a command line can set; None is a whole number that is still to be chosen."""
+    """Converts plain data to a ConfigDict, whose fields a command line can set. None becomes an integer placeholder."""
     return ConfigDict(
         {
             name: fields(value)

@@ -1,10 +1,10 @@
-"""The Greek New Testament to English, with every word linked by hand: does attention align?
+"""The Greek New Testament to English, with manual word links, to measure how well attention aligns words.
 
     python -m experiments.train --config=configs/greek_nt.py:additive
     python -m experiments.train --config=configs/greek_nt.py:general
 
---config.data.options.path is the folder of {train,valid,test}.jsonl.gz: lines {"src", "tgt", "align": "i-j .."}.
-The text is small and its translation free: what is judged here is the alignment, not the BLEU.
+--config.data.options.path is the folder of {train,valid,test}.jsonl.gz, with lines {"src", "tgt", "align": "i-j .."}.
+The corpus is small and its translation is free, so the alignment error is more informative here than BLEU.
 """
 
 from ml_collections import ConfigDict

@@ -1,8 +1,9 @@
-"""The embedded corpus, English to French, with Bahdanau's attention: the first thing to run.
+"""The quickstart: Bahdanau's attention on the embedded corpus, English to French.
 
 python -m experiments.train --config=configs/quickstart.py
 
-Four minutes on two cores, three where its programs lie on disk; BLEU 93, alignment error 14 to 16 %.
+Training takes four minutes on two cores, or three if the compiled programs are on disk. The expected scores are
+BLEU 93 and an alignment error of 14 to 16 %.
 """
 
 from configs import defaults

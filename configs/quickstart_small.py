@@ -1,4 +1,4 @@
-"""The quickstart with a tenth of its budget and greedy translation: whole runs that are short enough to be timed.
+"""The quickstart with a tenth of its budget and greedy decoding, for timing whole runs.
 
 python -m experiments.train --config=configs/quickstart_small.py
 """

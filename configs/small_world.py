@@ -1,4 +1,4 @@
-"""A smaller world than the quickstart's, a smaller budget, and greedy translation: one seed of the quickstart study.
+"""One seed of the quickstart study: a smaller vocabulary and budget than the quickstart's, and greedy decoding.
 
 python -m experiments.train --config=configs/small_world.py
 """
@@ -9,7 +9,7 @@ from configs import quickstart
 def get_config():
     config = quickstart.get_config()
     config.name = "small_world"
-    # The two most frequent words of each table, at most ten in a sentence: the same grammar, learned within the budget.
+    # The two most frequent words of each table and at most ten words per sentence; models learn this within the budget.
     config.data.options = {"vocabulary": 2, "longest": 10}
     config.tokenizer.kind = "word"
     config.training.tokens = 350_000

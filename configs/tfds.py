@@ -1,11 +1,11 @@
-"""Translation on a dataset of TensorFlow Datasets, by its name.
+"""Translation on a dataset of TensorFlow Datasets, which is chosen by its name.
 
     python -m experiments.prepare tfds:ted_hrlr_translate/pt_to_en --data_dir=data/tfds
     python -m experiments.train --config=configs/tfds.py:ted_hrlr_translate/pt_to_en --config.data.options.data_dir=data/tfds
 
-Where it has no validation or test split, --config.data.options.validation="train[98%:99%]" and its kin cut them out;
---config.data.options.source and target choose the languages. A GRU of 256 with additive attention sees five million target
-tokens; no score to expect is given here, since none was measured.
+If the dataset has no validation or test split, options such as --config.data.options.validation="train[98%:99%]"
+define them; --config.data.options.source and target choose the languages. The model is a GRU of 256 features with
+additive attention, trained on five million target tokens. No score has been measured.
 """
 
 from ml_collections import ConfigDict, config_dict

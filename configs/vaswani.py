@@ -1,4 +1,4 @@
-"""The Transformers of Vaswani et al. 2017, table 3: the base model and what was varied.
+"""The Transformers of Vaswani et al. 2017, table 3: the base model and its variants.
 
     python -m experiments.train --config=configs/vaswani.py:base
     python -m experiments.train --config=configs/vaswani.py:heads_1 --config.training.batch_tokens=25000
@@ -7,14 +7,15 @@ Variants: heads_1, heads_4, heads_16, heads_32 (A), key_16, key_32 (B), layers_2
 features_256, features_1024, feed_forward_1024, feed_forward_4096 (C), dropout_0, dropout_2, smoothing_0,
 smoothing_2 (D), learned_positions (E) and big.
 
-These are the sizes that the paper trained on 4.5 million sentence pairs with 8 GPUs. Here they stand on the
-embedded corpus, so that they run; `configs/multi30k.py` shows how to name another. No score is given: none was measured.
+The sizes are those that the paper trained on 4.5 million sentence pairs with 8 GPUs. The corpus is the embedded one, so
+that every variant runs without a download; `configs/multi30k.py` shows how to choose another. No score has been measured.
 
-What differs from the paper: 3 million target tokens, 3,000 updates of 1,200 or 12 epochs, where the paper has 100,000
-updates of 25,000. So the warm-up is 1,000 updates instead of 4,000, to the paper's peak rate, and the rate then falls
-as 1/sqrt(t) from there. Adam has beta_2 = 0.999 and epsilon = 1e-8 instead of 0.98 and 1e-9, gradients are clipped to
-a norm of 1, of 37,000 pieces the corpus needs 6,442, and the best parameters are taken, not the mean of the last.
---config.training.warmup=4000 gives the paper's rates, with a budget that is long enough for them.
+The config differs from the paper in these points. Training has 3 million target tokens, which are 3,000 updates of
+1,200 tokens or 12 epochs; the paper has 100,000 updates of 25,000 tokens. The warm-up to the paper's peak learning rate
+therefore takes 1,000 updates instead of 4,000, after which the rate decays as 1/sqrt(t). Adam has beta_2 = 0.999 and
+epsilon = 1e-8 instead of 0.98 and 1e-9. Gradients are clipped to a norm of 1. The corpus needs 6,442 of the 37,000
+pieces. The best checkpoint is evaluated, not the average of the last ones. --config.training.warmup=4000 gives the
+paper's learning rates, for a budget that is long enough for them.
 """
 
 from attention_lab.runs import named

@@ -1,1 +1,1 @@
-"""Studies: a base config, and the arms that differ from it."""
+"""Configs of studies: each has a base config, and arms that differ from it."""

@@ -1,4 +1,4 @@
-"""The quickstart study with dot scores and a Transformer beside it.
+"""The quickstart study with two more arms: dot scores, and a Transformer.
 
 python -m experiments.ablate --config=configs/ablations/five.py
 """

@@ -1,10 +1,9 @@
-"""How well does each score function align? Eight arms on the Greek New Testament, linked by hand, three seeds each.
+"""The alignment error of each score function: eight arms on the Greek New Testament, with three seeds each.
 
 python -m experiments.ablate --config=configs/ablations/greek_scores.py
 
-The folder of the files is --config.base.data.options.path. What counts is the alignment error; a seed sees two
-thirds of the tokens that configs/greek_nt.py does. Time to expect on 2 cores: an hour; killed, the same command
-goes on.
+--config.base.data.options.path is the folder of the files. Each seed is trained on two thirds of the tokens of
+configs/greek_nt.py. The study takes an hour on 2 cores; the same command resumes it.
 """
 
 from attention_lab.mechanism import SCORES
@@ -16,7 +15,9 @@ def get_config():
     config = study()
     config.name = "greek_scores"
     config.base = greek_nt.get_config()
-    config.base.model.encoder.features = config.base.model.decoder.hidden  # dot wants equal widths
+    config.base.model.encoder.features = (
+        config.base.model.decoder.hidden
+    )  # dot requires equal widths
     config.base.training.tokens = 2_000_000
     config.base.training.buckets = 4
     config.base.training.validations = 3

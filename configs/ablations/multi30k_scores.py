@@ -1,10 +1,10 @@
-"""Do score functions differ on Multi30k, German to English? Seven arms, three seeds, small enough for an afternoon.
+"""A comparison of score functions on Multi30k, German to English: seven arms with three seeds each.
 
 python -m experiments.ablate --config=configs/ablations/multi30k_scores.py
 python -m experiments.ablate --config=configs/ablations/multi30k_scores.py:full    # ten hours
 
-The first is a smaller model with fewer updates; `full` is that of configs/multi30k.py. The folder of the files is
---config.base.data.options.path.
+By default the model is smaller and has fewer updates than that of configs/multi30k.py, which `full` trains.
+--config.base.data.options.path is the folder of the files.
 """
 
 from configs import multi30k
@@ -15,7 +15,7 @@ SCORES = ("dot", "general", "additive", "scaled_dot", "concat")
 
 def get_config(size: str = "small"):
     if size not in ("small", "full"):
-        raise ValueError(f"there is no {size!r} here; known are small, full")
+        raise ValueError(f"there is no size {size!r}; known are small, full")
     config = study()
     config.name = f"multi30k_scores_{size}"
     config.base = multi30k.get_config("gru")
@@ -27,9 +27,8 @@ def get_config(size: str = "small"):
         config.base.training.validations = 6
         config.base.training.validation_sentences = 300
     else:
-        config.base.model.encoder.features = (
-            config.base.model.decoder.hidden
-        )  # dot wants equal widths
+        # dot requires equal widths
+        config.base.model.encoder.features = config.base.model.decoder.hidden
     luong = {"model.decoder.kind": "luong"}
     config.arms = {
         "no attention": {"model.decoder.kind": "fixed"},

@@ -1,8 +1,9 @@
-"""Is attention worth it? No attention, general and additive, five seeds each, on the embedded corpus.
+"""The quickstart study: no attention, general and additive scores on the embedded corpus, with five seeds each.
 
 python -m experiments.ablate --config=configs/ablations/quickstart.py
 
-A small world, few words and short sentences, which models learn within 350,000 target tokens each; greedy translation.
+The vocabulary is small and the sentences are short, so that a model learns them within 350,000 target tokens. Decoding
+is greedy.
 """
 
 from configs import defaults, small_world

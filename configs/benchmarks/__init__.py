@@ -1,1 +1,1 @@
-"""What the benchmarks measure."""
+"""Configs of benchmarks."""

@@ -1,17 +1,17 @@
-"""What attention costs: every score, blockwise and dense, beside the attention of other libraries.
+"""The time and memory of attention: every score, blockwise and dense, compared with the attention of other libraries.
 
-    python -m experiments.benchmark --config=configs/benchmarks/mechanism.py          # all of it
+    python -m experiments.benchmark --config=configs/benchmarks/mechanism.py          # all groups
     python -m experiments.benchmark --config=configs/benchmarks/mechanism.py:small    # a smoke test
 
-Time to expect on a CPU with 2 cores: 7 minutes; `small` ends within 20 seconds.
+On a CPU with 2 cores the benchmark takes 7 minutes, and `small` 20 seconds.
 
-What to expect. Milliseconds grow with the square of the length everywhere. Temporaries grow with
-the square in `dense`, `fused`, jax and flax, and with the length itself in `blockwise`. Scores with
-an inner product run at a share of the matrix product's rate. Additive and concat are held against
-tanh's, which dense evaluates for each pair and feature, and blockwise on a CPU, having other means, outruns.
+Expected results: Time grows with the square of the length in all implementations. Temporary memory grows with the
+square of the length in `dense`, `fused`, jax and flax, and linearly in `blockwise`. Scores with an inner product reach
+a fraction of the rate of a matrix product. Additive and concat are compared with the rate of tanh: dense evaluates a
+tanh for each pair and feature, while blockwise on a CPU needs none and may be faster than that rate.
 
-A group's cases of one length, direction and mask are measured in turns, so that what is compared
-met the same machine. Every field can be set in the command, such as
+The cases of a group with the same length, direction and mask are measured in alternation, so that a change of the
+machine's speed affects all of them. Every field can be set on the command line, such as
 --config.groups.dot.lengths="(512,1024)".
 """
 
@@ -26,21 +26,21 @@ OTHERS = ("jax", "flax", "torch", "flex", "tokamax")
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """The whole benchmark, or its `small` variant."""
+    """Returns the config of the whole benchmark, or of its `small` variant."""
     if variant not in ("", "small"):
         raise ValueError(f"there is no variant {variant!r}; write :small, or nothing for the whole")
     config = ConfigDict()
     config.groups = small() if variant else whole()
     config.heads = 1 if variant else 4  # H
     config.features = 32 if variant else 64  # D, of one head's queries, keys and values
-    config.hidden = 16 if variant else 64  # A, what additive and concat compare in
-    config.memory_limit_mib = half_of_memory()  # what needs more temporaries is not run
+    config.hidden = 16 if variant else 64  # A, the attention features of additive and concat
+    config.memory_limit_mib = half_of_memory()  # a case with more temporary memory is skipped
     config.seed = 0
     return config
 
 
 def half_of_memory():
-    """MiB: half of what the machine has, and not more than 8192."""
+    """Returns half of the machine's memory in MiB, but at most 8192."""
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return min(installed // 2, 8192)
 
@@ -48,7 +48,10 @@ def half_of_memory():
 def group(
     scores, implementations, lengths, repetitions, baselines=(), directions=BOTH, causal=(False,)
 ):
-    """All combinations of these. baselines: dot by other libraries. repetitions: calls a median."""
+    """Returns a group of all combinations of its fields.
+
+    baselines: other libraries, which compute dot. repetitions: the number of calls of which the median is taken.
+    """
     return ConfigDict(
         {
             "scores": scores,
@@ -63,7 +66,7 @@ def group(
 
 
 def whole():
-    """Growth with the length for two scores; every score at one length; the causal mask."""
+    """Returns the groups: two scores by length, every score at one length, and the causal mask."""
     growth = (512, 1024, 2048, 4096, 8192)
     return ConfigDict(
         {
@@ -79,7 +82,7 @@ def whole():
 
 
 def small():
-    """A little of everything."""
+    """Returns small groups for a smoke test."""
     both = ("forward+backward",)
     return ConfigDict(
         {

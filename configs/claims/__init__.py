@@ -1,1 +1,1 @@
-"""Studies that decide claims of the literature."""
+"""Configs of the studies that decide claims of the literature."""

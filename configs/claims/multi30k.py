@@ -1,8 +1,8 @@
-"""The same claims on Multi30k, German to English: eight arms, three seeds, an hour on 2 cores.
+"""A study that decides claims on Multi30k, German to English: eight arms with three seeds each, an hour on 2 cores.
 
 python -m experiments.claims --config=configs/claims/multi30k.py
 
-The folder of the files is --config.base.data.options.path. A seed sees a million target tokens.
+--config.base.data.options.path is the folder of the files. Each seed is trained on a million target tokens.
 """
 
 from configs.ablations import multi30k_scores

@@ -1,9 +1,9 @@
-"""What the literature says of attention, put to the embedded corpus: 15 arms, four seeds each.
+"""The study that decides all claims, on the embedded corpus: 15 arms with four seeds each.
 
 python -m experiments.claims --config=configs/claims/rosetta.py
 
-Small models, a small budget, greedy translation: early differences, not the best that each can do. 53 minutes on
-two cores.
+The models and the budget are small, and decoding is greedy, so the study compares models early in training and not at
+their best. It takes 53 minutes on two cores.
 """
 
 from configs import defaults, quickstart
@@ -12,7 +12,7 @@ LUONG = {"model.decoder.kind": "luong", "model.decoder.attention.score": "genera
 
 
 def transformer(**changes):
-    """A Transformer as small as the recurrent models, with some sizes of both stacks changed."""
+    """Returns an arm with a Transformer as small as the recurrent models; `changes` are sizes of both stacks."""
     model = defaults.transformer()
     defaults.both_stacks(model, features=128, feed_forward=256, layers=2, **changes)
     model.tie = "output"
@@ -20,7 +20,7 @@ def transformer(**changes):
 
 
 def words_alone():
-    """The Transformer whose encoder sees each word by itself."""
+    """Returns an arm with a Transformer whose encoder attends, for each word, to that word only."""
     arm = transformer()
     arm["model"]["encoder"]["attention"]["mask"] = "window(0)"
     return arm
