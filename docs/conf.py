@@ -1,6 +1,6 @@
-"""How the pages are built: `sphinx-build -W --keep-going -n docs build/docs` (pip install ".[docs]").
+"""The configuration of Sphinx: `sphinx-build -W --keep-going -n docs build/docs` (pip install ".[docs]").
 
-Nothing on a page comes from a network: formulas are MathML, and the theme brings its own fonts and scripts.
+No page needs a network: formulas are MathML, and the theme includes its fonts and scripts.
 """
 
 import sys
@@ -9,13 +9,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "extensions")]
 
-import attention_lab  # noqa: E402  (the lines above say where it lies)
+import attention_lab  # noqa: E402  (the lines above set its path)
 
 project = "attention_lab"
 author = "The authors of attention_lab"
 version = release = attention_lab.__version__
 
-autodoc_mock_imports = ["torch", "tokamax"]  # which the benchmark measures where they are installed
+autodoc_mock_imports = ["torch", "tokamax"]  # optional libraries, which the benchmark measures
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -34,7 +34,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
-# Types of other libraries stand in signatures without a link: to find where they are described needs a network.
+# Types of other libraries have no links in signatures, because finding their documentation needs a network.
 nitpick_ignore_regex = [
     (
         "py:.*",

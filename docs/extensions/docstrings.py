@@ -1,8 +1,8 @@
-"""The package's docstrings, which are plain text for a reader of the source, as reStructuredText.
+"""Converts the package's docstrings, which are plain text for readers of the source, to reStructuredText.
 
 `name` in single backquotes is code; indented lines are a block of code; a line that begins with the name of a
-parameter or field and a colon is an entry of a list. The fields of a named tuple are listed with the comments that
-stand beside them; a module lists its registries, and a package the names that it exports.
+parameter or field and a colon is an entry of a list. The fields of a named tuple are listed with their trailing
+comments; a module lists its registries, and a package the names that it exports.
 """
 
 import ast
@@ -18,7 +18,7 @@ ENTRY = re.compile(r"([A-Za-z_]\w*(?:, \w+)*): ")
 
 
 def setup(app):
-    """Registers what autodoc calls for every docstring and member."""
+    """Registers the functions that autodoc calls for every docstring and member."""
     app.connect("autodoc-process-docstring", process)
     app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-signature", sign)
@@ -26,12 +26,12 @@ def setup(app):
 
 
 def skip(app, what, name, member, skipped, options):
-    """Leaves out what a named tuple's fields say of themselves ("Alias for field number 0")."""
+    """Omits the generated docstrings of a named tuple's fields ("Alias for field number 0")."""
     return True if (inspect.getdoc(member) or "").startswith("Alias for field number") else None
 
 
 def sign(app, what, name, item, options, signature, returns):
-    """Leaves out a named tuple's types, which its list of fields has, and what Flax adds to every module."""
+    """Omits the types of a named tuple, which its list of fields has, and the arguments that Flax adds to modules."""
     if what == "class" and hasattr(item, "_fields"):
         return f"({', '.join(item._fields)})", returns
     if what == "class" and signature and (end := signature.find(", parent: ")) > 0:
@@ -40,10 +40,10 @@ def sign(app, what, name, item, options, signature, returns):
 
 
 def process(app, what, name, item, options, lines):
-    """Replaces a docstring's lines by reStructuredText, and adds fields and exported names."""
+    """Converts the lines of a docstring to reStructuredText, and adds fields and exported names."""
     if (
         what == "module" and item.__doc__
-    ):  # its lines are indented as they stand, which autodoc takes back
+    ):  # autodoc removes indentation, which the original docstring still has
         lines[:] = item.__doc__.strip().splitlines()
     names = names_of(item)
     lines[:] = restructured(lines, names)
@@ -56,7 +56,7 @@ def process(app, what, name, item, options, lines):
 
 
 def names_of(item):
-    """The names of which a docstring may have entries: parameters, or fields."""
+    """Returns the names that may have entries in a docstring: parameters or fields."""
     try:
         return set(getattr(item, "_fields", None) or inspect.signature(item).parameters)
     except (TypeError, ValueError):
@@ -64,13 +64,16 @@ def names_of(item):
 
 
 def entry(lines, name):
-    """Whether the lines have an entry of that name."""
+    """Returns whether the lines have an entry of that name."""
     return any(line.startswith("* ") and f"``{name}``" in line.split(":")[0] for line in lines)
 
 
 def restructured(lines, names):
-    """Plain lines as reStructuredText: see the head of this file."""
-    result, state = [], "blank"  # what the line before was: blank, text, item (of a list) or code
+    """Converts plain lines to reStructuredText, by the rules in the docstring of this module."""
+    result, state = (
+        [],
+        "blank",
+    )  # the kind of the previous line: blank, text, item (of a list), code
     for line in whole_spans(lines):
         match = ENTRY.match(line)
         if not line.strip():
@@ -97,7 +100,7 @@ def restructured(lines, names):
 
 
 def whole_spans(lines):
-    """The lines, two of them joined where code in backquotes goes from the one to the next."""
+    """Joins two lines where code in backquotes extends over both."""
     joined = []
     for line in lines:
         if joined and joined[-1].count("`") % 2 and line.strip():
@@ -108,7 +111,7 @@ def whole_spans(lines):
 
 
 def inline(line):
-    """One line with its code in double backquotes, and no other markup."""
+    """Returns a line with its code in double backquotes and all other markup escaped."""
     pieces, end = [], 0
     for match in CODE.finditer(line):
         pieces.append(SPECIAL.sub(r"\\\1", line[end : match.start()]))
@@ -118,20 +121,20 @@ def inline(line):
 
 
 def fields(item, described):
-    """A list of a named tuple's fields, each with its default and the comment beside it."""
+    """Yields a list of a named tuple's fields, each with its default and its trailing comment."""
     source = textwrap.dedent(inspect.getsource(item))
     rows = source.splitlines()
     body = ast.parse(source).body[0].body
     for node in body:
         if isinstance(node, ast.AnnAssign) and node.target.id not in described:
             _, _, comment = rows[node.end_lineno - 1][node.end_col_offset :].partition("#")
-            said = f": {inline(comment.strip())}" if comment else ""
+            description = f": {inline(comment.strip())}" if comment else ""
             default = f" = {ast.unparse(node.value)}" if node.value else ""
-            yield f"* ``{node.target.id}: {ast.unparse(node.annotation)}{default}``{said}"
+            yield f"* ``{node.target.id}: {ast.unparse(node.annotation)}{default}``{description}"
 
 
 def exported(package):
-    """One paragraph with a link to each function and class that a package exports."""
+    """Returns a paragraph with a link to each function and class that a package exports."""
     links = []
     for name in package.__all__:
         member = getattr(package, name)
@@ -144,7 +147,7 @@ def exported(package):
 
 
 def registries(module):
-    """A list of a module's registries, each with the names that it has."""
+    """Yields a list of a module's registries, each with its names."""
     for name, value in vars(module).items():
         if isinstance(value, MappingProxyType) and re.search(
             rf"^{name}\b.*=", inspect.getsource(module), re.M
