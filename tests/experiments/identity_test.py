@@ -13,6 +13,7 @@ from attention_lab.evaluation import records
 from attention_lab.runs import setup
 from attention_lab.studies import fleet, rows
 from attention_lab.studies.study import study_of
+from attention_lab.tasks import translation
 from attention_lab.training import checkpoint
 from tests.experiments import sentences
 from tests.experiments.commands import command
@@ -288,9 +289,9 @@ def test_the_same_command_on_more_pairs_leaves_a_finished_run_as_it_is(kind, tmp
 def test_training_goes_on_with_its_own_tokenizers_and_not_with_new_ones(made, monkeypatch):
     folder, _ = made
     config = json.loads((folder.parent / "half/run/config.json").read_text())
-    own = runs.tokenizers_of(folder.parent / "half/run")
+    own = runs.codec_of(folder.parent / "half/run")
     setup._corpus.cache_clear()
-    monkeypatch.setattr(setup, "make_tokenizers", None)  # as another sentencepiece might cut
+    monkeypatch.setattr(translation, "make_tokenizers", None)  # as another sentencepiece might cut
     found = setup.corpus_of(config, folder.parent / "half/run")
     assert found.codec == own
 

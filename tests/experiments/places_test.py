@@ -65,7 +65,9 @@ def test_a_run_needs_no_locale_no_cache_and_no_plain_path(trained):
     assert status == 0, stderr
     assert "my zoé sees my bob" in stdout and "BLEU" in stdout
     assert "arning" not in stderr and "cache" not in stderr
-    assert all(line.startswith(("validation", "update")) for line in stderr.splitlines())
+    assert all(
+        line.startswith(("validation", "update", "compiling")) for line in stderr.splitlines()
+    )
     assert (workdir / "evaluation" / "showcase_0.png").is_file()
     assert json.loads((workdir / "config.json").read_text(encoding="utf-8"))["name"] == "quickstart"
     assert Checkpoints(workdir / "checkpoints").step(BEST)
@@ -171,7 +173,7 @@ def test_an_arm_whose_runs_could_not_be_kept_is_refused_before_training(tmp_path
     config = {**json.loads(tiny_study.get_config().to_json()), "arms": {"one": {}}}
     (one,) = study_of(config, tmp_path / "taken").crews
     never = functools.partial(pytest.fail, "it was trained")
-    nothing = Corpus(None, [], None, None, {})
+    nothing = Corpus(None, [], None, {})
     monkeypatch.setattr(crew.setup, "corpus_of", lambda *given: nothing)
     monkeypatch.setattr(crew.runs, "model_of", lambda *given: None)
     monkeypatch.setattr(crew, "fit", lambda *given: never())
