@@ -27,7 +27,7 @@ def make_tokenizers(
     byte_fallback: bool = False,
     cache_dir: Path,
 ) -> Codec:
-    """The tokenizers of both sides of a corpus, whose texts are source and target, from `cached`.
+    """Returns the tokenizers of the two sides of a corpus with these texts, from `cached`.
 
     joint: whether both sides have one vocabulary. restrict: whether the target has only the part of it that its own
     texts need, see `restricted`. Raises ValueError where `train` does, and where restrict is set without joint.
@@ -44,7 +44,7 @@ def make_tokenizers(
 
 
 def restricted(both: Tokenizer, texts: Sequence[str]) -> Codec:
-    """A joint tokenizer for the source, and one for the target whose texts are given.
+    """Returns the joint tokenizer for the source, and one that is restricted to the texts of the target.
 
     The target's vocabulary contains the pieces and characters of its texts, so that the softmax has no classes for
     words of the other language. It is the first part of the source's, so that an id is the same piece on both
