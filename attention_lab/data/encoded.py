@@ -1,4 +1,4 @@
-"""Encoded pairs on disk, known by what they were made from: a corpus is encoded once."""
+"""A cache of encoded pairs, keyed by the digest of their inputs: a corpus is encoded once."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes
 
-VERSION = 3  # to be raised where `encode` gives something else, or the files look different
+VERSION = 3  # to be raised where the results of `encode`, or the format of files, change
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -31,9 +31,9 @@ def cached_encode(
     *,
     cache_dir: Path,
 ) -> Pairs:
-    """`encode`, or what it gave for the same texts, tokenizers and max_length before, kept in cache_dir.
+    """Returns the result of `encode`, from cache_dir where the same texts, tokenizers and max_length were encoded before.
 
-    A file that is damaged there is made anew, and one that cannot be written is done without.
+    A damaged file is replaced; where the file cannot be written, the pairs are returned all the same.
     """
     examples = list(examples)
     digest = digest_of(examples, source_tokenizer, target_tokenizer, max_length)
@@ -52,7 +52,7 @@ def digest_of(
     target_tokenizer: Tokenizer,
     max_length: int | None,
 ) -> str:
-    """The sha256, in hexadecimal, of all on which `encode` depends."""
+    """Returns the sha256, in hexadecimal, of all on which `encode` depends."""
     made_with = VERSION, sentencepiece.__version__, unicodedata.unidata_version, max_length
     digest = hashlib.sha256(repr(made_with).encode())
     for tokenizer in (source_tokenizer, target_tokenizer):
@@ -60,14 +60,14 @@ def digest_of(
     for example in examples:
         for side in ("source", "target"):
             text = example[side].encode(errors="surrogatepass")
-            # With its length, so that no text can pass for the end of one and the beginning of the next.
+            # The length makes the sequence of texts unambiguous.
             digest.update(len(text).to_bytes(8, "little"))
             digest.update(text)
     return digest.hexdigest()
 
 
 def to_bytes(pairs: Pairs, made_from: str = "") -> bytes:
-    """The pairs and what they were made from as arrays, all rows of a side in one, behind the digest of these."""
+    """Returns the digest of the content, then the content: one array of all rows per side, and the digest of the inputs."""
     arrays: dict[str, Any] = {
         "places": pairs.places,
         "left_out": np.array(json.dumps(pairs.left_out)),
@@ -84,7 +84,7 @@ def to_bytes(pairs: Pairs, made_from: str = "") -> bytes:
 
 
 def from_bytes(data: bytes, made_from: str | None = None) -> Pairs:
-    """What `to_bytes` wrote. Raises ValueError where it is damaged, or made from something else than is given."""
+    """Parses what `to_bytes` returned. Raises ValueError where it is damaged, or made from other inputs."""
     content = memoryview(data)[_DIGEST:]
     if hashlib.sha256(content).digest() != data[:_DIGEST]:
         raise ValueError("the pairs are damaged")

@@ -1,8 +1,8 @@
-"""Files from the net: downloaded once, and never taken for something that they are not.
+"""Downloads of files, each verified by its digest.
 
-    fetch(multi30k(), "data/multi30k")      # what is there is checked, what is missing is downloaded
+    fetch(multi30k(), "data/multi30k")      # verifies the files that exist, and downloads the others
 
-A digest is of a file's content, decompressed where it is gzipped, so that it does not matter who packed it.
+The digest is that of a file's content, decompressed where it is gzipped, so that it does not depend on the compression.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 Folder = str | os.PathLike[str]
-# progress(bytes or None where that is not known, name): within, a function that is told how many more are there.
+# progress(bytes or None if unknown, name): a context that yields a function to be called with further bytes.
 Progress = Callable[[int | None, str], AbstractContextManager[Callable[[int], Any]]]
 
 PATIENCE = 30.0  # seconds without an answer
@@ -28,7 +28,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class File(NamedTuple):
-    """A file of a corpus: its name, where it is downloaded from, the sha256 of its content in hexadecimal."""
+    """A file of a corpus: its name, its URL, and the sha256 of its content in hexadecimal."""
 
     name: str
     url: str
@@ -37,24 +37,24 @@ class File(NamedTuple):
 
 @contextlib.contextmanager
 def silent(total: int | None, name: str) -> Iterator[Callable[[int], Any]]:
-    """No progress is shown."""
+    """Shows no progress."""
     yield lambda more: None
 
 
 def fetch(files: Iterable[File], folder: Folder, progress: Progress = silent) -> None:
-    """Downloads into the folder those of the files that are `missing` there; each is there whole, or not at all.
+    """Downloads the files that are `missing` in the folder; each is written atomically.
 
-    The folder is made. What was begun and not ended is begun anew. Raises ValueError as `missing` does, and
-    where a file cannot be reached, breaks off, is not the one that was expected, or cannot be written.
+    The folder is created, and a partial download is started again. Raises ValueError as `missing` does, and where a
+    file cannot be reached, the connection breaks, the digest differs, or the file cannot be written.
     """
     for file in missing(files, folder):
         _download(file, pathlib.Path(folder), progress)
 
 
 def missing(files: Iterable[File], folder: Folder) -> list[File]:
-    """Which of the files are not in the folder, neither as they are named nor, without .gz, unpacked.
+    """Returns the files that are not in the folder, neither under their names nor, without .gz, decompressed.
 
-    Raises ValueError for one that is there and has another content. It stays as it is.
+    Raises ValueError for a file that exists with another content. It is not changed.
     """
     absent = []
     for file in files:
@@ -72,7 +72,7 @@ def missing(files: Iterable[File], folder: Folder) -> list[File]:
 
 
 def digest(path: Folder) -> str:
-    """The sha256 of a file's content, decompressed where it is gzipped, which its first bytes say.
+    """Returns the sha256 of a file's content, decompressed where its first bytes are those of gzip.
 
     Raises ValueError where it cannot be read or decompressed.
     """
@@ -90,7 +90,7 @@ def digest(path: Folder) -> str:
 
 def _download(file, folder, progress):
     path = folder / file.name
-    # The process's own name, so that two that fetch the same file do not write into each other's.
+    # The name contains the process's number, so that two processes do not write to the same file.
     part = path.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _download(file, folder, progress):
                 written.write(chunk)
         _check(file, part)
         part.replace(path)
-    except OSError as error:  # what comes of the net is a ValueError by now
+    except OSError as error:  # errors of the network are ValueErrors already
         raise ValueError(
             f"{path} cannot be written: {error.strerror}; choose a folder that can be, with room in it"
         ) from None
@@ -109,7 +109,7 @@ def _download(file, folder, progress):
 
 
 def _chunks(file, folder, progress):
-    """The bytes behind a URL. Raises ValueError for whatever goes wrong with them."""
+    """Yields the content of a URL. Raises ValueError where it cannot be downloaded completely."""
     instead = f"where the net is out of reach, put {file.name} into {folder}"
     try:
         answer = urllib.request.urlopen(file.url, timeout=PATIENCE)
@@ -140,7 +140,7 @@ def _chunks(file, folder, progress):
 
 
 def _check(file, part):
-    """Raises ValueError where what was downloaded is not the file."""
+    """Raises ValueError where the digest of the download differs from that of the file."""
     try:
         found = digest(part)
     except ValueError:

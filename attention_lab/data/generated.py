@@ -1,4 +1,4 @@
-"""Generated corpora on disk, known by what they were generated from: a corpus is generated once."""
+"""A cache of generated corpora, keyed by the digest of their inputs: a corpus is generated once."""
 
 import contextlib
 import functools
@@ -17,14 +17,14 @@ from attention_lab.data.rosetta.corpus import SIZES, Rosetta, rosetta
 from attention_lab.data.rosetta.words import Realized
 from attention_lab.data.tokenizer_files import Path
 
-VERSION = 2  # to be raised where the files look different
+VERSION = 2  # to be raised where the format of files changes
 
 
 def cached_rosetta(split: str, *, cache_dir: Path, **options: Any) -> Rosetta:
-    """`rosetta`, or what it gave for the same split, options and grammar before, kept in cache_dir.
+    """Returns the result of `rosetta`, from cache_dir where split, options and grammar are the same as before.
 
-    A file that is damaged there is made anew, and one that cannot be written is done without. Raises ValueError
-    where `rosetta` does.
+    A damaged file is replaced; where the file cannot be written, the corpus is returned all the same. Raises
+    ValueError where `rosetta` does.
     """
     path = pathlib.Path(cache_dir) / f"rosetta-{split}-{digest_of(split, options)[:32]}.bin"
     return Rosetta(_kept(path.absolute(), split, tuple(sorted(options.items()))))
@@ -42,7 +42,7 @@ def _kept(path, split, options):
 
 
 def digest_of(split: str, options: Mapping[str, Any]) -> str:
-    """The sha256, in hexadecimal, of all on which `rosetta` depends: split, options and the text of its grammar."""
+    """Returns the sha256, in hexadecimal, of all on which `rosetta` depends: split, options and source code."""
     given = inspect.signature(rosetta).bind(split, **options)
     given.apply_defaults()
     if given.arguments["size"] is None:
@@ -54,7 +54,7 @@ def digest_of(split: str, options: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _grammar() -> bytes:
-    """The sha256 of the source files of rosetta, each with its name."""
+    """Returns the sha256 of the source files of rosetta and their names."""
     digest = hashlib.sha256()
     for path in sorted(pathlib.Path(str(package.__file__)).parent.glob("*.py")):
         digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -62,10 +62,10 @@ def _grammar() -> bytes:
 
 
 def to_bytes(pairs: Sequence[Realized], made_from: str) -> bytes:
-    """The pairs as compressed JSON, behind the digest of that and of what they were generated from.
+    """Returns the pairs as compressed JSON, after the digest of it and of the inputs.
 
-    In columns, the words of a sentence as one text and its links as one list: there are a million small objects less to
-    read.
+    They are stored in columns, the words of a sentence as one text and its links as one list, so that a million fewer
+    small objects are parsed.
     """
     columns = [
         [pair.source for pair in pairs],
@@ -79,7 +79,7 @@ def to_bytes(pairs: Sequence[Realized], made_from: str) -> bytes:
 
 
 def from_bytes(data: bytes, made_from: str) -> tuple[Realized, ...]:
-    """What `to_bytes` wrote. Raises ValueError where it is damaged, or made from something else than is given."""
+    """Parses what `to_bytes` returned. Raises ValueError where it is damaged, or made from other inputs."""
     packed = data[hashlib.sha256().digest_size :]
     if _digest(packed, made_from) != data[: -len(packed) or None]:
         raise ValueError("the pairs are damaged, or were made from something else")

@@ -1,6 +1,6 @@
-"""Ways to cut a text into pieces, and to learn from texts which pieces there are.
+"""Kinds of tokenizers: how each learns its pieces from texts, and how it splits a text into them.
 
-Texts are as `tokenizer.written` gives them: normalized, and without what pieces cannot hold.
+Texts are in the form that `tokenizer.written` returns: normalized, and without characters that pieces cannot contain.
 """
 
 import functools
@@ -14,7 +14,7 @@ import sentencepiece
 
 from attention_lab.marks import END, PAD, START, UNKNOWN
 
-# The pieces of the marks, in the order of their ids; a text's piece may look the same and has another id.
+# The special tokens, in the order of their ids; a piece of text may look the same and has another id.
 MARKS = ("<pad>", "<unk>", "<s>", "</s>")
 SPACE = "▁"
 
@@ -25,7 +25,7 @@ def _train_sentencepiece(algorithm, texts, size, fixed):
         raise ValueError(f"size {size}: {algorithm} needs {needed} for the marks and characters")
     model = io.BytesIO()
     marks: dict[str, Any] = {"pad_id": PAD, "unk_id": UNKNOWN, "bos_id": START, "eos_id": END}
-    # The trainer cuts the names of marks out of the sentences: theirs have a newline, which no sentence has.
+    # The trainer removes the names of special tokens from sentences: here they contain a newline, which no sentence does.
     marks |= {f"{name[:3]}_piece": f"\n{name}" for name in marks}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
@@ -53,7 +53,7 @@ def _sentencepiece_cutter(model, known, byte_fallback):
     cut = functools.partial(processor.encode, out_type=str)
     if known.issuperset(_learnt(processor)) and not byte_fallback:
         return cut
-    # What a restricted vocabulary does not have is spelled, and so is what bytes stand for.
+    # A piece outside a restricted vocabulary is spelled in characters or bytes.
     return lambda text: [p for piece in cut(text) for p in ([piece] if piece in known else piece)]
 
 
@@ -72,10 +72,10 @@ def _words(text):
 
 
 class Kind(NamedTuple):
-    """A way to cut a text, whose pieces tile it with joiner between.
+    """A kind of tokenizer. The pieces of a text, joined by `joiner`, are the text.
 
-    train(texts, size, how many pieces are fixed) gives the other pieces, and a model; cutter(model, known pieces,
-    whether bytes stand for what is unknown)(text) the pieces of a text.
+    train(texts, size, number of fixed pieces) returns the other pieces, and a model; cutter(model, known pieces,
+    byte_fallback)(text) returns the pieces of a text.
     """
 
     train: Callable[[list[str], int, int], tuple[Sequence[str], bytes]]

@@ -1,4 +1,4 @@
-"""Where the files of our corpora come from, and what their content is known by."""
+"""The URLs and digests of the files of corpora."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from attention_lab.mechanism.registry import unknown
 
 MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
 
-# 29,000, 1,014 and 1,000 lines a language.
+# 29,000, 1,014 and 1,000 lines per language.
 _MULTI30K = {
     "train.cs": "2be68b38c8d586ff4f54eb13cc6e1baaaa053695b3f070d3038303a47f2268da",
     "train.de": "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
@@ -26,9 +26,9 @@ _MULTI30K = {
 
 
 def multi30k(source: str = "de", target: str = "en") -> tuple[File, ...]:
-    """The files of Multi30k (Elliott et al. 2016) in two languages; all three splits.
+    """Returns the files of Multi30k (Elliott et al. 2016) in two languages, of all three splits.
 
-    Raises ValueError for a language that it is not known in.
+    Raises ValueError for a language in which it does not exist.
     """
     languages = sorted({name.rpartition(".")[2] for name in _MULTI30K})
     for language in (source, target):

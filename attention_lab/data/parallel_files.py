@@ -4,8 +4,8 @@
     read_parallel("train.tsv", columns=(1, 0))
     read_parallel("train.jsonl")[0]     # {"source": "...", "target": "...", "links": [(0, 1)]}
 
-Files are UTF-8, plain or gzipped, which their first bytes say. Only a newline ends a line (with or
-without a carriage return): characters such as U+2028 stay inside, so that line n answers line n.
+Files are UTF-8, plain or gzipped, as their first bytes tell. Only a newline (with or without a carriage return) ends
+a line; other separators, such as U+2028, do not, so that line n of one file corresponds to line n of the other.
 """
 
 import difflib
@@ -40,20 +40,19 @@ def read_parallel(
     links_path: str | os.PathLike[str] | None = None,
     columns: tuple[int, int] | None = None,
 ) -> tuple[Example, ...]:
-    """The pairs of a corpus, one for each line, blank ones too, in the order of the lines.
+    """Reads the pairs of a corpus, one for each line, blank ones too, in the order of the lines.
 
-    With target_path: two files of lines, and links_path may name a third with "i-j i-j ..." a line.
-    Otherwise the name of the one file decides:
+    With target_path there are two files of lines, and links_path may name a third with "i-j i-j ..." in each line.
+    Otherwise the ending of the file name determines the format:
 
     * .tsv, .tab or .txt: columns between tabs, source and target in `columns`, by default the first
       two; further columns are not read.
-    * .jsonl, .ndjson or .json: an object a line, with "source" and "target" ("src" and "tgt") and
-      maybe "links" as [[i, j], ...] ("align" as "i-j i-j"), "source_words", "target_words"; what
-      else it says is kept. Without words, links count what whitespace separates.
+    * .jsonl, .ndjson or .json: one object per line, with "source" and "target" ("src" and "tgt") and
+      optionally "links" as [[i, j], ...] ("align" as "i-j i-j"), "source_words", "target_words"; other
+      fields are kept. Without words, links count the strings between whitespace.
 
-    Raises ValueError with file and line for what is not UTF-8, does not fit the format or links
-    words that are not there; with both counts for files of unequal length; for a missing file with
-    the names most like it.
+    Raises ValueError, with file and line, where text is not UTF-8, does not fit the format, or links words that do
+    not exist; with both counts for files of unequal length; for a missing file with similar names.
     """
     path = pathlib.Path(path)
     ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
@@ -79,12 +78,12 @@ def read_parallel(
 
 
 def blank(example: Example) -> bool:
-    """Whether a side of the pair has nothing but whitespace."""
+    """Returns whether a side of the pair has nothing but whitespace."""
     return not (example["source"].strip() and example["target"].strip())
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a UTF-8 file, gzipped or not, without their ends; see the top of this file.
+    """Returns the lines of a UTF-8 file, gzipped or not, without their ends; see the top of this file.
 
     Raises ValueError for a file that cannot be read, and with the line for bytes that are not UTF-8
     or are NUL.
@@ -93,7 +92,7 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
 
 
 def lines_of(data: bytes, name: str) -> list[str]:
-    """The lines of UTF-8 text, without their ends. Raises ValueError as `read_lines`; name: where it is from."""
+    """Returns the lines of UTF-8 text, without their ends. Raises ValueError as `read_lines` does; name: its origin."""
     data = data.removeprefix(_BOM)
     try:
         text = data.decode()

@@ -1,8 +1,8 @@
-"""From sentence pairs to batches of ids: encode once, bucket by length, pad, shuffle.
+"""Batches of ids from sentence pairs: encode once, bucket by length, pad, shuffle.
 
-Batch number t is a pure function of (pairs, plan, seed, t), so that stopping and going on is nothing
-special. How long which batch is belongs to the plan and is the same for every seed; which pairs are in
-it belongs to the seed. That needs arrays and one permutation, so there is no loader framework here.
+Batch number t is a pure function of (pairs, plan, seed, t), so that training can be resumed at any update. The
+lengths of batches belong to the plan and are the same for every seed; the pairs in a batch depend on the seed.
+Arrays and one permutation suffice for that, so no framework of data loaders is used.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from attention_lab.padded import Padded, pad
 
 
 class Pairs(NamedTuple):
-    """Encoded sentence pairs, each ending in END; and how many were left out, by reason."""
+    """Encoded sentence pairs, each ending in END, and the number of those left out, by reason."""
 
     source: list[np.ndarray]  # int32 [K] each
     target: list[np.ndarray]  # int32 [T] each
-    places: np.ndarray  # [N] where each pair stands in what was given
+    places: np.ndarray  # [N] the index of each pair among the examples
     left_out: dict[str, int]
 
     def __len__(self) -> int:
@@ -33,8 +33,10 @@ def encode(
     target_tokenizer: Tokenizer,
     max_length: int | None = None,
 ) -> Pairs:
-    """Examples {"source": str, "target": str} as ids. What has a blank side, or more than max_length
-    tokens (END included) on one, is left out and counted."""
+    """Encodes examples {"source": str, "target": str}.
+
+    Pairs with a blank side, or with more than max_length tokens (END included) on a side, are left out and counted.
+    """
     examples = list(examples)
     end = np.array([END], np.int32)
 
@@ -56,25 +58,25 @@ def encode(
 
 
 class Bucket(NamedTuple):
-    """Pairs of similar lengths, padded to the same ones: a batch is [rows, source], [rows, target]."""
+    """Pairs of similar lengths, padded to the same lengths: a batch is [rows, source], [rows, target]."""
 
     rows: int
     source: int
     target: int
-    members: np.ndarray  # which pairs
+    members: np.ndarray  # the indices of its pairs
 
     @property
     def batches(self) -> int:
-        """How many it takes to show every pair once."""
+        """The number of batches in which every pair occurs once."""
         return -(-len(self.members) // self.rows)
 
 
 class Batches:
     """An endless, random-access sequence of batches: `batches[t]` for any t.
 
-    tokens: the most target positions of a batch, padding included. buckets: how many lengths to pad to;
-    each is one more program to compile. plan_seed: the order of lengths; seed: the order of pairs. An
-    epoch shows every pair once; where a bucket's last batch is not full, its other rows are padding.
+    tokens: the most target positions of a batch, padding included. buckets: the number of lengths to pad to;
+    each is one more program to compile. plan_seed: determines the order of lengths; seed: that of pairs. Every
+    pair occurs once in an epoch; where a bucket's last batch is not full, its other rows are padding.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Batches:
 
     @property
     def padding(self) -> float:
-        """The share of all positions, source and target, that are padding."""
+        """The fraction of all positions, source and target, that are padding."""
         real = sum(map(len, self.pairs.source)) + sum(map(len, self.pairs.target))
         return 1 - real / sum(b.batches * b.rows * (b.source + b.target) for b in self.buckets)
 
@@ -123,8 +125,8 @@ class Batches:
         return [parts[i] for i in order]
 
     def _of_epoch(self, epoch):
-        """The order of (bucket, part) and the order of pairs within each bucket, kept for one epoch."""
-        kept = self._epoch  # looked at once: threads may ask for batches of two epochs
+        """Returns the order of (bucket, batch) and of the pairs within each bucket, cached for one epoch."""
+        kept = self._epoch  # read once: threads may request batches of two epochs
         if kept is None or kept[0] != epoch:
             shuffle = np.random.default_rng([self.seed, epoch, 1])
             members = [shuffle.permutation(bucket.members) for bucket in self.buckets]
@@ -133,8 +135,10 @@ class Batches:
 
 
 def make_buckets(pairs: Pairs, tokens: int, count: int) -> list[Bucket]:
-    """At most `count` buckets, each pair in the tightest that holds it; a batch has at most `tokens` target
-    positions, padding included."""
+    """Returns at most `count` buckets, with each pair in the bucket that pads it least.
+
+    tokens: the most target positions of a batch, padding included.
+    """
     source = np.array([len(s) for s in pairs.source])
     target = np.array([len(t) for t in pairs.target])
     limits = best_limits(source, target, count)
@@ -150,14 +154,14 @@ def make_buckets(pairs: Pairs, tokens: int, count: int) -> list[Bucket]:
 
 
 def best_limits(source: np.ndarray, target: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` pairs of limits (K, T) that pad pairs of lengths little, the last of which holds all.
+    """Returns at most `count` pairs of limits (K, T) with little padding, the last of which fits all pairs of lengths.
 
-    source, target: lengths [N]. Pairs of limits are added one by one, each the one that saves most padding,
-    both sides together; then each is taken away and the best put in its place, until nothing gains. The
-    least padding of all would need a search over all sets of limits; this comes within a tenth of it.
+    source, target: lengths [N]. Pairs of limits are added greedily, each the one that saves most padding on
+    both sides together; then each in turn is replaced by the best alternative, until none improves. The minimum
+    of padding would require a search over all sets of limits; this comes within a tenth of it.
     """
     cells, frequency = np.unique(np.stack([source, target]), axis=1, return_counts=True)
-    # Quantiles of the lengths are candidates enough, and keep long documents cheap.
+    # Quantiles of the lengths suffice as candidates, and limit the cost for long documents.
     k, t = (np.unique(np.quantile(side, np.linspace(0, 1, 48), method="higher")) for side in cells)
     candidates = np.stack(np.meshgrid(k, t, indexing="ij"), -1).reshape(-1, 2)
     holds = (cells[0] <= candidates[:, :1]) & (cells[1] <= candidates[:, 1:])  # [candidates, cells]
@@ -165,7 +169,7 @@ def best_limits(source: np.ndarray, target: np.ndarray, count: int) -> np.ndarra
     weight = np.where(holds, frequency, 0)
 
     def with_best(limits):
-        """One more pair of limits, and how much is then padded to."""
+        """Adds the best pair of limits; also returns the padded size of all pairs."""
         now = _tightest(limits, *cells)[1]
         saved = (weight * np.maximum(now - size[:, None], 0)).sum(1)
         best = saved.argmax()
@@ -185,7 +189,7 @@ def best_limits(source: np.ndarray, target: np.ndarray, count: int) -> np.ndarra
 
 
 def _tightest(limits, source, target):
-    """Which of the limits [n, 2] holds each pair with the least padding, and what it is padded to."""
+    """Returns for each pair the index of the limits [n, 2] that pad it least, and its padded size."""
     fits = (source[:, None] <= limits[:, 0]) & (target[:, None] <= limits[:, 1])
     sizes = np.where(fits, limits.sum(1), np.iinfo(int).max)
     return sizes.argmin(1), sizes.min(1)

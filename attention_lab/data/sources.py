@@ -1,7 +1,7 @@
 """Corpora by name: load("multi30k", "train", path="data/multi30k"), load("tfds:opus/medical", "train").
 
-A source is random access over plain dicts: len(source) examples, source[i] one of them, as
-parallel_files.py describes them. Splits are train, validation and test, whatever the files are called.
+A source gives random access to plain dicts: it has len(source) examples, and source[i] is one of them, in the format
+of parallel_files.py. Splits are named train, validation and test, whatever the names of files.
 """
 
 import functools
@@ -23,7 +23,7 @@ Folder = str | os.PathLike[str]
 
 
 class Source(Protocol):
-    """Examples by number."""
+    """A sequence of examples."""
 
     def __len__(self) -> int: ...
 
@@ -31,9 +31,9 @@ class Source(Protocol):
 
 
 class Dataset(NamedTuple):
-    """A corpus: read(split, **options) opens a split; splits names them, empty if the files do.
+    """A corpus: read(split, **options) opens a split; splits are its names, empty where the files determine them.
 
-    cached(split, options, cache_dir): the same of a corpus that is generated, which is kept in cache_dir.
+    cached(split, options, cache_dir): the same for a generated corpus, which is cached in cache_dir.
     """
 
     read: Callable[..., Source]
@@ -42,11 +42,11 @@ class Dataset(NamedTuple):
 
 
 def load(name: str, split: str, /, *, cache_dir: Folder | None = None, **options: Any) -> Source:
-    """A split of a dataset in DATASETS, with the options of its function; "tfds:NAME" is one of TFDS.
+    """Opens a split of a dataset in DATASETS, with the options of its function; "tfds:NAME" is one of TFDS.
 
-    cache_dir: where a corpus that is generated, as rosetta, is kept, so that it is generated once; None: nowhere.
-    Raises ValueError for a name, split or option that does not exist, an option that is missing,
-    and where `read_parallel` or `tfds` does.
+    cache_dir: the folder in which a generated corpus such as rosetta is cached; None: it is not. Raises
+    ValueError for a name, split or option that does not exist, for a missing option, and where `read_parallel` or
+    `tfds` does.
     """
     return opened(name, split, options, cache_dir)
 
@@ -54,7 +54,7 @@ def load(name: str, split: str, /, *, cache_dir: Folder | None = None, **options
 def opened(
     name: str, split: str, options: Mapping[str, Any], cache_dir: Folder | None = None
 ) -> Source:
-    """`load` with options as a table, whatever they are called."""
+    """Does what `load` does, with options in a mapping, so that their names are not restricted."""
     read, splits, cached = dataset(name)
     if splits and split not in splits:
         raise ValueError(unknown(f"split of {name}", split, splits))
@@ -65,7 +65,7 @@ def opened(
 
 
 def digest_of(examples: Iterable[Example]) -> str:
-    """The sha256, in hexadecimal, of what models are trained and judged on: texts, words and links, in their order."""
+    """Returns the sha256, in hexadecimal, of the data of training and evaluation: texts, words and links, in order."""
     digest = hashlib.sha256()
     for example in examples:
         told = [example.get(name) for name in ("source", "target", "source_words", "target_words")]
@@ -75,7 +75,7 @@ def digest_of(examples: Iterable[Example]) -> str:
 
 
 def dataset(name: str) -> Dataset:
-    """The dataset of that name. Raises ValueError where there is none."""
+    """Returns the dataset of that name. Raises ValueError where there is none."""
     if name.startswith(PREFIX):
         return Dataset(functools.partial(tfds, name.removeprefix(PREFIX)), splits=())
     if name not in DATASETS:
@@ -138,10 +138,10 @@ def files(
     links: Folder | None = None,
     columns: tuple[int, int] | None = None,
 ) -> tuple[Example, ...]:
-    """Your own: path="corpus.{split}.tsv" for one file a split, source= and target= for two.
+    """Reads files of your own: path="corpus.{split}.tsv" for one file per split, source= and target= for two.
 
-    For the split "validation", whichever of validation, valid, val and dev is there stands for
-    {split}; any other name stands for itself. links and columns: see `read_parallel`.
+    For the split "validation", {split} is whichever of validation, valid, val and dev exists; for any other split it
+    is the name of the split. links and columns: see `read_parallel`.
     """
     if (path is None) == (source is None) or (source is None) != (target is None):
         raise ValueError('files takes path="...{split}..." or both source= and target=')
@@ -156,7 +156,7 @@ def files(
 
 
 def rosetta(split: str, **options: Any) -> Source:
-    """English and French from a grammar, with exact links: nothing to fetch. See data/rosetta."""
+    """Generates English and French from a grammar, with exact links, without a download. See data/rosetta."""
     from attention_lab.data.rosetta import rosetta as generate
 
     _check_call("rosetta", generate, split, options)
@@ -172,7 +172,7 @@ def _cached_rosetta(split, options, cache_dir):
 
 
 def swapped(example: Example) -> Example:
-    """The example in the other direction."""
+    """Returns the example with source and target exchanged."""
     other = {"source": "target", "target": "source"}
     other |= {f"{side}_words": f"{other[side]}_words" for side in ("source", "target")}
     turned = {other.get(name, name): value for name, value in example.items()}
@@ -204,7 +204,7 @@ def _order(languages, source, target):
 
 
 def _spelled(split, pattern):
-    """The name under which the files of a split go."""
+    """Returns the name of a split in the names of files."""
     if split != "validation":
         return split
     there = [name for name in VALIDATION if pathlib.Path(pattern.replace("{split}", name)).exists()]

@@ -1,4 +1,4 @@
-"""Corpora prepared for TensorFlow Datasets: ours without TensorFlow, official ones with it.
+"""Prepares corpora for TensorFlow Datasets: ours without TensorFlow, official ones with it.
 
 prepare("rosetta", "data/tfds", {"train": train, "test": test})     # then "tfds:rosetta"
 prepare_official("ted_hrlr_translate/pt_to_en", "data/tfds")
@@ -16,18 +16,18 @@ from attention_lab.data.sources import Source
 from attention_lab.data.tfds_sources import FORMAT, load_library, open_builder
 
 VERSION = "1.0.0"
-# What the official datasets are fetched and read with.
+# The modules with which TFDS fetches and parses official datasets.
 NEEDED = ("tensorflow", "importlib_resources")
 
 
 def prepare(
     name: str, data_dir: str | os.PathLike[str] | None, splits: Mapping[str, Source]
 ) -> Any:
-    """Writes the splits of a corpus of ours as a TFDS dataset of that name; the builder that reads it.
+    """Writes the splits of a corpus of ours as a TFDS dataset of that name, and returns the builder that reads it.
 
     Features: source, target, and where all examples have them source_words, target_words and links [N, 2]. The
-    order of examples stays. What has been prepared is left as it is. Raises ValueError for a name that TFDS
-    cannot have, or an empty split; OSError where it cannot be written.
+    order of examples is kept. A dataset that exists is not changed. Raises ValueError for a name that TFDS does not
+    allow, or an empty split; OSError where it cannot be written.
     """
     if not name.isidentifier() or not name.islower():
         raise ValueError(f"{name!r} cannot name a dataset; small letters, digits and _ can")
@@ -37,13 +37,13 @@ def prepare(
     builder = _builder_class(name, splits)(data_dir=data_dir, file_format=FORMAT)
     try:
         builder.download_and_prepare()
-    except RuntimeError as error:  # array_record's word for a full disk
+    except RuntimeError as error:  # array_record raises it where the disk is full
         raise OSError(f"{builder.data_path} cannot be written: {error}") from None
     return builder
 
 
 def prepare_official(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
-    """Fetches an official dataset and writes it as array_record; the builder that reads it.
+    """Fetches an official dataset, writes it as array_record, and returns the builder that reads it.
 
     Raises ValueError where there is no such dataset, or TensorFlow, which TFDS fetches and parses with, is
     missing; OSError where it cannot be fetched.
@@ -62,7 +62,7 @@ def prepare_official(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
 
 
 def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
-    """A builder class of TFDS that writes these splits."""
+    """Returns a builder class of TFDS that writes these splits."""
     library = load_library()
     features, core = library.features, library.core
     words = features.Sequence(features.Text())
@@ -104,7 +104,7 @@ def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
 
 
 def _rows(source: Source, fields: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and row of each example, with links as TFDS wants them."""
+    """Yields the number and the row of each example, with links in the format of TFDS."""
     for number in range(len(source)):
         row = {field: source[number][field] for field in fields}
         if "links" in row:

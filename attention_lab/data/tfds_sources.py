@@ -1,7 +1,7 @@
 """Corpora of TensorFlow Datasets by name, read without TensorFlow: "tfds:ted_hrlr_translate/pt_to_en".
 
-What stands as array_record in a data directory is random access over files. `experiments.prepare` puts it
-there, once: a corpus of ours (see tfds_builders.py) without TensorFlow, an official one with it.
+A dataset that is stored as array_record gives random access to its examples. `experiments.prepare` stores it once: a
+corpus of ours (see tfds_builders.py) without TensorFlow, an official one with it.
 """
 
 import contextlib
@@ -18,9 +18,9 @@ from attention_lab.mechanism.registry import unknown
 
 PREFIX = "tfds:"
 FORMAT = "array_record"
-# What other corpora call the split "validation".
+# Names of the split "validation" in other corpora.
 VALIDATION = ("validation", "valid", "val", "dev")
-# Modules whose datasets are registered once they are imported; the rest is imported by name.
+# Modules that register their datasets when they are imported; all others are imported by name.
 LAZY = ("translate", "summarization", "text")
 
 
@@ -35,7 +35,7 @@ def tfds(
     validation: str | None = None,
     test: str | None = None,
 ) -> "Prepared":
-    """A split of a prepared dataset, as pairs.
+    """Opens a split of a prepared dataset, as pairs.
 
     name: "dataset" or "dataset/config". data_dir: where it was prepared; None: where TFDS puts things.
     source, target: the features that are the two sides; None: of two languages, the one that the config names
@@ -65,7 +65,7 @@ def tfds(
 
 
 class Prepared:
-    """Rows of a TFDS data source as examples; text may come as bytes or str."""
+    """The rows of a TFDS data source as examples; texts are bytes or str there."""
 
     def __init__(self, rows: Any, source: str, target: str) -> None:
         self.rows, self.source, self.target = rows, source, target
@@ -85,12 +85,12 @@ class Prepared:
 
 
 def text(value: Any) -> str:
-    """What TFDS gives for a Text feature, as a str."""
+    """Returns the value of a Text feature as a str."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
-    """The builder of a dataset, prepared or not. Raises ValueError with the nearest names where there is none."""
+    """Returns the builder of a dataset, prepared or not. Raises ValueError with the nearest names where there is none."""
     library = load_library()
     dataset, _, config = name.partition("/")
     try:
@@ -110,18 +110,18 @@ def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
 
 
 def nearest(word: str, words: Any) -> str:
-    """A hint with the three words that are most like one that there is not."""
+    """Returns a hint with up to three words that resemble a word that does not exist."""
     near = difflib.get_close_matches(word, words, n=3, cutoff=0.5)
     return f"; the nearest names are {', '.join(near)}" if near else ""
 
 
 def registered() -> list[str]:
-    """The names of all official datasets."""
+    """Returns the names of all official datasets."""
     return load_library().list_builders(with_community_datasets=False)
 
 
 def sides_of(name: str, builder: Any, source: str | None, target: str | None) -> tuple[str, str]:
-    """The features that are source and target. Raises ValueError where that is not plain."""
+    """Returns the features that are source and target. Raises ValueError where they are ambiguous."""
     features = builder.info.features
     texts = sorted(
         key for key in features if isinstance(features[key], load_library().features.Text)
@@ -151,8 +151,8 @@ def sides_of(name: str, builder: Any, source: str | None, target: str | None) ->
 
 @functools.cache
 def load_library() -> ModuleType:
-    """tensorflow_datasets. Raises ValueError where it is not installed."""
-    # It says at length that TensorFlow is not there, which is as it should be.
+    """Imports tensorflow_datasets. Raises ValueError where it is not installed."""
+    # It warns at length that TensorFlow is missing, which is intended.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             library = importlib.import_module("tensorflow_datasets")

@@ -1,12 +1,12 @@
-"""Text to pieces and back, each piece with the word that it belongs to.
+"""Tokenizers: they split text into pieces, each with the index of its word, and join pieces to text.
 
     tokenizer = train("bpe", sentences, 8000)
     ids, pieces, word_of = tokenizer.encode("Zwei Männer lachen.")
     tokenizer.decode(ids)                                # "Zwei Männer lachen."
 
-A kind is a way to cut a text; what follows from the cut (ids, words, text again) is common to all. Text is text:
-decode(encode(text).ids) is the text, normalized, if all its characters (of "word": its words) are known or
-bytes stand for those that are not, "</s>" and other names of marks like any other characters.
+The kinds differ in how they split a text; ids, words and decoding are common to all. decode(encode(text).ids) is
+the normalized text if all its characters (for "word": its words) are in the vocabulary or are spelled by bytes.
+Names of special tokens such as "</s>" in a text are characters like any others.
 """
 
 import dataclasses
@@ -22,17 +22,17 @@ from attention_lab.data.words import normalize, words_of
 from attention_lab.marks import END, PAD, START, UNKNOWN
 
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
-# How what is unknown decodes: one character that BLEU's tokenizers leave whole, U+FFFD.
+# The text of an unknown token: U+FFFD, one character, which BLEU's tokenizers do not split.
 UNKNOWN_TEXT = "\ufffd"
 
-# SPACE itself, and that for which sentencepiece would leave a sentence out of its training, are written as separators,
-# which no normalized text has.
+# SPACE itself, and characters on account of which sentencepiece would skip a sentence in training, are replaced by
+# separators, which do not occur in normalized text.
 _WRITTEN = str.maketrans("▁\0▅\ufffd", "\x1c\x1d\x1e\x85")
 _READ = str.maketrans("\x1c\x1d\x1e\x85", "▁\0▅\ufffd")
 
 
 class Encoded(NamedTuple):
-    """One text in pieces, without marks: what a model reads, what a person reads, and whose it is."""
+    """The pieces of one text, without special tokens: their ids, their texts and the words to which they belong."""
 
     ids: list[int]
     pieces: list[str]  # "▁" before a word is a space; the rest stands as in the text
@@ -41,10 +41,10 @@ class Encoded(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Tokenizer:
-    """A vocabulary and a way to cut a text into it; made by `train`, or by `cached` and `load` of tokenizer_files.py.
+    """A vocabulary and a function that splits text into it; made by `train`, or by `cached` and `load` of tokenizer_files.py.
 
-    pieces[i] is the piece of id i, and len(tokenizer) their number: the marks, with byte_fallback the BYTES, then
-    pieces of text. Equal, hashable and picklable.
+    pieces[i] is the piece of id i, and len(tokenizer) their number: the special tokens, with byte_fallback the BYTES,
+    then pieces of text. Tokenizers are comparable, hashable and picklable.
     """
 
     kind: str
@@ -53,11 +53,11 @@ class Tokenizer:
     byte_fallback: bool = False
 
     def encode(self, text: str, words: Sequence[str] | None = None) -> Encoded:
-        """The pieces of a text, each with its word.
+        """Returns the pieces of a text, each with the index of its word.
 
-        A piece belongs to the word in which most of its characters lie (the first of equals); one
-        that lies in none, to the next word, and after the last word to the last.
-        words: in order, each found in the text to the right of the one before; None: `words_of` it.
+        A piece belongs to the word that contains most of its characters (on a tie, to the first); one outside all
+        words belongs to the next word, and after the last word to the last.
+        words: in order, each found in the text to the right of the one before; None: `words_of` the text.
         Raises ValueError where a word is not found.
         """
         text = normalize(text)
@@ -73,12 +73,12 @@ class Tokenizer:
         return found
 
     def encode_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
-        """The ids of many texts: for each, int32 [pieces]."""
+        """Returns the ids of many texts: for each, int32 [pieces]."""
         cut = (self._cut(written(text)) for text in texts)
         return [np.array([i for piece in one for i in self._ids(piece)], np.int32) for one in cut]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids up to the first END, normalized; pads and starts are nothing, unknowns U+FFFD.
+        """Returns the normalized text of ids up to the first END; PAD and START are skipped, UNKNOWN is U+FFFD.
 
         Raises ValueError for an id that is not in the vocabulary.
         """
@@ -105,17 +105,17 @@ class Tokenizer:
 
     @functools.cached_property
     def fixed(self) -> int:
-        """How many pieces are no text of their own, the first ones."""
+        """The number of special tokens and bytes, which precede the pieces of text."""
         return len(MARKS) + len(BYTES) * self.byte_fallback
 
     @functools.cached_property
     def _known(self) -> dict[str, int]:
-        # A word "</s>" in a text is no mark, so marks are not looked up, nor names of bytes.
+        # A word "</s>" in a text is not END: names of special tokens and of bytes are not looked up.
         return {self.pieces[i]: i for i in range(self.fixed, len(self.pieces))}
 
     @functools.cached_property
     def _spelled(self) -> list[bytes]:
-        """What each piece decodes to, in UTF-8, `written`."""
+        """The UTF-8 bytes to which each piece decodes, in the form of `written`."""
         spelled = [piece.encode() for piece in self.pieces]
         spelled[UNKNOWN] = UNKNOWN_TEXT.encode()
         spelled[len(MARKS) : self.fixed] = (bytes([i]) for i in range(self.fixed - len(MARKS)))
@@ -128,12 +128,12 @@ class Tokenizer:
 
 
 def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = False) -> Tokenizer:
-    """A tokenizer of at most `size` pieces, the four marks included; the same input, the same one.
+    """Returns a tokenizer of at most `size` pieces, the four special tokens included; it is a function of the input.
 
-    kind: "bpe" (Sennrich et al. 2016) and "unigram" (Kudo 2018) keep every character and, from a
-    small corpus, stay smaller than `size`; "char" and "word" keep the most frequent. byte_fallback: 256
-    of the pieces are bytes, of which an unknown character's UTF-8 is made, so that no text is unknown.
-    Raises ValueError for an unknown kind, bytes for words, no text, or a size in which the characters do not fit.
+    kind: "bpe" (Sennrich et al. 2016) and "unigram" (Kudo 2018) keep every character and, on a
+    small corpus, have fewer than `size` pieces; "char" and "word" keep the most frequent. byte_fallback: 256
+    of the pieces are bytes, which spell an unknown character's UTF-8, so that no text is unknown. Raises
+    ValueError for an unknown kind, bytes with "word", no text, or a size that is too small for the characters.
     """
     if kind not in KINDS:
         raise ValueError(f"there is no tokenizer {kind!r}; known are {', '.join(KINDS)}")
@@ -153,25 +153,25 @@ def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = 
 
 
 def normalized(sentences: Iterable[str]) -> list[str]:
-    """Sentences as a tokenizer learns from them. Raises ValueError where they are one string."""
+    """Returns the normalized sentences, for training. Raises ValueError where they are one string."""
     if isinstance(sentences, str):
         raise ValueError("sentences are many strings, and one string was given; put it in a list")
     return [normalize(text) for text in sentences]
 
 
 def written(text: str) -> str:
-    """The text, normalized, with stand-ins for what pieces cannot hold: as long, and each its own."""
+    """Returns the normalized text, with characters that pieces cannot contain replaced one by one, reversibly."""
     return normalize(text).translate(_WRITTEN)
 
 
 def read(text: str) -> str:
-    """What `written` has written, its pieces too; SPACE stays."""
+    """Inverts `written`, for texts and for pieces; SPACE stays."""
     return text.translate(_READ)
 
 
 def _spans(cut, length, gap):
-    """Where each piece lies in a text of `length` characters, from the pieces' own lengths."""
-    # What a cut adds, it adds in front: sentencepiece's first "▁" lies at -1.
+    """Yields the span of each piece in a text of `length` characters, computed from the lengths of pieces."""
+    # Added characters come first: the initial "▁" of sentencepiece is at -1.
     start = length - sum(map(len, cut)) - gap * (len(cut) - 1)
     for piece in cut:
         yield max(start, 0), start + len(piece)
@@ -179,7 +179,7 @@ def _spans(cut, length, gap):
 
 
 def _owners(text, words):
-    """For each character of the text the index of its word, -1 where it has none."""
+    """Returns for each character of the text the index of its word, -1 where it belongs to none."""
     owners, end = [-1] * len(text), 0
     for index, given in enumerate(words):
         word = normalize(given)

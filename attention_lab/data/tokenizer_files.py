@@ -1,4 +1,4 @@
-"""Tokenizers on disk: one JSON file each, with the digest of what it says."""
+"""Tokenizers on disk: one JSON file each, with the digest of its content."""
 
 import base64
 import contextlib
@@ -24,9 +24,9 @@ def cached(
     cache_dir: Path,
     byte_fallback: bool = False,
 ) -> Tokenizer:
-    """`train`, or what it gave for the same arguments before, kept in cache_dir.
+    """Returns the result of `train`, from cache_dir where it was trained on the same arguments before.
 
-    A damaged file there is trained anew and replaced, and one that cannot be written is done without.
+    A damaged file is replaced; where the file cannot be written, the tokenizer is returned all the same.
     """
     texts = normalized(sentences)
     digest = hashlib.sha256(
@@ -44,15 +44,15 @@ def cached(
 
 
 def save(tokenizer: Tokenizer, path: Path, made_from: str | None = None) -> None:
-    """One JSON file, complete or not there at all; folders are made. ValueError if it cannot be.
+    """Writes one JSON file atomically, and creates its folders. Raises ValueError where it cannot be written.
 
-    made_from: what it says beside the tokenizer, for `load` to compare.
+    made_from: a digest of the inputs, stored for `load` to compare.
     """
     files.save(pathlib.Path(path), to_bytes(tokenizer, made_from))
 
 
 def load(path: Path, made_from: str | None = None) -> Tokenizer:
-    """What `save` wrote. Raises ValueError if it is missing, damaged, of another version or made from something else."""
+    """Reads what `save` wrote. Raises ValueError if it is missing, damaged, of another version or made from other inputs."""
     try:
         data = pathlib.Path(path).read_bytes()
     except OSError as error:
@@ -61,7 +61,7 @@ def load(path: Path, made_from: str | None = None) -> Tokenizer:
 
 
 def to_bytes(tokenizer: Tokenizer, made_from: str | None = None) -> bytes:
-    """The tokenizer as JSON, with the digest of what it says."""
+    """Returns the tokenizer as JSON, with the digest of its content."""
     content = {
         "version": VERSION,
         "kind": tokenizer.kind,
@@ -73,12 +73,12 @@ def to_bytes(tokenizer: Tokenizer, made_from: str | None = None) -> bytes:
 
 
 def digest_of(tokenizer: Tokenizer) -> str:
-    """The sha256, in hexadecimal, of all that a tokenizer is."""
+    """Returns the sha256, in hexadecimal, of the tokenizer."""
     return hashlib.sha256(to_bytes(tokenizer)).hexdigest()
 
 
 def from_bytes(data: bytes, name: str = "the data", made_from: str | None = None) -> Tokenizer:
-    """What `to_bytes` wrote; `name` says in an error where it came from."""
+    """Parses what `to_bytes` returned; `name` is its origin in error messages."""
     try:
         content = json.loads(data)
         other = content["version"] != VERSION  # whose digest may be of something else

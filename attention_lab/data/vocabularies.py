@@ -1,4 +1,4 @@
-"""Which vocabularies the two sides of a corpus have: one each, one for both, or one of which the target has a part."""
+"""The vocabularies of the two sides of a corpus: separate, joint, or joint with a part of it for the target."""
 
 import dataclasses
 import functools
@@ -27,10 +27,10 @@ def make_tokenizers(
     byte_fallback: bool = False,
     cache_dir: Path,
 ) -> Codec:
-    """The tokenizers of both sides of a corpus, whose texts are source and target, from `cached`.
+    """Returns the tokenizers of the two sides of a corpus with these texts, from `cached`.
 
-    joint: one vocabulary of both sides together. restrict: of that, the target has only what its own texts
-    need, see `restricted`. Raises ValueError where `train` does, and for a restriction of what is not joint.
+    joint: whether both sides have one vocabulary. restrict: whether the target has only the part of it that its own
+    texts need, see `restricted`. Raises ValueError where `train` does, and where restrict is set without joint.
     """
     if restrict and not joint:
         raise ValueError("only a joint vocabulary can be restricted; each side has its own here")
@@ -44,14 +44,14 @@ def make_tokenizers(
 
 
 def restricted(both: Tokenizer, texts: Sequence[str]) -> Codec:
-    """A joint tokenizer for the source, and one for the target whose texts are given.
+    """Returns the joint tokenizer for the source, and one that is restricted to the texts of the target.
 
-    The target's vocabulary is what occurs in its texts, pieces and characters; a softmax then has no classes
-    for words of the other language. It is the first part of the source's, so that an id means the same piece
-    on both sides.
+    The target's vocabulary contains the pieces and characters of its texts, so that the softmax has no classes for
+    words of the other language. It is the first part of the source's, so that an id is the same piece on both
+    sides.
     """
     seen = {both.pieces[i] for ids in both.encode_ids(texts) for i in ids.tolist()}
-    seen |= {SPACE, *"".join(map(written, texts))}  # so that whatever else comes can be spelled
+    seen |= {SPACE, *"".join(map(written, texts))}  # so that other texts can be spelled
     fixed, pieces = both.pieces[: both.fixed], both.pieces[both.fixed :]
     first = [piece for piece in pieces if piece in seen]
     rest = [piece for piece in pieces if piece not in seen]

@@ -1,4 +1,4 @@
-"""Text as everything here sees it: normalized, and in words.
+"""Normalization of text, and its division into words.
 
 words_of("GPT  的猫")     # ["GPT", "的", "猫"]
 """
@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Blocks of the scripts that put no space between words: Thai, Lao, Myanmar, Khmer, Tai Le to Tai Tham, Han with its
+# Blocks of the scripts that are written without spaces between words: Thai, Lao, Myanmar, Khmer, Tai Le to Tai Tham, Han with its
 # radicals and punctuation, kana, Tai Viet, halfwidth kana, and the planes of rarer kana and Han.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u2e80-\u312f\u3190-\u31ff\u3400-\u4dbf"
@@ -18,9 +18,9 @@ _UNSPACED = re.compile(
 
 
 def normalize(text: str) -> str:
-    """The text as everything here sees it: in Unicode's NFC, single spaces, none outside.
+    """Returns the text in Unicode's NFC, with single spaces, and none at its ends.
 
-    What stands for no character, half of a UTF-16 pair, reads as U+FFFD.
+    An unpaired surrogate, half of a UTF-16 pair, becomes U+FFFD.
     """
     if not isinstance(text, str):
         raise ValueError(f"a text is a str, not {type(text).__name__}: {text!r:.60}")
@@ -28,9 +28,9 @@ def normalize(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, normalized: what spaces separate, and each character of a script without spaces.
+    """Returns the normalized words of a text: strings between spaces, and single characters of scripts without spaces.
 
-    Marks that combine and signs of format stay with the character before them.
+    Combining characters and format characters belong to the character before them.
     """
     separated = normalize(text).split()
     return [
@@ -39,24 +39,23 @@ def words_of(text: str) -> list[str]:
 
 
 def unspaced(text: str) -> str:
-    """The letters of a text that are of scripts without spaces, marks included."""
+    """Returns the letters of a text that belong to scripts without spaces, with combining characters."""
     found = _UNSPACED.findall(normalize(text))
     return "".join(c for c in found if unicodedata.category(c)[0] in "LM")
 
 
 def words_in(example: Mapping[str, Any], side: str) -> list[str]:
-    """The words of an example's "source" or "target", normalized: those given, else those of the text."""
+    """Returns the normalized words of an example's "source" or "target": those given, or else those of the text."""
     return [normalize(word) for word in example.get(f"{side}_words") or ()] or words_of(
         example[side]
     )
 
 
 def divided(text: str, known: Collection[str]) -> list[str]:
-    """The words of a text whose corpus gives its own words, such as l' and homme for l'homme: those of `words_of`,
-    cut beside signs where that gives words that are known.
+    """Returns the words of a text, split as its corpus splits words, such as l'homme into l' and homme.
 
-    Of all ways to cut one, that which leaves the fewest characters in unknown words, and among equals the one of
-    the fewest words. known: words of the corpus; where there are none, nothing is cut.
+    The words of `words_of` are split beside signs such that the fewest characters are in unknown words and, among
+    equals, into the fewest words. known: the words of the corpus; where there are none, nothing is split.
     """
     return [part for word in words_of(text) for part in _cut(word, known)]
 
@@ -64,10 +63,12 @@ def divided(text: str, known: Collection[str]) -> list[str]:
 def _cut(word, known):
     if not known or word in known:
         return [word]
-    # A cut has a sign on one of its sides: chat|, and l'|homme, but never c|hat.
+    # A word is split beside a sign only: chat|, and l'|homme, but never c|hat.
     signs = [unicodedata.category(character)[0] not in "LMNC" for character in word]
     places = [i for i in range(1, len(word)) if signs[i - 1] or signs[i]]
-    best: dict[int, tuple[int, int, list[str]]] = {0: (0, 0, [])}  # to each place: unknown, words
+    best: dict[int, tuple[int, int, list[str]]] = {
+        0: (0, 0, [])
+    }  # for each position: unknown characters, words
     for end in [*places, len(word)]:
         ways = []
         for start, (unknown, count, parts) in best.items():

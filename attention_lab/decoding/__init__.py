@@ -1,4 +1,4 @@
-"""Decoding: the target that a model finds likely, one token at a time, for a batch at once."""
+"""Decoding: search for the most likely target, one token at a time, for a batch at once."""
 
 from attention_lab.decoding.beam import Hypotheses, beam, decode
 from attention_lab.decoding.greedy import greedy

@@ -1,9 +1,9 @@
-"""Beam search: the N best beginnings of every sentence grow by a token, and the N best of those are kept.
+"""Beam search: the N best prefixes of every sentence are extended by a token, and the N best of these are kept.
 
-One that ends leaves the beam, which shrinks until it is empty (Sutskever et al. 2014, §3.2): a beam of
-one is greedy. The loop is over positions of the whole batch; `model.step` is mapped over sentences and
-beams inside, the source not over beams. When half of the searches are over, the others go on in a batch
-of half the size. Attention is kept by step with pointers to parents, and traced back once.
+A hypothesis that is complete leaves the beam, which shrinks until it is empty (Sutskever et al. 2014, §3.2): a beam
+of one is greedy. The loop is over positions of the whole batch; inside, `model.step` is mapped over sentences and
+beams, and the source is not mapped over beams. When half of the searches are finished, the others continue in a
+batch of half the size. Attention weights are stored by step, with pointers to parents, and traced back once.
 """
 
 from functools import partial
@@ -21,10 +21,10 @@ from attention_lab.padded import Padded
 
 
 class Hypotheses(NamedTuple):
-    """What was found, best first.
+    """The hypotheses of each sentence, best first.
 
     tokens: int[B, N, L], END included, then PAD; scores: [B, N] −inf where there is none; ended: bool[B, N],
-    False where the length limit cut it; log_probability: [B, N]; weights: by place [B, N, L, H, K], or None.
+    False where the length limit truncated it; log_probability: [B, N]; weights: by place [B, N, L, H, K], or None.
     """
 
     tokens: Array
@@ -35,9 +35,9 @@ class Hypotheses(NamedTuple):
 
 
 class Beam(NamedTuple):
-    """The search at one position: N living beginnings of each of B sentences, and what has ended."""
+    """The state of the search at one position: N prefixes of each of B sentences, and the complete hypotheses."""
 
-    read: Source  # what the model has made of the source, [B, ..]
+    read: Source  # the encoded source, [B, ..]
     limit: Array  # [B] the most tokens
     state: Any  # the model's, [B, N, ..]
     token: Array  # [B, N] the last one
@@ -50,22 +50,22 @@ class Beam(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The N best that have ended so far: where their last token stands."""
+    """The N best complete hypotheses so far, each as a pointer to its last token."""
 
     scores: Array  # [B, N]
     ended: Array  # bool[B, N]
     log_probability: Array  # [B, N]
     number: Array  # [B, N] the step of the last token
-    beam: Array  # [B, N] and its place in the beam
+    beam: Array  # [B, N] and its index in the beam
 
 
 @partial(jax.jit, static_argnums=(0, 3, 4))
 def decode(
     model: Model, params: Params, source: Padded, search: Search, weights: bool = False
 ) -> Hypotheses:
-    """The N best translations of each source [B, K]: by `beam`, or, for the same, by `greedy`.
+    """Returns the N best translations of each source [B, K], by `beam` or, where the result is the same, by `greedy`.
 
-    Of a beam of one that is asked for no weights, greedy is the shorter program: half the time to compile.
+    For a beam of one without weights, greedy is the shorter program and compiles in half the time.
     """
     if checked(search).beam > 1 or weights or search.coverage_penalty:
         return beam(model, params, source, search, weights)
@@ -87,9 +87,9 @@ def beam(
     weights: bool = False,
     few: int = 32,
 ) -> Hypotheses:
-    """The N best translations of each source [B, K].
+    """Returns the N best translations of each source [B, K].
 
-    few: a batch of so many is not made smaller, since each size is one more loop to compile.
+    few: batches of at most this size are not reduced further, since each size is one more loop to compile.
     """
     size, (batch, width) = checked(search).beam, source.valid.shape
     most = model.limits(params).target
@@ -105,18 +105,18 @@ def beam(
         each = min(size, logits.shape[-1])
         best, token = greatest(sayable(logits), each)
         best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
-        best = jnp.where(jnp.isnan(best), -jnp.inf, best)  # which a sort takes for the greatest
+        best = jnp.where(jnp.isnan(best), -jnp.inf, best)  # which a sort places first
         best, flat = jax.lax.top_k(best.reshape(len(best), -1), size)
         parent = flat // each
         token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(jnp.int32)
-        # Where there are fewer than N, what is no continuation is not read by the model either.
+        # Where there are fewer than N continuations, the model reads END in place of the missing ones.
         token = jnp.where(jnp.isfinite(best), token, END)
         coverage = beam.coverage
         if needs_weights and output.weights:
             seen = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]
             coverage = coverage + sum(seen) / len(seen)
         coverage = pick(coverage, parent)
-        # A search that has no hope left is over, whatever the rest of the batch still does.
+        # A search that cannot improve any more is finished, even while the rest of the batch continues.
         best = jnp.where(hopeful(search, number, beam)[:, None], best, -jnp.inf)
         ends = token == END
         leaves = ends | (number + 1 >= beam.limit)[:, None]
@@ -143,7 +143,7 @@ def beam(
         )
 
     def go_on(number, beam):
-        """Until all searches are over, the last of them in smaller and smaller batches."""
+        """Continues until all searches are finished, the last of them in smaller and smaller batches."""
         count = len(beam.limit)
         left = count // 2 if count > few else 0
 
@@ -165,7 +165,7 @@ def beam(
         limit=limits(source.valid, search.longest, most),
         state=jax.tree.map(lambda x: jnp.repeat(x[:, None], size, 1), state),
         token=jnp.full((batch, size), START, jnp.int32),
-        # All beams begin alike: only one of them counts at first.
+        # All beams are equal at first: only one of them has a finite score.
         alive=jnp.broadcast_to(jnp.where(jnp.arange(size) == 0, 0.0, -jnp.inf), (batch, size)),
         coverage=jnp.zeros((batch, size, read.valid.shape[1])),
         done=Done(
@@ -192,7 +192,7 @@ def beam(
 
 
 def final_score(search, length, valid, log_probability, coverage):
-    """The score [B, N] by which translations of `length` tokens are ranked (Wu et al. 2016, eq. 14)."""
+    """Returns the score [B, N] by which translations of `length` tokens are ranked (Wu et al. 2016, eq. 14)."""
     score = log_probability / ((5 + length) / 6) ** search.length_penalty
     if search.coverage_penalty:
         logs = jnp.where(valid[:, None], jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
@@ -201,7 +201,7 @@ def final_score(search, length, valid, log_probability, coverage):
 
 
 def hopeful(search: Search, number: Array, beam: Beam) -> Array:
-    """bool[B]: may a living beginning still displace one of the n best?"""
+    """Returns bool[B], whether a prefix may still displace one of the n best hypotheses."""
     mildest = jnp.maximum(((5 + beam.limit) / 6) ** search.length_penalty, 1.0)
     hope = beam.alive.max(1) / mildest
     settled = beam.done.scores[:, search.n_best - 1]
@@ -210,15 +210,15 @@ def hopeful(search: Search, number: Array, beam: Beam) -> Array:
 
 
 def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
-    """The `count` greatest of x [.., V] and their places: `jax.lax.top_k`, of which it needs two small ones.
+    """Returns the `count` greatest of x [.., V] and their indices, as `jax.lax.top_k` does, by two smaller top_k.
 
-    The greatest are among the members of the `count` groups that have the greatest maxima.
+    The greatest elements are members of the `count` groups with the greatest maxima.
     """
     size = -(-x.shape[-1] // groups)
     padding = [(0, 0)] * (x.ndim - 1) + [(0, groups * size - x.shape[-1])]
     grouped = jnp.pad(x, padding, constant_values=-jnp.inf).reshape(*x.shape[:-1], groups, size)
     _, chosen = jax.lax.top_k(grouped.max(-1), min(count, groups))
-    chosen = jnp.sort(chosen, -1)  # of equals the first is taken, as top_k does
+    chosen = jnp.sort(chosen, -1)  # among equals the first is taken, as by top_k
     members = jnp.take_along_axis(grouped, chosen[..., None], -2)
     best, place = jax.lax.top_k(members.reshape(*x.shape[:-1], -1), count)
     group = jnp.take_along_axis(chosen, place // size, -1)
@@ -226,12 +226,12 @@ def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
 
 
 def pick(x: Array, parent: Array) -> Array:
-    """x [B, N, ..] with its beams reordered: row n becomes row parent[b, n]."""
+    """Returns x [B, N, ..] with its beams reordered: row n becomes row parent[b, n]."""
     return jax.vmap(lambda rows, order: rows[order])(x, parent)
 
 
 def best_of(old: Done, new: Done) -> Done:
-    """The N best of both; what the limit cut stands behind all that ended by itself."""
+    """Returns the N best of both; truncated hypotheses rank below all that ended with END."""
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], 1), old, new)
     rank = jnp.where(both.ended, both.scores, both.scores - 1e9)
     _, order = jax.lax.top_k(rank, old.scores.shape[1])
@@ -239,7 +239,7 @@ def best_of(old: Done, new: Done) -> Done:
 
 
 def trace_back(beam: Beam) -> tuple[Array, dict[str, Array] | None]:
-    """The tokens [B, N, L] and weights [B, N, L, H, K] of what has ended, following parents back."""
+    """Returns the tokens [B, N, L] and weights [B, N, L, H, K] of complete hypotheses, by following their parents."""
 
     def one(place, inputs):
         number, tokens, parents, weights = inputs

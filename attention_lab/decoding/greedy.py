@@ -13,7 +13,7 @@ from attention_lab.padded import Padded
 
 
 class Sentences(NamedTuple):
-    """What was said: tokens int[B, L], PAD after END; their log-probability [B]; whether each ended, bool[B]."""
+    """The output: tokens int[B, L], PAD after END; their log-probability [B]; whether each ended with END, bool[B]."""
 
     tokens: Array
     log_probability: Array
@@ -22,7 +22,7 @@ class Sentences(NamedTuple):
 
 @partial(jax.jit, static_argnums=(0, 3))
 def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, float]) -> Sentences:
-    """The most likely next token, until END or the limit of each source [B, K]."""
+    """Chooses the most likely next token, until END or the limit of each source [B, K]."""
     most = model.limits(params).target
     limit = limits(source.valid, longest, most)
     batch, steps = len(limit), most_steps(source.valid.shape[1], longest, most)
@@ -56,20 +56,20 @@ def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, flo
 
 
 def sayable(logits: Array) -> Array:
-    """The logits [.., V], but −inf for padding and the start mark, which are no part of a sentence."""
+    """Returns the logits [.., V] with −inf for PAD and START, which do not occur in a sentence."""
     return logits.at[..., jnp.array([PAD, START])].set(-jnp.inf)
 
 
 def limits(valid: Array, longest: tuple[int, float], most: int | None) -> Array:
-    """The most target tokens of each source, valid bool[B, K]: it depends on the sentence, not on its padding.
+    """Returns the most target tokens of each source, valid bool[B, K], which do not depend on its padding.
 
-    most: those of any sentence, as many as the model can read.
+    most: the limit of the model, for any sentence.
     """
     limit = (longest[0] + longest[1] * valid.sum(-1)).astype(int)
     return limit if most is None else jnp.minimum(limit, most)
 
 
 def most_steps(width: int, longest: tuple[int, float], most: int | None) -> int:
-    """The limit of a source that fills all `width` positions."""
+    """Returns the limit of a source that fills all `width` positions."""
     steps = int(longest[0] + longest[1] * width)
     return steps if most is None else min(steps, most)

@@ -1,4 +1,4 @@
-"""Many sentences: sorted by length, padded to few widths, answered in the order in which they came."""
+"""Batched evaluation of many sentences: they are sorted by length and padded to few widths; results keep the order."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from attention_lab.models.base import Limits
 from attention_lab.padded import Padded, pad
 
-# Widths are multiples of a step, and each is one more program to compile: for what runs often, and for the rest.
+# Widths are multiples of a step, and each is one more program to compile: FINE for programs that run often.
 FINE, COARSE = 8, 16
 
 
@@ -21,12 +21,13 @@ def in_batches(
     limits: Limits = Limits(),
     progress: Callable[[int], Any] | None = None,
 ) -> list[Any]:
-    """Each sentence's part of what `answer` makes of batches, as NumPy.
+    """Applies a function to batches of sentences, and returns the result of each sentence, as NumPy.
 
-    columns: ids of sources, and of targets where they are given too. answer: one batch [rows, width] per
-    column -> a pytree with leading axis `rows`; the last batch is filled up with padding, so that all of
-    one width have one shape. Few sentences make smaller batches. step: widths are multiples of it, and each
-    is one more program to compile. limits: those of the model, which no sentence exceeds, nor then its padding. progress is told how many sentences each batch has brought.
+    columns: ids of sources, and of targets where these are given too. answer: one batch [rows, width] per
+    column -> a pytree with leading axis `rows`; the last batch is filled with padding, so that all batches of a
+    width have one shape. Where there are few sentences, batches are smaller. step: widths are multiples of it, and
+    each is one more program to compile. limits: those of the model, which bound the padding too; no sentence
+    exceeds them. progress: is called with the number of sentences of each finished batch.
     """
     if not columns[0]:
         return []

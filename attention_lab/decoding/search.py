@@ -1,16 +1,16 @@
-"""How to search: the numbers of a beam search, and which of them can be."""
+"""The parameters of a beam search, and their ranges."""
 
 from numbers import Integral, Real
 from typing import NamedTuple
 
 
 class Search(NamedTuple):
-    """How to search; static under jit.
+    """The parameters of a search; static under jit.
 
     beam: N. length_penalty: α of ((5 + length) / 6)^α, by which a log-probability is divided, and
     coverage_penalty: β of β Σ_j log min(Σ_i w_ij, 1), which is added (Wu et al. 2016, eq. 14).
     longest: a translation has at most longest[0] + longest[1] · (source tokens) tokens.
-    n_best: how many translations must be settled before a search may stop early.
+    n_best: how many translations must be final before a search may stop early.
     """
 
     beam: int = 5
@@ -20,12 +20,12 @@ class Search(NamedTuple):
     n_best: int = 1
 
 
-# What is searched at once has to be counted and held; and float32 holds no greater penalty of a long sentence.
+# Bounds of what fits into memory and int32, and of the penalties of long sentences in float32.
 MOST, GREATEST = 2**16, 10.0
 
 
 def checked(search: Search) -> Search:
-    """The search itself. Raises ValueError, with the field and what is expected, where nothing can be searched so."""
+    """Returns the search. Raises ValueError, with the field and what is expected, where a parameter is out of range."""
     beam, length, coverage, longest, n_best = search
     if not (_is_number(beam, Integral) and 1 <= beam <= MOST):
         raise ValueError(f"beam is {beam!r}; it must be a whole number from 1 to {MOST:,}")

@@ -1,9 +1,9 @@
-"""The mechanism: pure mathematics on one query and one key. Read contracts.py first, then attention.py.
+"""The attention mechanism: pure mathematics on one query and one key. Read contracts.py first, then attention.py.
 
 Conventions, where codebases differ:
 
 - Positions count from 0, by default along each sequence. So `causal`, j ≤ i, is the upper left triangle where
-  Q ≠ K; queries at positions K − Q .. K − 1 (`positions=`) see the lower right one, as the newest in a cache do.
+  Q ≠ K; queries at positions K − Q .. K − 1 (`positions=`) see the lower right one, as do the newest tokens of a cache.
 - Windows include both their ends: `window(r)` is 2r + 1 positions, and so are `local_m(D)` and `local_p(D)` with
   2D + 1, around t and around ⌊p⌋.
 - True means "may be looked at", in `valid`, `seen` and every mask. A query that may see nothing gets zeros.

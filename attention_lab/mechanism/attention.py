@@ -1,10 +1,10 @@
-"""Attention: one query asks a memory, and gets a context vector.
+"""Attention: one query attends to a memory, and receives a context vector.
 
     memory  = remember(attention, params, keys, values)          # once per source
     context = attend(attention, params, query, i, memory)        # one query
 
-How a mechanism is put together is one named tuple, `Attention`, static under `jax.jit`. Asking many
-queries at once is the business of parallel.py, many heads of heads.py.
+A mechanism is one named tuple of pieces, `Attention`, which is static under `jax.jit`. The module parallel.py
+computes many queries at once, and heads.py many heads.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from attention_lab.mechanism.scores import scaled_dot
 
 
 class Attention(NamedTuple):
-    """A mechanism, chosen once: which score, and what is done with it."""
+    """A mechanism: a score, a normalizer, and the pieces that modify them."""
 
     score: Score = scaled_dot
     normalize: Normalizer = softmax
@@ -52,18 +52,18 @@ class Attention(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A source, or one key of it, ready to be asked. Positions are never mapped over a batch or heads."""
+    """The keys and values of a source, or of one of its positions. Positions are never mapped over a batch or heads."""
 
     keys: Array  # [K, A] the keys' shares
     values: Array  # [K, D]
     positions: Array  # [K] integers
     valid: Array  # [K] bool: False is padding
     segments: Array | None = None  # [K] integers: which document each key belongs to
-    rows: Array | None = None  # [K] integers: a key's place in a question's `seen`
+    rows: Array | None = None  # [K] integers: a key's index in a question's `seen`
 
 
 class Question(NamedTuple):
-    """What a query brings to every key: worked out once per query."""
+    """All that depends on the query alone, computed once per query and used with every key."""
 
     share: Array  # [A] the score's
     bias: Share
@@ -74,7 +74,7 @@ class Question(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What one query makes of one key."""
+    """The result of comparing one query with one key."""
 
     score: Array  # []
     seen: Array  # [] bool
@@ -82,7 +82,7 @@ class Comparison(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a query gets: the weighted sum of values, the weights if asked for, the next feedback."""
+    """The result for one query: the weighted sum of values, the weights if requested, the next feedback state."""
 
     vector: Array  # [D]
     weights: Array | None  # [K]
@@ -90,9 +90,9 @@ class Context(NamedTuple):
 
 
 def init_attention(attention: Attention, rng: Array, dims: Dims) -> Params:
-    """The parameters of all pieces: {"score", "bias", "locality", "feedback"}.
+    """Returns the parameters of all pieces: {"score", "bias", "locality", "feedback"}.
 
-    Raises ValueError where a score cannot be made with these dims.
+    Raises ValueError where the score does not exist for these dims.
     """
     rng_score, rng_bias, rng_locality, rng_feedback = jax.random.split(rng, 4)
     score = attention.score
@@ -116,11 +116,11 @@ def remember(
     positions: Array | None = None,
     segments: Array | None = None,
 ) -> Memory:
-    """The memory of a source: each key's share, worked out once.
+    """Returns the memory of a source, in which the share of each key is computed once.
 
     keys: [K, D]; values: [K, D']; valid: bool[K], by default all; positions: int[K], by default 0 .. K−1.
-    segments: int[K], which of several documents each key belongs to; a query sees its own alone.
-    What stands at padded positions, even NaN, has no effect on anything. Raises ValueError where the
+    segments: int[K], the document to which each key belongs; a query attends to its own document alone.
+    The contents of padded positions, even NaN, have no effect on any result. Raises ValueError where the
     lengths differ or the score's table is too short for the source.
     """
     length = sequence_length("keys", keys)
@@ -159,10 +159,10 @@ def ask(
     seen: Array | None = None,
     head: Head = Head(),
 ) -> Question:
-    """What query [D] at position i brings to every key.
+    """Returns the `Question` of query [D] at position i: all that depends on the query alone.
 
-    segment: the document that it belongs to, an integer; seen: bool[K], by default all, which keys it may
-    see; head: which of several heads it is. Raises ValueError where only one of query and memory has a segment.
+    segment: an integer, the document to which it belongs; seen: bool[K], by default all, the keys to which it may
+    attend; head: the query head. Raises ValueError where only one of query and memory has a segment.
     """
     if (segment is None) != (memory.segments is None):
         have, lack = ("memory", "query") if segment is None else ("query", "memory")
@@ -178,7 +178,7 @@ def ask(
 
 
 def allowed(attention: Attention, question: Question, key: Memory) -> Any:
-    """Whether a question may look at one key: padding, mask, segments and `seen` agree."""
+    """Returns whether a question may attend to one key: padding, mask, segments and `seen` all permit it."""
     may = key.valid & attention.mask(question.position, key.positions)
     if question.segment is not None:
         may &= question.segment == key.segments
@@ -186,7 +186,7 @@ def allowed(attention: Attention, question: Question, key: Memory) -> Any:
 
 
 def compare(attention: Attention, params: Params, question: Question, key: Memory) -> Comparison:
-    """What one question makes of one key, a memory without its axis: all the mathematics of a pair."""
+    """Compares one question with one key, a memory without its axis: all the mathematics of a pair."""
     score, bias, locality = attention.score, attention.bias, attention.locality
     j = key.positions
     seen = allowed(attention, question, key) & locality.inside(
@@ -197,7 +197,7 @@ def compare(attention: Attention, params: Params, question: Question, key: Memor
         score=score.pair(params["score"], question.share, key.keys)
         + bias.pair(params["bias"], question.bias, question.position, j),
         seen=seen,
-        # A gain may be anything where it multiplies a weight of 0.
+        # Where the weight is 0 the gain is arbitrary, and may not be finite.
         gain=jnp.where(seen, gain, 1),
     )
 
@@ -209,9 +209,9 @@ def compare_all(
     memory: Memory,
     pairs: Callable[..., Array] = pairwise,
 ) -> Comparison:
-    """`compare` of every question (leading axis Q) with every key: a Comparison of [Q, K].
+    """Applies `compare` to every question (leading axis Q) and every key, and returns a Comparison of [Q, K].
 
-    The same numbers as two vmaps of `compare`, with the score's pair mapped by `pairs`, a faster way round.
+    The result equals that of two vmaps of `compare`; the score's pair function is mapped by `pairs`, which is faster.
     """
     rest = compare_but_score(attention, params, questions, memory)
     score = pairs(attention.score, params["score"], questions.share, memory.keys)
@@ -221,16 +221,16 @@ def compare_all(
 def compare_but_score(
     attention: Attention, params: Params, questions: Question, memory: Memory
 ) -> Comparison:
-    """`compare_all` without the score's pair: its score is the bias alone."""
+    """Returns `compare_all` without the score's pair function: its score is the bias alone."""
     silent = attention._replace(score=attention.score._replace(pair=lambda *_: 0.0))
     one_query = jax.vmap(partial(compare, silent, params), (None, 0))
     return jax.vmap(one_query, (0, None))(questions, memory)
 
 
 def weigh(attention: Attention, comparison: Comparison) -> Array:
-    """The weights [K] of one query's comparison with every key."""
+    """Returns the weights [K] that follow from the comparison of one query with every key."""
     score, seen, gain = comparison
-    # Selected, so that not even ∞ in the gradient of a weight that is none comes back.
+    # A selection, not a product: an infinite gradient of a weight that is not used must not propagate.
     return jnp.where(seen, attention.normalize.weigh(score, seen) * gain, 0)
 
 
@@ -248,18 +248,19 @@ def attend(
     dropout_rate: Any = 0.0,
     rng: Array | None = None,
 ) -> Context:
-    """What ONE query [D] at position i gets from a memory: weights [K] and their sum of values.
+    """Returns the context of ONE query [D] at position i: weights [K], and the sum of values that they weigh.
 
-    feedback_state: the one in the last step's context; None starts afresh. segment: the document that the
-    query belongs to, where the memory has several. seen: bool[K], by default all, the keys that it may see.
-    head: which of several heads asks, by default the only one. rng: weights are dropped at `dropout_rate` where given, never otherwise.
+    feedback_state: that of the previous step's context; None is the state before the first step. segment: the
+    document to which the query belongs, where the memory has several. seen: bool[K], by default all, the keys to
+    which it may attend. head: the query head, by default the only one. rng: where given, weights are dropped at
+    `dropout_rate`; without it they never are.
     """
     feedback = attention.feedback
     if feedback_state is None:
         feedback_state = feedback.start(params["feedback"], memory)
     term = jnp.asarray(feedback.key(params["feedback"], feedback_state), memory.keys.dtype)
     if seen is not None:
-        # For one query it is what padding is.
+        # For a single query this is equivalent to padding.
         may = memory.valid & truths("seen", seen, memory.valid.shape)
         memory = memory._replace(valid=may)
     question = ask(attention, params, query, i, memory, segment, head=head)
@@ -272,16 +273,16 @@ def attend(
 
 
 def blank(rows: Array, valid: Array | None) -> Array:
-    """rows [K, D], zero where not valid: what stands in padding, even NaN, then reaches nothing."""
+    """Returns rows [K, D] with zeros where they are not valid, so that not even NaN in padding propagates."""
     if valid is None:
         return rows
-    # Wide, so that the sum over a batch is, which the gradient of rows is that all of it shares.
+    # In float32: the gradient of rows that a whole batch shares is a sum over the batch.
     wide = rows.astype(accumulator(rows.dtype))
     return jnp.where(jnp.asarray(valid)[:, None], wide, 0).astype(rows.dtype)
 
 
 def weighted_sum(weights: Array, values: Array) -> Array:
-    """Σ_j w_j v_j, summed in float32 at least: weights [.., K], values [K, D]. Returns [.., D]."""
+    """Returns Σ_j w_j v_j [.., D] of weights [.., K] and values [K, D], accumulated in float32 at least."""
     wide = accumulator(values.dtype)
     total = jnp.dot(weights.astype(values.dtype), values, preferred_element_type=wide)
     return total.astype(values.dtype)

@@ -1,11 +1,11 @@
-"""Blockwise: the same answer in tile-sized memory, for any pair function.
+"""Blockwise attention: the same result in memory of the size of a tile, for any pair function.
 
-A score matrix is never held: tiles of it are made, normalized online and summed into the context, and
-made again in the backward pass, where `jax.vjp` of the pair itself gives the gradients. So additive
-attention, Luong's windows or a score written tomorrow all run in O(Q + K) memory, not only a dot product
-(Rabe & Staats 2021; Dao et al. 2022). A tile that the mask forbids is skipped, known by its positions.
+The score matrix is never stored: its tiles are computed, normalized online and summed into the context. The
+backward pass computes them again, and `jax.vjp` of the pair function gives the gradients. Hence not only dot
+products but also additive attention, Luong's windows and any other score need only O(Q + K) memory (Rabe & Staats
+2021; Dao et al. 2022). A tile that the mask forbids, which its positions determine, is skipped.
 
-Reverse-mode gradients only, of first order; `dense` has all the others.
+Gradients are reverse-mode and of first order only; `dense` supports all others.
 """
 
 from collections.abc import Callable
@@ -19,27 +19,27 @@ from jax import lax
 from attention_lab.mechanism.closures import explicit
 from attention_lab.mechanism.contracts import Array, Params, Stream, accumulator
 
-# Numbers in the largest array of one tile: 1 MiB of float32, which stays in a core's cache.
+# Numbers in the largest array of one tile: 1 MiB of float32, which fits into the cache of a core.
 TILE_NUMBERS = 2**18
 LONGEST = 512
 
 
 class Tile(NamedTuple):
-    """How many queries meet how many keys at a time, in the backward pass."""
+    """The numbers of queries and of keys in one tile of the backward pass."""
 
     queries: int
     keys: int
 
 
-# The forward pass seldom stores what a pair makes, only scores, and takes this many times as long sides.
+# The forward pass seldom stores the arrays of a pair, only scores: its tiles are this many times as long.
 STRIDE = Tile(2, 4)
 
 
 class Problem(NamedTuple):
-    """What is static: how a tile of pairs compares, what positions alone forbid, how a row is read.
+    """The static part of a computation: its functions and the size of a tile.
 
     compare: (params, questions, memory), both with a leading axis, -> (score, seen, gain), each [Q, K].
-    allowed: of the same, whether positions allow any of the pairs.
+    allowed: of the same arguments, whether positions permit any of the pairs.
     """
 
     compare: Callable[[Params, Any, Any], Any]
@@ -49,7 +49,10 @@ class Problem(NamedTuple):
 
 
 def tile_for(pair_numbers: int, queries: int, keys: int) -> Tile:
-    """Square tiles of a power of two whose largest array has TILE_NUMBERS, if a pair needs pair_numbers."""
+    """Returns the largest square tile, its side a power of two, whose arrays fit into TILE_NUMBERS numbers.
+
+    pair_numbers: how many numbers one pair needs.
+    """
     side = 8
     while side < LONGEST and 4 * side * side * pair_numbers <= TILE_NUMBERS:
         side *= 2
@@ -57,7 +60,7 @@ def tile_for(pair_numbers: int, queries: int, keys: int) -> Tile:
 
 
 def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> Array:
-    """The context vectors [Q, D] of questions that ask a memory, equal to the dense answer to rounding.
+    """Returns the context vectors [Q, D] of questions about a memory, equal to the dense result up to rounding.
 
     questions: a pytree of leading axis Q with a field `position`; memory: named tuple of keys [K, A],
     values [K, D], positions [K] and valid [K].
@@ -66,9 +69,9 @@ def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> 
 
 
 def in_tiles(run: Callable[..., Array], problem: Problem, params, questions, memory) -> Array:
-    """`blockwise`, given what answers (problem, smooth, fixed) tile by tile.
+    """Computes `blockwise` with a function run(problem, smooth, fixed) that processes the tiles.
 
-    smooth, fixed: the tree (params, queries, keys), the latter two cut into tiles, as `partition` has it.
+    smooth, fixed: the tree (params, queries, keys), split by `partition`, with queries and keys cut into tiles.
     """
     count = questions.position.shape[0]
     rows = _forward_side(problem.tile.queries, STRIDE.queries, count)
@@ -81,7 +84,7 @@ def in_tiles(run: Callable[..., Array], problem: Problem, params, questions, mem
 
 
 def _explicit(problem, params, questions, memory, sides):
-    """(problem, arrays): it with (params, arrays) for params, where arrays are what its functions close over."""
+    """Returns (problem, arrays): the problem takes (params, arrays) for params, arrays being those its functions closed over."""
 
     def rows(tree, side):
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct((side, *x.shape[1:]), x.dtype), tree)
@@ -95,7 +98,7 @@ def _explicit(problem, params, questions, memory, sides):
 
 
 def _forward_side(side, stride, count):
-    """The side of a forward tile: a multiple of the backward one's, no longer than there is use for."""
+    """Returns the side of a forward tile: a multiple of the backward one's, not longer than the sequence requires."""
     return side * max(1, min(stride, LONGEST // side, -(-count // side)))
 
 
@@ -105,7 +108,7 @@ def _blockwise(problem, smooth, fixed):
 
 
 def _forward(problem, smooth, fixed):
-    """The keys' tiles stream past each tile of queries. Also returns what `_backward` needs."""
+    """Processes all tiles of keys for each tile of queries. Also returns the residuals of `_backward`."""
     params, queries, keys = combine(smooth, fixed)
 
     def one_tile(query):
@@ -117,7 +120,7 @@ def _forward(problem, smooth, fixed):
 
 
 def start(problem: Problem, params: Params, query: Any, keys: Any) -> Any:
-    """What a tile of T queries has before it meets any of the tiles of keys: totals [T], vectors [T, D]."""
+    """Returns the accumulators of a tile of T queries before any tile of keys: totals [T], vectors [T, D]."""
     key = jax.tree.map(lambda x: x[0], keys)
     score = jax.eval_shape(problem.compare, params, query, key)[0]
     total = jax.vmap(lambda _: problem.stream.start(score.dtype))(query.position)
@@ -125,7 +128,7 @@ def start(problem: Problem, params: Params, query: Any, keys: Any) -> Any:
 
 
 def meet(problem: Problem, params: Params, query: Any, keys: Any, so_far: Any) -> Any:
-    """What it has after it has met these tiles of keys too, one after the other."""
+    """Returns the accumulators of a tile of queries after these tiles of keys, which are processed one after the other."""
 
     def one_tile(so_far, key):
         def absorb(so_far):
@@ -141,14 +144,14 @@ def meet(problem: Problem, params: Params, query: Any, keys: Any, so_far: Any) -
 
 
 def finish(problem: Problem, so_far: Any) -> tuple[Array, Array]:
-    """Its context vectors [T, D], and the statistic by which a row's weights can be made again."""
+    """Returns the context vectors [T, D], and the statistic from which the weights of a row can be recomputed."""
     total, vectors = so_far
     scale, statistic = jax.vmap(problem.stream.finish)(total)
     return vectors * scale[:, None].astype(vectors.dtype), statistic
 
 
 def _backward(problem, residuals, cotangents):
-    """All at once: `pull_back` has the formula."""
+    """Returns the gradients of all inputs; `pull_back` has the formula."""
     params, queries, keys, so_far = turn_round(problem, residuals, cotangents)
     (d_params, d_queries), d_keys = pull_back(problem, params, queries, keys, so_far)
     return gradients((d_params, d_queries, d_keys), residuals[0]), None
@@ -158,7 +161,7 @@ _blockwise.defvjp(_forward, _backward)
 
 
 def turn_round(problem: Problem, residuals: Any, cotangents: Array) -> Any:
-    """What `pull_back` starts from, made of what the forward pass kept: params, queries, keys and so_far."""
+    """Returns the arguments of `pull_back`, made from the residuals: params, queries, keys and zero sums."""
     (params, *smooth), (fixed_params, *fixed), vectors, statistic = residuals
     by_query = (smooth[0], fixed[0], cotangents, statistic, jnp.sum(cotangents * vectors, axis=-1))
     queries = _recut(by_query, problem.tile.queries)
@@ -167,9 +170,9 @@ def turn_round(problem: Problem, residuals: Any, cotangents: Array) -> Any:
 
 
 def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: Any) -> Any:
-    """The gradients of params and queries, added to so_far, and those of these keys.
+    """Returns the gradients of params and queries, added to so_far, and those of these keys.
 
-    Each tile is compared again. With w the weights, g their gains, v the values, o the contexts:
+    Each tile is computed again. With w the weights, g their gains, v the values, o the contexts:
 
     dv = (w g)ᵀ do,  dg = w (do vᵀ),  ds = pull(w, g (do vᵀ), do·o);  the rest is vjp(compare)(ds, dg).
     """
@@ -189,10 +192,10 @@ def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: An
 
             def absorb(so_far):
                 (score, gain), pull, seen = jax.vjp(compare, params, query, key, has_aux=True)
-                # What `pull` has kept is made once, not anew inside each of the sums that read it.
+                # The residuals of `pull` are computed once, not again inside each of the sums that read them.
                 pull = lax.optimization_barrier(pull)
                 weights = jax.vmap(problem.stream.weigh)(row_statistic, score, seen)
-                # Overflow in what no weight multiplies would still be NaN: 0 · ∞.
+                # Where the weight is 0, an overflow would still give NaN: 0 · ∞.
                 reach = jnp.where(seen, _product(cotangent, key.values.T), 0)
                 d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner)
                 d_gain = weights * reach
@@ -218,15 +221,15 @@ def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: An
 
 
 def gradients(sums: Any, smooth: Any) -> Any:
-    """The sums in the shapes and types of what they are the gradients of."""
+    """Returns the sums in the shapes and types of the arrays of which they are the gradients."""
     return jax.tree.map(lambda g, x: g.reshape(x.shape).astype(x.dtype), sums, smooth)
 
 
 def _unless_hidden(problem, tile, absorb, so_far):
-    """absorb(so_far), or so_far where no query of the tile may see any of its keys.
+    """Returns absorb(so_far), or so_far where no query of the tile may attend to any of its keys.
 
-    Decided by positions first, which a vmap over heads or a batch leaves alone: a predicate that differs
-    within a batch would have both branches computed. What else hides keys can only skip within that.
+    Positions are tested first, since a vmap over heads or a batch does not map them: under a predicate that
+    differs within a batch both branches would be computed. All other masks are tested inside that branch.
     """
 
     def unless_unseen(so_far):
@@ -237,7 +240,7 @@ def _unless_hidden(problem, tile, absorb, so_far):
 
 
 def _product(a, b):
-    """a @ b in b's type, summed in float32 at least."""
+    """Returns a @ b in the type of b, accumulated in float32 at least."""
     return jnp.matmul(a.astype(b.dtype), b, preferred_element_type=accumulator(b.dtype))
 
 
@@ -245,9 +248,9 @@ def _product(a, b):
 
 
 def pad(tree: Any, size: int) -> Any:
-    """Every leaf's leading axis made a multiple of `size`: by zeros, and False for what is valid.
+    """Pads the leading axis of every leaf to a multiple of `size`, with zeros, and with False for `valid`.
 
-    Padding stays at the last position, so that what a tile may see is known by its ends.
+    Integers, such as positions, repeat the last one, so that the ends of a tile bound its positions.
     """
 
     def longer(x):
@@ -258,17 +261,17 @@ def pad(tree: Any, size: int) -> Any:
 
 
 def _cut(tree, size):
-    """Padded and split: [tiles, size, ...]."""
+    """Pads every leaf and splits it: [tiles, size, ...]."""
     return jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), pad(tree, size))
 
 
 def _recut(tree, size):
-    """Tiles [tiles, size', ...] cut into smaller ones [tiles', size, ...]."""
+    """Splits tiles [tiles, size', ...] into smaller ones [tiles', size, ...]."""
     return jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[2:]), tree)
 
 
 def partition(tree: Any) -> Any:
-    """The tree twice: with None for all but floating-point leaves, and with None for those."""
+    """Returns the tree twice: with None for all but floating-point leaves, and with None for those."""
 
     def smooth(x):
         return jnp.issubdtype(x.dtype, jnp.inexact)
@@ -280,17 +283,17 @@ def partition(tree: Any) -> Any:
 
 
 def combine(smooth: Any, fixed: Any) -> Any:
-    """Undoes `partition`."""
+    """Inverts `partition`."""
     return jax.tree.map(
         lambda x, y: y if x is None else x, smooth, fixed, is_leaf=lambda x: x is None
     )
 
 
 def zeros(tree: Any) -> Any:
-    """Sums of nothing yet, in float32 at least."""
+    """Returns zeros of the shapes of the tree, in float32 at least."""
     return jax.tree.map(lambda x: jnp.zeros(x.shape, accumulator(x.dtype)), tree)
 
 
 def add(sums: Any, terms: Any) -> Any:
-    """The sums and the terms, leaf by leaf."""
+    """Adds the terms to the sums, leaf by leaf."""
     return jax.tree.map(lambda total, term: total + term.astype(total.dtype), sums, terms)

@@ -1,7 +1,7 @@
-"""Closures made arguments: functions that close over arrays become functions that are given them.
+"""Closure conversion: functions that close over arrays become functions that take these arrays as an argument.
 
-A piece may be `lambda i, j: table[i, j]`, and a gradient or a vmap outside may be tracing that table. JAX
-follows it through everything but a custom derivative, which knows its arguments alone.
+A piece may be `lambda i, j: table[i, j]`, and an outer gradient or vmap may be tracing that table. JAX
+handles such closures everywhere but in a function with a custom derivative, which sees its arguments alone.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,16 +12,16 @@ from jax.extend.core import jaxpr_as_fun
 
 
 def explicit(functions: Iterable[Callable], examples: Sequence[tuple]) -> tuple[list, list]:
-    """(gs, arrays) such that g(arrays, *args) = function(*args), and no g closes over an array.
+    """Returns (gs, arrays) such that g(arrays, *args) = function(*args), and no g closes over an array.
 
-    examples: the args, arrays or their shapes, for each combination of shapes that a g will be given.
+    examples: arguments, or their shapes, for each combination of shapes with which a g will be called.
     """
     arrays: list[Any] = []
     return [_explicit(function, examples, arrays) for function in functions], arrays
 
 
 def _explicit(function, examples, arrays):
-    """One g, whose arrays are appended to those of the others."""
+    """Converts one function, and appends its arrays to those of the others."""
     programs = {}
     for example in examples:
         program, out = jax.make_jaxpr(function, return_shape=True)(*example)

@@ -1,14 +1,14 @@
-"""The contracts: what a piece of an attention mechanism has to say.
+"""The contracts: which functions each piece of an attention mechanism provides.
 
-Every piece has the same three verbs. `init` makes its parameters. `query` and `key` do what needs doing
-once per query or once per key, and call the outcome a share. `pair` says what only the two shares
-together can say. Everything is written for ONE query and ONE key; `jax.vmap` makes the matrix.
+Every piece provides the same three kinds of function. `init` returns its parameters. `query` and `key` compute
+once per query and once per key what depends on it alone; the result is called a share. `pair` combines two shares
+into a number. Everything is written for ONE query and ONE key; `jax.vmap` makes the matrix.
 
 Shape legend:  Q query positions  ·  K key positions  ·  D features  ·  A attention features (a share)
                H heads  ·  G key-value heads.  i is a query's position, j is a key's.
 
-Pieces are named tuples of functions: immutable, hashable and so static under `jax.jit`. A piece with
-options comes from a cached factory, so that equal options give the very same piece and no recompilation.
+Pieces are named tuples of functions: they are immutable and hashable, and hence static under `jax.jit`. A piece
+with options is returned by a cached factory, so that equal options give the identical object and no recompilation.
 """
 
 from collections.abc import Callable
@@ -21,15 +21,15 @@ Array = jax.Array
 Params = Any  # a dict of arrays, {} where a piece has none
 Share = Any  # an array [A] for scores; any pytree elsewhere
 Position = Any  # an integer, or a traced scalar of integer type
-Mask = Callable[[Position, Position], Any]  # (i, j) -> bool: may position i look at position j?
+Mask = Callable[[Position, Position], Any]  # (i, j) -> bool: may position i attend to position j?
 
 
 class Dims(NamedTuple):
-    """The sizes that parameters are made from.
+    """The sizes from which parameters are initialized.
 
     query, key: features D of one query and of one key.
-    hidden: A, the width of a learned comparison; by default as wide as the query.
-    positions: how many positions a table indexed by absolute position holds (location, learned).
+    hidden: A, the width of a learned comparison; by default that of the query.
+    positions: the number of rows of a table that is indexed by absolute position (location, learned).
     """
 
     query: int
@@ -44,13 +44,13 @@ class Dims(NamedTuple):
 
 
 def no_params(rng: Array, dims: Dims) -> Params:
-    """The parameters of a piece that has none."""
+    """Returns the parameters of a piece without parameters: {}."""
     del rng, dims
     return {}
 
 
 def no_limit(params: Params) -> int | None:
-    """A score that can compare any number of keys."""
+    """Returns None: the number of keys is not limited."""
     del params
     return None
 
@@ -58,9 +58,9 @@ def no_limit(params: Params) -> int | None:
 class Score(NamedTuple):
     """How well one query and one key match: score(q, k) = pair(query(q), key(k)).
 
-    Both shares are arrays [A] of one width. `limit` is the number of keys that the parameters can tell
-    apart, None if unbounded. `relative` says that the score depends on i - j, so that it makes sense
-    only where queries and keys are positions of one sequence.
+    Both shares are arrays [A] of the same width. `limit` returns the number of keys for which the parameters have
+    entries, None if it is unbounded. `relative` marks a score that depends on i − j, which is defined only where
+    queries and keys are positions of one sequence.
     """
 
     name: str
@@ -73,16 +73,16 @@ class Score(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Which query head asks, counted from 0, and of how many: ALiBi's slopes differ by head."""
+    """The index of a query head, counted from 0, and the number of heads: ALiBi's slopes differ by head."""
 
     number: Any = 0
     of: int = 1
 
 
 class Bias(NamedTuple):
-    """What is added to a score because of where query and key stand, and of which head asks.
+    """A term that is added to a score, and depends on the positions of query and key and on the query head.
 
-    `relative` says that it depends on j − i, so that it makes sense only within one sequence.
+    `relative` marks a bias that depends on j − i, which is defined only within one sequence.
     """
 
     name: str
@@ -93,9 +93,9 @@ class Bias(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """What is added to an embedding because of where it stands.
+    """A term that is added to an embedding, and depends on its position.
 
-    `limit` is the number of positions that the parameters can tell apart, None if unbounded.
+    `limit` returns the number of positions for which the parameters have entries, None if it is unbounded.
     """
 
     name: str
@@ -105,10 +105,10 @@ class Encoding(NamedTuple):
 
 
 class Locality(NamedTuple):
-    """Where a query looks: which keys it sees at all, and a gain on their weights.
+    """Restricts a query to some of the keys, and multiplies their weights by a gain.
 
-    `length` is one more than the last position that the query may see: under a causal mask i + 1, never
-    the whole sequence, so that nothing leaks from the future through an integer.
+    `length` is one more than the last position to which the query may attend. Under a causal mask it is i + 1, not
+    the length of the whole sequence, so that this integer carries no information from the future.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Locality(NamedTuple):
 
 
 class Feedback(NamedTuple):
-    """What the weights of earlier steps tell the next one: a term added to the keys' shares.
+    """A term that is added to the keys' shares, and depends on the weights of earlier decoding steps.
 
     `init`'s dims.hidden is A, the width of the key's share that `key` adds to.
     """
@@ -132,14 +132,14 @@ class Feedback(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """How a normalizer reads a row of scores tile by tile, keeping only one number or two.
+    """A normalizer that reads a row of scores tile by tile, with a running total of one or two numbers.
 
-    absorb returns (total', keep, raw): what has been accumulated so far is to be multiplied by `keep`,
-    and the tile's unscaled weights are `raw`. finish turns the last total into (scale, statistic): the
-    factor that makes accumulated sums final, and what `weigh` needs to give any tile's weights again.
-    pull is the vector-Jacobian product of a row's weights: given the tile's weights, their cotangents
-    and inner = the sum of weights times cotangents over the whole row, the cotangents of the scores.
-    None of these functions may close over an array, whose gradient none of them could say.
+    absorb returns (total', keep, raw): the sums accumulated so far are to be multiplied by `keep`, and `raw` are
+    the tile's unscaled weights. finish turns the last total into (scale, statistic): the factor by which the
+    accumulated sums are multiplied in the end, and the number from which `weigh` recomputes any tile's weights.
+    pull is the vector-Jacobian product of a row's weights: from the tile's weights, their cotangents and
+    inner = the sum of weights times cotangents over the whole row, it computes the cotangents of the scores.
+    None of these functions may close over an array, since it could not return a gradient for it.
     """
 
     start: Callable[[Any], Any]  # dtype -> total
@@ -152,8 +152,8 @@ class Stream(NamedTuple):
 class Normalizer(NamedTuple):
     """Turns one row of scores [K] into weights [K], exactly zero where `where` is False.
 
-    A row with nothing to look at gives zeros and finite gradients. `stream` is None where the weights
-    need the whole row at once.
+    A row without any key to attend to gives zeros and finite gradients. `stream` is None where the weights
+    depend on the whole row at once.
     """
 
     name: str
@@ -162,24 +162,24 @@ class Normalizer(NamedTuple):
 
 
 def accumulator(dtype: Any) -> Any:
-    """The type in which sums over features or keys are kept: float32 at least."""
+    """Returns the type in which sums over features or keys are accumulated: float32 at least."""
     return jnp.promote_types(dtype, jnp.float32)
 
 
 def saturated(x: Array) -> Array:
-    """x, with the largest number of its type where it has overflowed; NaN stays NaN.
+    """Replaces ±∞ in x by the largest finite numbers of its type; NaN stays NaN.
 
-    A share that is ∞ would be NaN in the gradient even of a query that may not see it, 0 · ∞.
+    An infinite share would put NaN, 0 · ∞, into the gradient even of a query that may not attend to it.
     """
     kind = jnp.finfo(x.dtype)
     return jnp.clip(x, kind.min, kind.max)
 
 
 def summed_wide(dtype: Any) -> dict[str, Any]:
-    """Options of a product whose operands have this type: it is summed in float32 at least, and its result wide.
+    """Returns options of a product with operands of this type: it is accumulated and returned in float32 at least.
 
-    What a narrow type holds is exact in one pass of any machine, and a gradient in one pass is as exact as what it
-    is multiplied with: more passes would gain nothing.
+    Operands of a narrow type are represented exactly in one pass on any machine, and a gradient that is rounded
+    to one pass is as exact as the operand with which it is multiplied: more passes would gain nothing.
     """
     wide = accumulator(dtype)
     precision = None if dtype == wide else jax.lax.Precision.DEFAULT
@@ -187,11 +187,11 @@ def summed_wide(dtype: Any) -> dict[str, Any]:
 
 
 def matmul(a: Array, b: Array, dtype: Any) -> Array:
-    """a @ b in `dtype`, summed in float32 at least; of what is wider, so are the sums of its gradient."""
+    """Returns a @ b in `dtype`, accumulated in float32 at least, as is the gradient of an operand of a wider type."""
     return jnp.matmul(a.astype(dtype), b.astype(dtype), **summed_wide(dtype)).astype(dtype)
 
 
 def inner_product(params: Params, query: Array, key: Array) -> Array:
-    """The pair of every score in the dot family: the inner product of the two shares."""
+    """Returns the inner product of two shares: the pair function of every score in the dot family."""
     del params
     return jnp.dot(query, key, preferred_element_type=accumulator(jnp.result_type(query, key)))

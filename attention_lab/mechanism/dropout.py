@@ -1,4 +1,4 @@
-"""Dropout whose rate may be a traced number, so that replicas can differ in it without recompiling."""
+"""Dropout with a rate that may be a traced number, so that replicas can differ in it without recompilation."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from attention_lab.mechanism.contracts import Array
 
 
 def dropout(rng: Array, rate, x: Array) -> Array:
-    """x with each element zeroed with probability `rate`, the rest divided by what is kept on average.
+    """Returns x with each element set to zero with probability `rate`, and the others divided by 1 − rate.
 
     rate: [] in [0, 1), rounded to 1/65536: the draws are 16-bit integers, which cost half of float32
     ones. The scale uses the rounded rate, so the expectation is exactly x (Srivastava et al. 2014).

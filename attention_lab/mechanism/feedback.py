@@ -1,7 +1,7 @@
-"""Feedbacks: what the weights of earlier decoding steps tell the next one.
+"""Feedback of the attention weights of earlier decoding steps into the next one.
 
-A feedback adds a term to the keys' shares, and so works inside any score. It needs the steps in order:
-it is for recurrent decoders, not for a Transformer that asks all its queries at once.
+A feedback adds a term to the keys' shares, and so works with any score. It needs the steps in order:
+it is for recurrent decoders, not for a Transformer, which processes all queries at once.
 """
 
 import functools
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from attention_lab.mechanism.contracts import Feedback, accumulator, no_params
 from attention_lab.mechanism.scores import matrix
 
-# no_feedback: every step looks afresh.
+# no_feedback: every step is independent of the weights before.
 no_feedback = Feedback(
     "no_feedback",
     no_params,
@@ -24,7 +24,7 @@ no_feedback = Feedback(
 
 
 def _no_weights(params, memory):
-    """[K] zeros: before the first step nothing has been attended."""
+    """Returns [K] zeros: before the first step no key has been attended to."""
     return jnp.zeros(memory.positions.shape, accumulator(memory.keys.dtype))
 
 
@@ -32,8 +32,8 @@ def _no_weights(params, memory):
 def location_aware(filters: int = 10, width: int = 201) -> Feedback:
     """U f_j added to key j, f = F * w: the last weights w [K] convolved (Chorowski et al. 2015, eq. 8).
 
-    The defaults are the paper's, made for speech: 10 filters of width 201, centered. The first step
-    sees zeros. Keys must lie in the order of their positions.
+    The defaults are the paper's for speech: 10 centered filters of width 201. The weights before the first step
+    are zeros. Keys must be in the order of their positions.
     """
     if filters < 1 or width < 1 or width % 2 == 0:
         raise ValueError(

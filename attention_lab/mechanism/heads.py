@@ -1,7 +1,7 @@
-"""Many heads: the same attention in several projections of queries, keys and values at once.
+"""Multi-head attention: the same mechanism in several projections of queries, keys and values at once.
 
-The parameters of the mechanism belong to a key-value head. Where several query heads share one (grouped
-queries, Ainslie et al. 2023; multi-query with one, Shazeer 2019), they are simply more queries to it.
+The parameters of the mechanism belong to a key-value head. Where several query heads share one (grouped-query
+attention, Ainslie et al. 2023; multi-query attention, Shazeer 2019), they are additional queries to it.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ from attention_lab.mechanism.contracts import (
 from attention_lab.mechanism.parallel import ask_all
 from attention_lab.mechanism.scores import matrix
 
-# How a memory of several heads is mapped over them: positions and padding are the same for all.
+# The axes over which heads are mapped in a memory: positions and padding are the same for all heads.
 BY_HEAD: Any = Memory._make((0, 0, None, None, None, None))
 
 
@@ -43,11 +43,11 @@ def init_multi_head(
     features: int | None = None,
     value_features: int | None = None,
 ) -> Params:
-    """W_Q [H, F, D], W_K [G, F, D'], W_V [G, F', D'], W_O [D, H, F'] and G sets of the mechanism's own.
+    """Returns W_Q [H, F, D], W_K [G, F, D'], W_V [G, F', D'], W_O [D, H, F'] and G sets of the mechanism's parameters.
 
-    dims: what comes in, D = dims.query and D' = dims.key. key_value_heads: G, by default H. features: F,
-    by default D / H, of queries and keys (d_k); value_features: F', by default F, of values (d_v). Raises
-    ValueError where a division leaves a remainder.
+    dims: the features of the inputs, D = dims.query and D' = dims.key. key_value_heads: G, by default H. features:
+    F, by default D / H, of queries and keys (d_k); value_features: F', by default F, of values (d_v). Raises
+    ValueError where H is not a multiple of G, or D not one of H while features is not given.
     """
     groups = heads if key_value_heads is None else key_value_heads
     if heads < 1 or groups < 1 or heads % groups:
@@ -83,9 +83,9 @@ def remember_heads(
     positions: Array | None = None,
     segments: Array | None = None,
 ) -> Memory:
-    """The memory of x [K, D'] in every key-value head: keys [G, K, A], values [G, K, F'].
+    """Returns the memory of x [K, D'] in every key-value head: keys [G, K, A], values [G, K, F'].
 
-    valid, positions, segments: as in `remember`; their axis has no head.
+    valid, positions, segments: as in `remember`; they are the same for all heads.
     """
 
     x = blank(jnp.asarray(x), valid)
@@ -111,12 +111,12 @@ def multi_head(
     rng: Array | None = None,
     **options: Any,
 ) -> Context:
-    """W_O [head_1; ..; head_H], each head an attention of its own (Vaswani et al. 2017, §3.2.2).
+    """Returns W_O [head_1; ..; head_H], where each head is an attention of its own (Vaswani et al. 2017, §3.2.2).
 
-    x: [Q, D] asks `memory` (from `remember_heads`), or without one itself, where `valid` says what is
-    padding. place: "self" or "cross", by default by whether there is a memory; a decoder that asks the
-    cache of its own past says "self". Options as in `cross_attention`; segments and seen are the same for
-    all heads. Returns Context([Q, D], weights [H, Q, K] if asked for).
+    x: [Q, D] attends to `memory` (from `remember_heads`), or without one to itself, and then `valid` is False at
+    padding. place: "self" or "cross", by default "cross" where there is a memory; it is "self" for a decoder that
+    attends to the cache of its own past. The other options are those of `cross_attention`; segments and seen are
+    the same for all heads. Returns Context([Q, D], weights [H, Q, K] if requested).
     """
     if memory is None and place in (None, "self"):
         place = "self"
@@ -134,7 +134,7 @@ def multi_head(
     share = params["W_Q"].shape[0] // groups
 
     def one_group(w_q, heads, inner, memory, rng):
-        # The heads of one position follow one another, so that a slice of x stays one: ring.py.
+        # The heads of one position are adjacent, so that a slice of x stays contiguous: ring.py.
         queries = saturated(_einsum("hfd,qd->qhf", w_q, x))
         context = ask_all(
             place,
@@ -162,5 +162,5 @@ def multi_head(
 
 
 def _einsum(formula, weights, x):
-    """In x's type, summed in float32 at least."""
+    """Returns the sum in the type of x, accumulated in float32 at least."""
     return jnp.einsum(formula, weights.astype(x.dtype), x, **summed_wide(x.dtype)).astype(x.dtype)

@@ -1,4 +1,4 @@
-"""Inputs: sequences and what is said of each of their positions, checked."""
+"""Checks of inputs: sequences, and arrays with an entry for each of their positions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from attention_lab.mechanism.contracts import Array, Score
 
 
 def sequence_length(what: str, rows: Array) -> int:
-    """The length of one sequence [length, features]. Raises ValueError where it is none."""
+    """Returns the length of one sequence [length, features]. Raises ValueError where the array is not one."""
     if rows.ndim != 2:
         raise ValueError(
             f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
@@ -24,7 +24,7 @@ def sequence_length(what: str, rows: Array) -> int:
 
 
 def one_each(what: str, numbers: Any, length: int) -> Array:
-    """The numbers as an array [length]. Raises ValueError where there is not one for each position."""
+    """Returns the numbers as an array [length]. Raises ValueError where there is not one for each position."""
     numbers = jnp.asarray(numbers)
     if numbers.shape != (length,):
         raise ValueError(f"{what} must have shape ({length},), one each, but has {numbers.shape}")
@@ -32,7 +32,7 @@ def one_each(what: str, numbers: Any, length: int) -> Array:
 
 
 def truths(what: str, matrix: Any, shape: tuple[int, ...]) -> Array:
-    """The matrix as an array of bool. Raises ValueError where its shape or type is another."""
+    """Returns the matrix as an array of bool. Raises ValueError where its shape or type differs."""
     matrix = jnp.asarray(matrix)
     if matrix.shape != shape or matrix.dtype != bool:
         raise ValueError(
@@ -43,7 +43,7 @@ def truths(what: str, matrix: Any, shape: tuple[int, ...]) -> Array:
 
 @contextmanager
 def fitting(side: str, score: Score, vector: Array) -> Iterator[None]:
-    """Within, a vector that does not fit the parameters is a ValueError that says so."""
+    """Turns the TypeError of a vector that does not fit the parameters into a ValueError that names the remedy."""
     try:
         yield
     except TypeError as error:

@@ -1,7 +1,7 @@
-"""Legality: which combinations of pieces can be asked where and how, and the way out of the others.
+"""Legality: which combinations of pieces each kind of attention and each implementation supports.
 
-One table of rules. What it forbids raises ValueError before anything is computed; `table` prints it.
-Rules look at what a piece can do, never at its name, so that a new piece needs no rule.
+There is one table of rules. A combination that it forbids raises ValueError, with an alternative, before anything is
+computed; `table` prints it. Rules test what a piece can do, never its name, so that a new piece needs no rule.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SMALL = 128 * 128
 
 
 class Request(NamedTuple):
-    """Where a mechanism is asked: "step" (one query at a time), "self" or "cross"; and how."""
+    """The use of a mechanism: "step" (one query at a time), "self" or "cross", and how it is computed."""
 
     place: str
     implementation: str | None = "dense"
@@ -30,7 +30,7 @@ class Request(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """forbids(attention, request) -> bool; says: what of the attention is in the way, and the way out."""
+    """forbids(attention, request) -> bool; says(attention) -> the reason, and an alternative."""
 
     forbids: Callable[[Attention, Request], bool]
     says: Callable[[Attention], str]
@@ -120,7 +120,7 @@ RULES = (
 
 
 def why_not(attention: Attention, request: Request) -> str | None:
-    """The first reason why the attention cannot be asked so, or None where it can."""
+    """Returns the first reason why the attention does not support the request, or None where it does."""
     for rule in RULES:
         if rule.forbids(attention, request):
             return rule.says(attention)
@@ -128,9 +128,9 @@ def why_not(attention: Attention, request: Request) -> str | None:
 
 
 def decide(attention: Attention, request: Request, size: int) -> str:
-    """The implementation of a request for `size` pairs of a query and a key.
+    """Returns the implementation of a request for `size` pairs of a query and a key.
 
-    Raises ValueError where it is illegal, naming the combination, the reason and the way out.
+    Raises ValueError where it is illegal, with the combination, the reason and an alternative.
     """
     reason = why_not(attention, request)
     if reason is not None:
@@ -143,7 +143,7 @@ def decide(attention: Attention, request: Request, size: int) -> str:
 
 
 class Row(NamedTuple):
-    """One line of the table: whether a piece, in an otherwise plain attention, can be asked so."""
+    """One line of the table: which uses a piece supports in an otherwise plain attention."""
 
     kind: str
     name: str
@@ -155,10 +155,10 @@ COLUMNS = (*PLACES, "dense", "blockwise", "fused")
 
 
 def table() -> list[Row]:
-    """Every registered piece against every place and implementation.
+    """Returns a row for every registered piece, with a column for every place and implementation.
 
-    A place is legal if the piece is so in dense, an implementation if it is so in any place; a "step"
-    asks one query and so is always dense.
+    A place is legal if dense supports it, an implementation if any place supports it; a "step" has one query and
+    so is always dense.
     """
     rows = []
     for kind, pieces in PIECES.items():
@@ -180,7 +180,7 @@ def table() -> list[Row]:
 
 
 def markdown() -> str:
-    """The table as Markdown, with the reason for each refusal below it."""
+    """Returns the table as Markdown, with the reason for each refusal below it."""
     lines = ["| piece | name | " + " | ".join(COLUMNS) + " |"]
     lines += ["| --- | --- |" + " :-: |" * len(COLUMNS)]
     notes: list[str] = []

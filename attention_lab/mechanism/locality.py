@@ -1,4 +1,4 @@
-"""Localities: a query that looks only around one place (Luong et al. 2015, §3.2)."""
+"""Localities restrict a query to a window of positions (Luong et al. 2015, §3.2)."""
 
 import functools
 from types import MappingProxyType
@@ -15,7 +15,7 @@ def _all_inside(params, focus, j):
 
 
 def no_gain(params, focus, j):
-    """Weights as the normalizer left them."""
+    """Returns the gain 1: the weights stay those of the normalizer."""
     return 1.0
 
 
@@ -32,7 +32,7 @@ def _check(name: str, half_width: int) -> None:
 def local_m(half_width: int = 10) -> Locality:
     """Monotonic: p = i, and the keys in [p − half_width, p + half_width] (Luong et al. 2015, §3.2).
 
-    A query beyond the last key looks where that one stands, p = length − 1, as the authors' own code does: a
+    For a query beyond the last key p = length − 1, the position of that key, as in the authors' own code: a
     target may be longer than its source.
     """
     _check("local_m", half_width)
@@ -51,8 +51,8 @@ def local_p(half_width: int = 10) -> Locality:
     """Predictive: p = length · σ(vᵀ tanh(W q)), and the keys in [⌊p⌋ − half_width, ⌊p⌋ + half_width].
 
     The weights are then multiplied by exp(−(j − p)² / 2σ²), σ = half_width / 2, and not renormalized. The window
-    of 2 · half_width + 1 keys around ⌊p⌋ and the missing sum are the authors' own code's (Luong et al. 2015,
-    eq. 9-10). p is differentiable through the gain.
+    of 2 · half_width + 1 keys around ⌊p⌋ and the omitted renormalization follow the authors' own code (Luong et
+    al. 2015, eq. 9-10). p is differentiable through the gain.
     """
     _check("local_p", half_width)
 
@@ -64,7 +64,7 @@ def local_p(half_width: int = 10) -> Locality:
         }
 
     def query_focus(params, query, i, length):
-        # A place among hundreds of positions: more digits than bfloat16 has.
+        # A position among hundreds needs more digits than bfloat16 has.
         wide = accumulator(query.dtype)
         hidden = jnp.tanh(params["W"].astype(wide) @ query.astype(wide))
         return jnp.asarray(length, wide) * jax.nn.sigmoid(params["v"].astype(wide) @ hidden)

@@ -1,10 +1,10 @@
-"""Masks: may query position i look at key position j?
+"""Masks: may query position i attend to key position j?
 
 A mask is a predicate of two integers. Which keys exist at all (padding) is data, not a mask: it is
-`valid` in the memory; so are the masks of data that `cross_attention` takes, `segments` and `seen`.
+`valid` in the memory. Data are also the arguments `segments` and `seen` of `cross_attention`.
 
-Several documents packed into one sequence are kept apart by their `segments`, or by positions that say
-both: with `positions = document * 1000 + place` by the mask `lambda i, j: i // 1000 == j // 1000`, which
+Several documents packed into one sequence are separated by their `segments`, or by positions that encode the
+document as well: with `positions = document * 1000 + offset` by the mask `lambda i, j: i // 1000 == j // 1000`, which
 skips the tiles between documents even within a batch. A mask may close over an array too, as in
 `lambda i, j: table[i, j]`; outside jit every new lambda is compiled anew.
 """
@@ -41,7 +41,7 @@ def window(reach: int) -> Mask:
 
 @functools.cache
 def prefix(length: int) -> Mask:
-    """j < length or j ≤ i: a prefix that all may see, then causal (Raffel et al. 2020, fig. 4)."""
+    """j < length or j ≤ i: a prefix to which all may attend, then causal (Raffel et al. 2020, fig. 4)."""
     if length < 0:
         raise ValueError(f"prefix({length}): the length must be 0 or more")
 
@@ -53,13 +53,13 @@ def prefix(length: int) -> Mask:
 
 @functools.cache
 def both(first: Mask, second: Mask) -> Mask:
-    """Where the two masks agree that i may look at j."""
+    """Returns the intersection of two masks: i may attend to j where both permit it."""
     return lambda i, j: first(i, j) & second(i, j)
 
 
 @functools.cache
 def either(first: Mask, second: Mask) -> Mask:
-    """Where at least one of the two masks lets i look at j."""
+    """Returns the union of two masks: i may attend to j where at least one permits it."""
     return lambda i, j: first(i, j) | second(i, j)
 
 

@@ -1,7 +1,7 @@
-"""Normalizers: one row of scores becomes one row of weights.
+"""Normalizers turn one row of scores into one row of weights.
 
-All take `where`: a key that may not be attended gets weight exactly 0 and sends back no gradient, and a
-row without any key is all zeros, never NaN and never uniform.
+All take `where`: a key that may not be attended to has weight exactly 0 and gradient 0, and the weights of a row
+without any key are all zeros, never NaN and never uniform.
 """
 
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from attention_lab.mechanism.contracts import Array, Normalizer, Stream
 
 
 def in_one_tile(stream: Stream):
-    """A streaming normalizer of a whole row: the row is its only tile."""
+    """Applies a streaming normalizer to a whole row, as its only tile."""
 
     def weigh(scores: Array, where: Array) -> Array:
         total, _, raw = stream.absorb(stream.start(scores.dtype), scores, where)
@@ -23,16 +23,16 @@ def in_one_tile(stream: Stream):
 
 
 def _softmax_start(dtype):
-    """(shift, sum): the greatest score so far and the sum of exp(score − shift).
+    """Returns (shift, sum): the greatest score so far and the sum of exp(score − shift).
 
-    The shift starts at the least number rather than −∞, so that a row without keys is not NaN.
+    The shift starts at the least finite number rather than at −∞, so that a row without keys gives no NaN.
     """
     return jnp.finfo(dtype).min.astype(dtype), jnp.zeros((), dtype)
 
 
 def _softmax_absorb(total, scores, where):
     shift, normalizer = total
-    # Weights do not depend on the shift, so neither need their gradients.
+    # The weights do not depend on the shift, hence it needs no gradient.
     greatest = jax.lax.stop_gradient(jnp.maximum(shift, jnp.max(_hide(scores, where))))
     raw = _softmax_weigh(greatest, scores, where)
     keep = jnp.exp(shift - greatest)
@@ -51,7 +51,7 @@ def _softmax_weigh(log_normalizer, scores, where):
 
 
 def _hide(scores, where):
-    """−∞ for a score that may not be seen, selected rather than added: it may itself be ∞ or NaN."""
+    """Returns −∞ for masked scores, by selection rather than addition: a masked score may itself be ∞ or NaN."""
     return jnp.where(where, scores, -jnp.inf)
 
 
@@ -82,24 +82,24 @@ _sigmoid = Stream(
 )
 
 # sigmoid: w_j = 1 / (1 + exp(−s_j)), each key on its own (Ramapuram et al. 2024, without their
-# offset −log K: a row's weights may sum to anything between 0 and K).
+# offset −log K: the sum of a row's weights lies anywhere between 0 and K).
 sigmoid = Normalizer("sigmoid", in_one_tile(_sigmoid), _sigmoid)
 
 
 def _entmax(threshold, slope):
-    """A normalizer that solves max_p p·z + H_α(p) over the simplex, given how α enters.
+    """Returns a normalizer that solves max_p p·z + H_α(p) over the simplex; the two functions depend on α.
 
-    threshold: (z [K] with max z = 0 and unseen keys at −4) -> weights. slope: p -> p^(2−α), which gives
+    threshold: (z [K] with max z = 0 and masked keys at −4) -> weights. slope: p -> p^(2−α), which gives
     the Jacobian diag(s) − s sᵀ / Σs of every α-entmax (Peters et al. 2019, prop. 2).
     """
 
     @jax.custom_jvp
     def weigh(scores: Array, where: Array) -> Array:
-        # As in a softmax, −∞ is nothing to look at.
+        # As in a softmax, a score of −∞ is masked.
         where = where & (scores != -jnp.inf)
         greatest = jnp.max(scores, initial=-jnp.inf, where=where)
         shifted = jnp.where(where, scores, 0) - jnp.where(jnp.isfinite(greatest), greatest, 0)
-        # A key that trails the best by as much as 2 has weight 0 for both α.
+        # A key whose score is lower than the greatest by 2 or more has weight 0 for both α.
         return jnp.where(where, threshold(jnp.where(where, jnp.maximum(shifted, -4), -4)), 0)
 
     @weigh.defjvp
@@ -134,7 +134,7 @@ def _entmax15_threshold(z):
 
 
 def _root(p):
-    """√p with derivative 0, not ∞, at 0: so that second derivatives are finite too."""
+    """Returns √p with derivative 0, not ∞, at 0, so that second derivatives are finite too."""
     return jnp.where(p > 0, jnp.sqrt(jnp.where(p > 0, p, 1)), 0)
 
 

@@ -1,4 +1,4 @@
-"""All pairs of many queries and many keys: a score's `pair` of each of them, as one matrix."""
+"""Evaluates the pair function of a score for all pairs of many queries and many keys, as one matrix."""
 
 from functools import partial
 from typing import cast
@@ -11,17 +11,17 @@ from attention_lab.mechanism.scores import FeatureSum
 
 
 def pair_numbers(score: Score, params: Params, query: Array, key: Array) -> int:
-    """Numbers in the largest array that one pair makes: 1 for an inner product, A for additive."""
+    """Returns the size of the largest array that one pair needs: 1 for an inner product, A for additive."""
     lines = jax.make_jaxpr(score.pair)(params, query, key).eqns
     return max((out.aval.size for line in lines for out in line.outvars), default=1)
 
 
 def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array:
-    """`pair` of every query's share [Q, A] with every key's [K, A]. Returns [Q, K].
+    """Returns `pair` of every query's share [Q, A] and every key's [K, A], as [Q, K].
 
-    Two vmaps. Where a pair makes arrays of its own, the keys are mapped along the last axis: vector
-    instructions then run over keys and the sum over features needs none of them to be added up, which
-    on a CPU doubles the speed. Every operand must be mapped for JAX to leave the axis where it is.
+    It is two vmaps. Where a pair needs arrays of its own, the keys are mapped along the last axis: vector
+    instructions then run over keys and the sum over features needs no horizontal additions, which on a CPU
+    doubles the speed. Every operand must be mapped for JAX to keep the axis last.
     """
     if pair_numbers(score, params, queries[0], keys[0]) == 1:
         return jax.vmap(jax.vmap(score.pair, (None, None, 0)), (None, 0, None))(
@@ -29,7 +29,7 @@ def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array
         )
 
     def beside_each_key(x):
-        # Wide, so that the sum over keys is, which the gradient of this is.
+        # In float32: the gradient of this broadcast is a sum over keys.
         wide = x.astype(accumulator(x.dtype))
         return jnp.broadcast_to(wide[..., None], (*x.shape, keys.shape[0])).astype(x.dtype)
 
@@ -41,10 +41,10 @@ def pairwise(score: Score, params: Params, queries: Array, keys: Array) -> Array
 
 
 def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Array) -> Array:
-    """`pairwise` of a `FeatureSum` that holds a few times [Q, K] numbers at most, forward or backward.
+    """Computes `pairwise` of a `FeatureSum` with a few arrays of [Q, K] at most, forward and backward.
 
-    One feature of all pairs is a plain map of a matrix, which a CPU runs at its full rate; within a sum over
-    features XLA reaches half of that. An accelerator would wait for so many small programs.
+    One feature of all pairs is an elementwise operation on a matrix, which a CPU runs at its full rate; within a sum
+    over features XLA reaches half of that. On an accelerator the many small kernels would cost more than they save.
     """
     pair = cast(FeatureSum, score.pair)
     p = params[pair.parameter].astype(accumulator(queries.dtype))
@@ -60,7 +60,7 @@ def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Arra
 
 
 def _everywhere(predicate):
-    """The predicate of all of a batch together, so that a branch on it stays a branch under `vmap`."""
+    """Returns the predicate reduced over a batch, so that a branch on it stays a branch under `vmap`."""
 
     @jax.custom_batching.custom_vmap
     def holds(*args):
@@ -76,7 +76,7 @@ def _everywhere(predicate):
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _add_up(term, p, queries, keys):
-    """Σ_a term(p_a, q_ia, k_ja), a feature at a time. Returns [Q, K]."""
+    """Returns Σ_a term(p_a, q_ia, k_ja), computed one feature at a time, as [Q, K]."""
 
     def add(total, feature):
         one_p, query, key = feature
@@ -90,8 +90,8 @@ def _add_up(term, p, queries, keys):
 def _pull_back(term, inputs, cotangent):
     """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
 
-    Sums over queries go query by query, and the one over keys key by key: each turn is a plain map again,
-    [K, A] or [Q, A], where XLA on a CPU would add up a sum along an axis number by number.
+    Sums over queries are accumulated query by query, and the sum over keys key by key: each step is an elementwise
+    operation on [K, A] or [Q, A], whereas XLA on a CPU reduces along an axis one number at a time.
     """
     p, queries, keys = inputs
 
@@ -125,7 +125,7 @@ def _add(sums, terms):
 
 
 def score_matrix(score: Score, params: Params, queries: Array, keys: Array) -> Array:
-    """The scores of queries [Q, D] and keys [K, D] at positions 0, 1, ... Returns [Q, K]."""
+    """Returns the scores [Q, K] of queries [Q, D] and keys [K, D] at positions 0, 1, ..."""
     query_shares = jax.vmap(score.query, (None, 0, 0))(
         params, queries, jnp.arange(queries.shape[0])
     )

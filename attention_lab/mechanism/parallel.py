@@ -5,7 +5,7 @@
   blockwise  tiles: any streaming combination; O(Q + K) memory, forward and backward
   fused      `jax.nn.dot_product_attention`: where the pair is an inner product
   None       dense where the weights are wanted or the problem is small, else blockwise where legal
-With `ring`, blockwise is spread over devices, each of which holds one slice of the sequence: ring.py.
+With `ring`, blockwise attention is distributed over devices, each of which holds one slice of the sequence: ring.py.
 """
 
 from functools import partial
@@ -52,15 +52,15 @@ def cross_attention(
     rng: Array | None = None,
     ring: Ring | None = None,
 ) -> Context:
-    """Context of queries [Q, D] that ask the memory of another sequence.
+    """Returns the context of queries [Q, D] that attend to the memory of another sequence.
 
-    positions: int[Q], by default 0 .. Q−1. head: which of several heads asks; its number may be int[Q]. weights: return them [Q, K] too. rng: weights are dropped at
-    `dropout_rate` where given. ring: the devices that share both sequences, by default none; what it
-    computes is blockwise, so that the legal combinations are too. Raises ValueError on an illegal
-    combination, saying why.
+    positions: int[Q], by default 0 .. Q−1. head: the query head; its number may be int[Q]. weights: whether to
+    return the weights [Q, K] too. rng: where given, weights are dropped at `dropout_rate`. ring: the devices over
+    which both sequences are distributed, by default none; it computes blockwise attention, and the same
+    combinations are legal. Raises ValueError, with the reason, where the combination is illegal.
 
-    Masks of data, which only narrow what the mechanism's mask lets them see: segments: int[Q], the
-    document that each query belongs to, in a memory that has them; seen: bool[Q, K], any pairs.
+    Masks given as data can only exclude further pairs: segments: int[Q], the document to which each query belongs,
+    in a memory that has segments; seen: bool[Q, K], the pairs that are permitted.
     """
     return ask_all(
         "cross",
@@ -90,11 +90,11 @@ def self_attention(
     segments: Array | None = None,
     **options: Any,
 ) -> Context:
-    """Context of x [L, D] that asks itself: remember x, then every row of x is a query.
+    """Returns the context of x [L, D] that attends to itself: every row of x is a key and a query.
 
-    valid: bool[L], by default all: which rows are keys; a padded row still asks, and what it gets is of
-    no meaning. positions: int[L], by default 0 .. L−1. segments: int[L]: of several documents packed into
-    x, the one that a row belongs to; it sees no other. Options as in `cross_attention`.
+    valid: bool[L], by default all: which rows are keys; a padded row is a query all the same, whose result has no
+    meaning. positions: int[L], by default 0 .. L−1. segments: int[L], the document to which each row belongs where
+    several are packed into x; it attends to no other. The other options are those of `cross_attention`.
     """
     memory = remember(attention, params, x, x, valid, positions, segments)
     own = {"positions": memory.positions, "segments": memory.segments}
@@ -118,7 +118,7 @@ def ask_all(
     rng=None,
     ring=None,
 ) -> Context:
-    """Both, told apart by `place`, "cross" or "self"."""
+    """Computes cross- or self-attention, as `place` says: "cross" or "self"."""
     if not isinstance(memory, Memory):
         raise ValueError(
             "the memory to ask is what remember(attention, params, keys, values) returns"
@@ -151,7 +151,7 @@ def ask_all(
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _run(how, ring, attention, heads, params, asking, memory, dropout_rate, rng):
-    # Compiled here so that a call outside any jit traces its loops once, not every time.
+    # Compiled here, so that calls outside jit do not trace the loops again each time.
     def one(query, i, segment, seen, head):
         return ask(attention, params, query, i, memory, segment, seen, Head(head, heads))
 
@@ -161,7 +161,7 @@ def _run(how, ring, attention, heads, params, asking, memory, dropout_rate, rng)
 
 
 def _dense(attention, params, questions, memory, dropout_rate, rng):
-    """What `attend` does, for all questions: the only one with weights to show or to drop."""
+    """Computes `attend` for all questions: the only implementation that has weights to return or to drop."""
     comparison = compare_all(attention, params, questions, memory)
     weights = jax.vmap(partial(weigh, attention))(comparison)
     if rng is not None:
@@ -170,7 +170,7 @@ def _dense(attention, params, questions, memory, dropout_rate, rng):
 
 
 def _blockwise(attention, params, questions, memory, dropout_rate, rng, ring=None):
-    """Tiles as large as the largest array of one pair allows."""
+    """Chooses a tile by the size of the arrays that one pair needs, and computes it blockwise."""
     score = attention.score
     if isinstance(score.pair, FeatureSum) and jax.default_backend() == "cpu":
         pairs, numbers = pairwise_by_feature, 1
@@ -190,11 +190,11 @@ def _blockwise(attention, params, questions, memory, dropout_rate, rng, ring=Non
 
 
 def _fused(attention, params, questions, memory, dropout_rate, rng):
-    """The shares are its queries and keys, on a scale of 1; mask, locality and bias are matrices."""
+    """Passes the shares as queries and keys, with a scale of 1; mask, locality and bias are matrices."""
     bias, seen, _ = compare_but_score(attention, params, questions, memory)
-    # Without padding this matrix is a constant, which XLA would spend minutes on folding.
+    # Without padding this matrix is a constant, and XLA would spend minutes on constant folding.
     seen = jax.lax.optimization_barrier(seen)
-    # It wants shares and values equally wide; zeros change no inner product.
+    # The library requires shares and values of equal width; padding with zeros changes no inner product.
     features = memory.values.shape[-1]
     width = max(features, memory.keys.shape[-1])
     query, key, value = (
@@ -202,12 +202,12 @@ def _fused(attention, params, questions, memory, dropout_rate, rng):
         for x in (questions.share, memory.keys, memory.values.astype(memory.keys.dtype))
     )
     if key.dtype == jnp.float16 and jax.default_backend() == "cpu":
-        # XLA has no such product on a CPU.
+        # XLA does not support float16 products of this kind on a CPU.
         key, value = key.astype(jnp.float32), value.astype(jnp.float32)
     vectors = jax.nn.dot_product_attention(
         query.astype(key.dtype), key, value, bias=bias[None], mask=seen[None], scale=1.0
     )
-    # A query without keys gets the mean value from it, and nothing from us.
+    # For a query without keys the library returns the mean value; here it is zero.
     vectors = jnp.where(jnp.any(seen, axis=1)[:, None], vectors[:, 0, :features], 0)
     return vectors.astype(memory.values.dtype), None
 

@@ -1,7 +1,7 @@
-"""Positions: how a mechanism that sees a set of keys comes to know their order.
+"""Positions: how attention, which treats the keys as a set, is informed of their order.
 
-Encodings are added to embeddings, biases to scores; `rotary` turns the shares of a score. Rotary and the
-biases know only the difference j − i, and so belong to self-attention.
+Encodings are added to embeddings, biases to scores; `rotary` rotates the shares of a score. Rotary scores and
+biases depend only on the difference j − i, and so belong to self-attention.
 """
 
 import functools
@@ -25,16 +25,16 @@ from attention_lab.mechanism.contracts import (
 )
 from attention_lab.mechanism.scores import matrix, row
 
-# --- Encodings: embedding + something about i -----------------------------------------------------
+# --- Encodings: embedding + a function of i ------------------------------------------------------
 
 
 def _angles(position: Position, features: int, base: float) -> Array:
-    """position · base^(−2m/D) for m = 0 .. ⌈D/2⌉−1, the frequencies of Vaswani et al. 2017, §3.5."""
+    """Returns position · base^(−2m/D) for m = 0 .. ⌈D/2⌉−1, the frequencies of Vaswani et al. 2017, §3.5."""
     frequencies = base ** (-2 * np.arange((features + 1) // 2) / features)
     return position * jnp.asarray(frequencies, jnp.result_type(float))
 
 
-# no_encoding: the embedding alone; to attention a sentence is then a set.
+# no_encoding: the embedding alone; attention then treats a sentence as a set.
 no_encoding = Encoding("no_encoding", no_params, lambda params, embedding, i: embedding)
 
 
@@ -69,11 +69,11 @@ learned = Encoding(
 )
 
 
-# --- Rotary: a score whose shares turn with their positions ---------------------------------------
+# --- Rotary: a score whose shares are rotated by their positions -------------------------------------
 
 
 def rotate(share: Array, position: Position, base: float, halves: bool = False) -> Array:
-    """Turns each pair (x_2m, x_2m+1) of share [A] by the angle position · base^(−2m/A).
+    """Rotates each pair (x_2m, x_2m+1) of share [A] by the angle position · base^(−2m/A).
 
     halves: the pairs are (x_m, x_m+A/2) instead.
     """
@@ -94,11 +94,11 @@ def _joined(first, second, halves):
 
 @functools.cache
 def rotary(score: Score, base: float = 10000.0, halves: bool = False) -> Score:
-    """The score with both shares turned by their positions (Su et al. 2021, eq. 34).
+    """Returns the score with both shares rotated by their positions (Su et al. 2021, eq. 34).
 
-    For the dot family the pair then depends on positions only through j − i. halves: feature m turns with
-    feature m + A/2, as in Llama, and not with its neighbor; a permutation of the features is all that lies
-    between the two. Raises ValueError where base is not positive.
+    For the dot family the pair then depends on positions only through j − i. halves: feature m is paired with
+    feature m + A/2, as in Llama, and not with its neighbor; the two differ by a permutation of the features
+    only. Raises ValueError where base is not positive.
     """
     if base <= 0:
         raise ValueError(f"rotary({score.name}, {base}): base must be positive")
@@ -121,7 +121,7 @@ def rotary(score: Score, base: float = 10000.0, halves: bool = False) -> Score:
     )
 
 
-# --- Biases: score + something about i, j ----------------------------------------------------------
+# --- Biases: score + a function of i and j --------------------------------------------------------
 
 
 def _nothing(params, query, i, head):
@@ -136,7 +136,7 @@ no_bias = Bias("no_bias", no_params, _nothing, lambda params, share, i, j: 0.0)
 def shaw(clip: int = 16) -> Bias:
     """q · a_r / √d for the relative distance r = j − i clipped to ±clip (Shaw et al. 2018, eq. 5).
 
-    Their part for the keys, on the scale of `scaled_dot`; their vectors for the values are left out,
+    This is their term for the keys, on the scale of `scaled_dot`; their vectors for the values are left out,
     which the paper found to cost nothing. The query's share is its product with all 2·clip + 1 vectors.
     Raises ValueError where clip < 1.
     """
@@ -156,9 +156,9 @@ def shaw(clip: int = 16) -> Bias:
 
 
 def t5_bucket(distance: int, buckets: int, max_distance: int, bidirectional: bool) -> int:
-    """The bucket of the relative distance j − i: near ones exact, far ones logarithmic.
+    """Returns the bucket of the relative distance j − i: near ones are exact, far ones logarithmic.
 
-    Raffel et al. 2020, §2.1. Decided in whole numbers, so that no rounding moves a boundary.
+    Raffel et al. 2020, §2.1. It is computed in integers, so that no rounding moves a boundary.
     """
     if bidirectional:
         buckets //= 2
@@ -180,7 +180,7 @@ def t5_bucket(distance: int, buckets: int, max_distance: int, bidirectional: boo
 def t5(buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> Bias:
     """One learned number for each bucket of relative distances j − i (Raffel et al. 2020, §2.1).
 
-    T5's decoder uses bidirectional=False: all buckets for the past. Beyond max_distance all is one bucket.
+    T5's decoder uses bidirectional=False: all buckets are for the past. All distances beyond max_distance share one.
     """
     if buckets < 4 or buckets % 4 or max_distance <= buckets // 2:
         raise ValueError(
@@ -206,10 +206,10 @@ def t5(buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -
 
 
 def alibi_slopes(heads: int) -> np.ndarray:
-    """[H], 2^(−8h/H) for h = 1 .. H where H is a power of two (Press et al. 2022, §3).
+    """Returns [H], 2^(−8h/H) for h = 1 .. H where H is a power of two (Press et al. 2022, §3).
 
-    Else, as in the authors' code, those of the largest power of two n < H, and then every other one of 2n
-    from its first on: of 3 heads 2^−4, 2^−8, 2^−2.
+    Otherwise, as in the authors' code, they are the slopes of the largest power of two n < H, followed by every
+    other slope of 2n, beginning with the first: for 3 heads 2^−4, 2^−8, 2^−2.
     """
     n = 2 ** (heads.bit_length() - 1)
     powers = [8 * h / n for h in range(1, n + 1)] + [
@@ -219,7 +219,7 @@ def alibi_slopes(heads: int) -> np.ndarray:
 
 
 def _alibi_query(params, query, i, head):
-    # Constants, so that nothing trains them; a query head's own, however many share its keys.
+    # Constants, which are not trained; each query head has its own, however many share its keys.
     return jnp.asarray(alibi_slopes(head.of), accumulator(query.dtype))[head.number]
 
 

@@ -1,9 +1,9 @@
-"""The pieces by name, and a mechanism from a few words.
+"""The registry of pieces by name, and mechanisms built from names.
 
     make_attention(score="additive")
     make_attention(score="rotary(scaled_dot)", mask="both(causal, window(8))", bias="alibi")
 
-An entry is a piece, or a cached factory that makes one from options.
+An entry is a piece, or a cached factory that returns one for given options.
 """
 
 import ast
@@ -21,7 +21,7 @@ from attention_lab.mechanism.normalizers import NORMALIZERS
 from attention_lab.mechanism.positions import BIASES, ENCODINGS, rotary
 from attention_lab.mechanism.scores import SCORES
 
-# What builds pieces from pieces.
+# Functions that build pieces from pieces.
 COMBINATORS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "score": MappingProxyType({"rotary": rotary}),
@@ -43,9 +43,9 @@ PIECES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def make_attention(**words: str) -> Attention:
-    """The attention whose pieces are named by field; what is not named stays plain.
+    """Returns the attention whose pieces are named by field; the others have their defaults.
 
-    Raises ValueError where a field, a name or an option does not exist, with the nearest that does.
+    Raises ValueError where a field, a name or an option does not exist, and suggests the nearest that does.
     """
     for field in words:
         if field not in PIECES:
@@ -54,7 +54,7 @@ def make_attention(**words: str) -> Attention:
 
 
 def choose(kind: str, words: str) -> Any:
-    """The piece that `words` names, such as "dot", "local_p(10)" or "both(causal, window(3))".
+    """Returns the piece that `words` names, such as "dot", "local_p(10)" or "both(causal, window(3))".
 
     kind: a field of Attention, or "encoding". Raises ValueError where it does not exist.
     """
@@ -101,12 +101,12 @@ def _build(kind, known, words, tree):
     return entry(*args, **kwargs)
 
 
-# What the options of factories are, by their annotations; any other annotation is a piece's.
+# The types of options of factories, by annotation; any other annotation is that of a piece.
 NUMBERS = MappingProxyType({int: "a whole number", float: "a number", bool: "True or False"})
 
 
 def _check_option(kind, name, wanted, value):
-    """Raises ValueError where an option is not what the factory's signature says."""
+    """Raises ValueError where an option is not of the type in the factory's signature."""
     of_the_type = type(value) is wanted or (wanted is float and type(value) is int)
     if wanted in NUMBERS and not of_the_type:
         raise ValueError(f"{name} is {NUMBERS[wanted]}")
@@ -115,14 +115,14 @@ def _check_option(kind, name, wanted, value):
 
 
 def _told(kind, parameter):
-    """An option as its user writes it: "clip=16", "a mask"."""
+    """Returns an option as a user writes it: "clip=16", "a mask"."""
     if parameter.default is not inspect.Parameter.empty:
         return f"{parameter.name}={parameter.default}"
     return parameter.name if parameter.annotation in NUMBERS else f"a {kind}"
 
 
 def sample(entry: Any) -> Any:
-    """One piece of an entry: itself, or what its factory makes; an option without a default is 1."""
+    """Returns the piece of an entry, or one that its factory makes, with 1 for options without a default."""
     if not _is_factory(entry):
         return entry
     options = inspect.signature(entry).parameters.values()
@@ -134,7 +134,7 @@ def _is_factory(entry):
 
 
 def unknown(kind: str, name: str, known: Collection[str]) -> str:
-    """The line for a name that does not exist: with the nearest that does, and all others."""
+    """Returns the message for a name that does not exist, with the nearest that does, and all others."""
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"there is no {kind} {name!r}; {hint}known are {', '.join(known)}"

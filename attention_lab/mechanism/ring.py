@@ -3,15 +3,15 @@
     ring = Ring(mesh, "sequence")
     context = self_attention(attention, params, x, ring=ring)    # or cross_attention, multi_head
 
-With n devices, device d keeps its Q/n queries. The slices of keys go round: in n hops each meets every
-device, and is home again. A meeting is blockwise's, tile by tile, and what a query has so far (its total
-and its unscaled sum of values) stays where the query is, so that the answer is that of `blockwise` for any
-pair, mask, bias, locality and streaming normalizer, in O((Q + K) / n) memory on each device. The backward
-pass makes the same trip: a slice of keys travels with the gradient that it has gathered, and brings it home.
-Lengths need not divide, but only what divides is spread before it comes here.
+With n devices, device d keeps its Q/n queries. The slices of keys rotate: after n hops each has visited every
+device and is back at its own. A visit is processed tile by tile as in blockwise attention, and the accumulators of
+a query (its total and its unscaled sum of values) stay on its device. So the result is that of `blockwise` for any
+pair, mask, bias, locality and streaming normalizer, in O((Q + K) / n) memory on each device. In the backward pass
+a slice of keys rotates together with the gradient that it has accumulated. Lengths need not be multiples of n;
+those that are not are replicated before they are padded and split.
 
-Where rows stand is data. Under a causal mask, device 0 has the least to do if slices follow one another;
-rows dealt out in turn, with their `positions`, have all do nearly the same (Striped Attention, Brandon et al. 2023).
+Positions are data. Under a causal mask, device 0 has the least work if slices are contiguous; with rows dealt out
+in turn, and their `positions`, the load is nearly equal (Striped Attention, Brandon et al. 2023).
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ from attention_lab.mechanism.contracts import Array, Params
 
 
 class Ring(NamedTuple):
-    """The devices along one axis of a mesh; over another a batch is split by jax.vmap(.., spmd_axis_name=)."""
+    """The devices along one axis of a mesh; jax.vmap(.., spmd_axis_name=) splits a batch over another axis."""
 
     mesh: Mesh
     axis: str = "sequence"
@@ -35,10 +35,10 @@ class Ring(NamedTuple):
 def around(
     ring: Ring, problem: tiles.Problem, params: Params, questions: Any, memory: Any
 ) -> Array:
-    """`blockwise`, of which each device computes the context vectors of its own slice of the questions.
+    """Computes `blockwise` on a ring, where each device computes the context vectors of its slice of the questions.
 
-    Shapes as in `blockwise`, of the whole: Q and K need not divide by the devices. Reverse-mode gradients
-    only. Raises ValueError where the mesh has no such axis, or has one that is not AxisType.Auto.
+    Shapes are those of `blockwise`: Q and K need not be multiples of the number of devices. Gradients are
+    reverse-mode only. Raises ValueError where the mesh has no such axis, or has one that is not AxisType.Auto.
     """
     types = dict(zip(ring.mesh.axis_names, ring.mesh.axis_types, strict=True))
     if ring.axis not in types or {*types.values()} != {AxisType.Auto}:
@@ -60,9 +60,9 @@ def around(
 
 
 def _divided(ring, rows):
-    """The rows, padded to as many for every device; what needs padding lies whole on each of them before.
+    """Returns the rows, padded to equally many per device; rows that need padding are replicated first.
 
-    XLA would split it unevenly, and then aborts the process over the gradient of a gather (jax 0.10.2,
+    XLA would split them unevenly, and then abort the process over the gradient of a gather (jax 0.10.2,
     `location`).
     """
     whole = NamedSharding(ring.mesh, PartitionSpec())
@@ -78,11 +78,11 @@ def _divided(ring, rows):
 def slice_by_slice(
     axis: str, problem: tiles.Problem, params: Params, questions: Any, memory: Any
 ) -> Array:
-    """The context vectors [Q/n, D] of one device's questions, which meet the memory of all along the axis.
+    """Returns the context vectors [Q/n, D] of one device's questions about the memory of all devices along the axis.
 
-    For use within `jax.shard_map(..., check_vma=False)`; `memory` is this device's slice [K/n].
+    To be called within `jax.shard_map(..., check_vma=False)`; `memory` is this device's slice [K/n].
     """
-    # A slice may be shorter than a tile of the whole.
+    # A slice may be shorter than a tile of the whole sequence.
     longest = tiles.Tile(len(questions.position), len(memory.positions))
     problem = problem._replace(tile=tiles.Tile(*map(min, problem.tile, longest)))
     return tiles.in_tiles(partial(_ring, axis), problem, params, questions, memory)
@@ -102,7 +102,7 @@ def _forward(axis, problem, smooth, fixed):
 
     def hop(so_far_and_keys, _):
         so_far, keys = so_far_and_keys
-        # The keys leave before they are looked at, so that a device can do both at once.
+        # The keys are sent before they are used, so that communication and computation can overlap.
         return (meet(so_far, keys), _pass_on(axis, keys)), None
 
     nothing = lax.map(lambda query: tiles.start(problem, params, query, keys), queries)
@@ -128,7 +128,7 @@ _ring.defvjp(_forward, _backward)
 
 
 def _pass_on(axis, tree):
-    """To the next device what this one had, and to this one what the device before it had."""
+    """Sends the arrays of each device to the next one of the ring."""
     devices = lax.axis_size(axis)
     to_next = [(d, (d + 1) % devices) for d in range(devices)]
     return jax.tree.map(lambda x: lax.ppermute(x, axis, to_next), tree)

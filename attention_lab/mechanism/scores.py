@@ -1,8 +1,8 @@
 """Score functions: how well one query q and one key k match.
 
-Each is one function of two vectors, split into what can be done once per query, once per key, and what
-only the pair can say. Matrices start LeCun normal (variance 1 / fan-in), so that a score starts at the
-same scale whatever the width; the papers' own choices are named where they differ.
+Each is a function of two vectors, split into the parts that are computed once per query, once per key and once
+per pair. Matrices are initialized LeCun normal (variance 1 / fan-in), so that the initial scale of a score does
+not depend on the width; the papers' own choices are named where they differ.
 """
 
 import math
@@ -29,23 +29,23 @@ from attention_lab.mechanism.contracts import (
 
 
 def matrix(rng: Array, rows: int, columns: int) -> Array:
-    """W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
+    """Returns W [rows, columns] for W x: normal with variance 1 / columns (LeCun et al. 1998)."""
     return jax.random.normal(rng, (rows, columns)) / math.sqrt(columns)
 
 
 def product(weights: Array, vector: Array) -> Array:
-    """W x in the type of x; what overflows it is the largest number that it has."""
+    """Returns W x in the type of x; where it overflows, the largest finite number of that type."""
     return saturated(matmul(weights, vector, vector.dtype))
 
 
 def itself(params: Params, vector: Array, position: Position) -> Array:
-    """A share that is the vector itself."""
+    """Returns the vector itself as its share."""
     del params, position
     return vector
 
 
 def same_width(rng: Array, dims: Dims) -> Params:
-    """The parameters {} of a score that compares a query and a key of one width, and only such."""
+    """Returns the parameters {} of a score without parameters. Raises ValueError where query and key differ in width."""
     if dims.query != dims.key:
         raise ValueError(
             f"this score compares q and k feature by feature, but q has {dims.query} features and k has "
@@ -96,9 +96,9 @@ def _additive_key(params, key, j):
 
 
 class Shortcut(NamedTuple):
-    """A term as join(p_a, x_a, y_a), where the arrays x, y = apart(queries [Q, A], keys [K, A]) hold what can be done once.
+    """A cheaper form of a term: join(p_a, x_a, y_a), where x, y = apart(queries [Q, A], keys [K, A]) are computed once.
 
-    may(queries, keys) -> bool says whether it is right to rounding for these.
+    may(queries, keys) -> bool tests whether it is exact up to rounding for these.
     """
 
     may: Callable[[Array, Array], Any]
@@ -112,7 +112,7 @@ class FeatureSum:
 
     A term closes over no array; a pair that is a plain function may.
 
-    To say so lets all pairs be made a feature at a time, by a shortcut where there is one:
+    This form allows all pairs to be computed one feature at a time, by a shortcut where there is one:
     `pairs.pairwise_by_feature`.
     """
 
@@ -121,13 +121,13 @@ class FeatureSum:
     shortcut: Shortcut | None = None
 
     def __call__(self, params: Params, query: Array, key: Array) -> Array:
-        """One query's share [A] with one key's [A]. Returns a number."""
+        """Returns the score [] of one query's share [A] and one key's [A]."""
         wide = accumulator(query.dtype)
         return jnp.sum(self.term(params[self.parameter].astype(wide), query, key), dtype=wide)
 
 
 def _wide(*vectors):
-    """The vectors in float32 at least, in which the gradient of what many pairs share is then added up."""
+    """Returns the vectors in float32 at least, the type in which their gradients are summed over many pairs."""
     return [x.astype(accumulator(x.dtype)) for x in vectors]
 
 
@@ -136,20 +136,20 @@ def _additive_term(v, query, key):
 
 
 def _range(dtype):
-    """The type to take exponentials in, r with e^2r within it, and the s from which on tanh(s) is 1."""
+    """Returns the type of exponentials, the largest r with a finite e^2r in it, and the least s with tanh(s) = 1 in it."""
     wide = accumulator(dtype)
     kind = jnp.finfo(wide)
     return wide, math.floor(math.log(kind.max) / 2), 1.5 - math.log(kind.eps) / 2
 
 
 def _exponentials_fit(queries, keys):
-    # 69 in float32. A query that is clipped then meets no key with which it would not saturate.
+    # 69 in float32. A query that is clipped then saturates with every key.
     _, largest, saturated = _range(keys.dtype)
     return jnp.all(jnp.ptp(keys, axis=0) < 2 * (largest - saturated))
 
 
 def _exponentials(queries, keys):
-    """e^2(q + c) and e^2(k − c), with c the middle of what the keys have in a feature."""
+    """Returns e^2(q + c) and e^2(k − c), where c is the middle of the range of the keys in a feature."""
     wide, largest, _ = _range(keys.dtype)
     queries, keys = queries.astype(wide), keys.astype(wide)
     ends = jnp.max(keys, axis=0, keepdims=True), jnp.min(keys, axis=0, keepdims=True)
@@ -199,7 +199,7 @@ def _location_init(rng, dims):
 
 
 def row(table: Array, position: Position) -> Array:
-    """table[position], and NaN for a position that it has not, rather than, silently, another row."""
+    """Returns table[position], and NaN for a position outside the table, where indexing would silently clip."""
     inside = jnp.where(position < 0, table.shape[0], position)
     return jnp.take(table, inside, axis=0, mode="fill", fill_value=jnp.nan)
 
@@ -212,7 +212,7 @@ def _location_limit(params):
     return params["W"].shape[-2]
 
 
-# location: (W q)_j, the key's content unseen (Luong et al. 2015, §3.1).
+# location: (W q)_j, which does not depend on the content of the key (Luong et al. 2015, §3.1).
 location = Score(
     "location", _location_init, itself, _location_key, inner_product, limit=_location_limit
 )
@@ -224,7 +224,7 @@ def _cosine_init(rng, dims):
 
 
 def _unit(vector):
-    """vector / ‖vector‖, with the zero vector (and a finite gradient) at zero."""
+    """Returns vector / ‖vector‖, and at zero the zero vector, with a finite gradient."""
     wide = vector.astype(accumulator(vector.dtype))
     return (wide * jax.lax.rsqrt(jnp.maximum(jnp.sum(wide * wide), 1e-24))).astype(vector.dtype)
 

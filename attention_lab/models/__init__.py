@@ -1,4 +1,4 @@
-"""Models: an encoder and a decoder, each a word. `make_model` builds one.
+"""Models: an encoder and a decoder, each chosen by name. `make_model` builds one.
 
 make_model(7, 7, encoder={"kind": "recurrent"}, decoder={"kind": "bahdanau", "attention": {"score": "dot"}})
 make_model(7, 7, encoder={"kind": "nothing"}, decoder={"kind": "transformer"})
@@ -30,11 +30,11 @@ def make_model(
     decoder: Words,
     tie: str = "nothing",
 ) -> Model:
-    """The model of an encoder and a decoder, each {"kind": .., option: value, ..}; equal words give the same one.
+    """Returns the model of an encoder and a decoder, each {"kind": .., option: value, ..}; it is cached by its arguments.
 
-    An option that is a dict of words is an attention: {"score": "additive"}. tie: which tables of embeddings are one,
-    of `TIES`. Raises ValueError where a kind, an option or a word in it does not exist, with the nearest that does,
-    and where encoder and decoder do not fit each other.
+    An option that is a dict describes an attention: {"score": "additive"}. tie: which tables of embeddings are shared,
+    one of `TIES`. Raises ValueError where a kind, an option or a name does not exist, with the nearest that does, and
+    where encoder and decoder do not fit each other.
     """
     if tie not in TIES:
         raise ValueError(f"tie={tie!r} is not one of {', '.join(TIES)}")
@@ -50,7 +50,7 @@ def _made(source_vocabulary, target_vocabulary, tie, encoder, decoder):
 
 
 def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words) -> Any:
-    """(kind, ((option, value), ..)), hashable, with attentions built."""
+    """Returns (kind, ((option, value), ..)), which is hashable, with attentions built."""
     if "kind" not in words:
         raise ValueError(f"say which {side}: kind={' or '.join(registry)}")
     factory = look_up(side, registry, words["kind"])
@@ -70,7 +70,7 @@ def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words
 
 
 def _known(factory: Callable[..., Any]) -> list[str]:
-    """The options of a factory; `shape` stands for the fields of `Shape`."""
+    """Returns the names of a factory's options; `shape` stands for the fields of `Shape`."""
     parameters = inspect.signature(factory).parameters
     names = [
         name for name, parameter in parameters.items() if parameter.kind == parameter.KEYWORD_ONLY

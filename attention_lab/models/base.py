@@ -1,4 +1,4 @@
-"""What decoding and training know of any model: four pure functions of ONE example.
+"""The interface of models to decoding and training: four pure functions of ONE example.
 
     params = model.init(rng)
     output = model.apply(params, {"source": Padded, "target": Padded})  # teacher forcing
@@ -6,8 +6,8 @@
     state, output = model.step(params, source, state, token)            # the next token
 
 A batch is `jax.vmap` outside. Source and target are `Padded`: which of their positions exist is data, and no
-model infers it from an id. Texts carry their end mark; the decoder is fed the target one place to the right,
-after the start mark.
+model infers it from an id. Texts end in END; the decoder's input is the target shifted to the right by one
+position, with START before it.
 """
 
 import functools
@@ -23,17 +23,17 @@ from attention_lab.mechanism import dropout
 from attention_lab.mechanism.contracts import Array, Params, accumulator, summed_wide
 from attention_lab.mechanism.registry import unknown
 
-# The name of what `init_multi_head` makes: each of these parameters has one axis that counts heads.
+# The name of the parameters of `init_multi_head`, each of which has one axis of heads.
 HEADS = "heads"
-# Traced numbers of a run, in which replicas may differ without compiling again: {"dropout": rate, ...}.
+# Traced hyperparameters, in which replicas may differ without recompilation: {"dropout": rate, ...}.
 Hyper = dict[str, Any]
 
 
 class Output(NamedTuple):
-    """What a model says of the next token, and where it looked.
+    """The output of a model for the next token: its logits, and its attention weights.
 
     logits: [.., V] unnormalized log-probabilities. weights: by place, "cross/0", "encoder/2", "decoder/0",
-    each [H, Q, K], or None where not asked for. One step has no Q axis: [H, K].
+    each [H, Q, K], or None where not requested. One step has no Q axis: [H, K].
     """
 
     logits: Array
@@ -41,17 +41,17 @@ class Output(NamedTuple):
 
 
 class Readout(NamedTuple):
-    """What a decoder says of the next token, before it is compared with the vocabulary: features [.., E]."""
+    """The output of a decoder for the next token, before the projection to the vocabulary: features [.., E]."""
 
     features: Array
-    weights: dict[str, Array]  # as in `Output`, {} where none were asked for
+    weights: dict[str, Array]  # as in `Output`, {} where not requested
 
 
 class Encoded(NamedTuple):
-    """What an encoder says of ONE source. It may have fewer states than the source has positions.
+    """The output of an encoder for ONE source. It may have fewer states than the source has positions.
 
-    states: [K, D]; valid: bool[K]; summary: [D], all of it in one vector; weights: of the encoder's own attention
-    by place, {} where none were asked for.
+    states: [K, D]; valid: bool[K]; summary: [D], the whole source as one vector; weights: those of the encoder's own
+    attention, by place, {} where not requested.
     """
 
     states: Array
@@ -61,14 +61,14 @@ class Encoded(NamedTuple):
 
 
 class Source(NamedTuple):
-    """An encoded source as a decoder keeps it: whatever the decoder asks, and which states exist, bool[K]."""
+    """An encoded source as a decoder stores it: the memory to which it attends, and which states exist, bool[K]."""
 
     memory: Any
     valid: Array
 
 
 def matrices(params: Params) -> Any:
-    """For each parameter, whether it is a matrix: an axis that counts heads is none of its own."""
+    """Returns for each parameter whether it is a matrix, not counting an axis of heads."""
 
     def is_matrix(path, x):
         by_head = any(getattr(key, "key", None) == HEADS for key in path)
@@ -84,7 +84,7 @@ class Limits(NamedTuple):
     target: int | None = None
 
     def refusal(self, *sides: Sized) -> str | None:
-        """Why the model cannot read a source [K], or a source and its target [T]; None where it can."""
+        """Returns why the model cannot read a source [K], or a source and its target [T]; None where it can."""
         for name, ids, limit in zip(self._fields, sides, self, strict=False):
             if limit is not None and len(ids) > limit:
                 return f"{len(ids)} {name} tokens, and the model reads at most {limit}"
@@ -92,20 +92,20 @@ class Limits(NamedTuple):
 
 
 def least(*limits: int | None) -> int | None:
-    """The least of them; None where none is a limit."""
+    """Returns the least of the limits; None where all are None."""
     return min((limit for limit in limits if limit is not None), default=None)
 
 
 class Model(NamedTuple):
-    """A model, chosen once; static under `jax.jit`.
+    """A model, as a tuple of functions; static under `jax.jit`.
 
     init: (rng) -> params.
     apply: (params, example, *, rng=None, hyper=None, weights=False, dtype=None) -> Output of every target
-    position; rng=None drops nothing; dtype: the type to compute in (`computed_in`), by default the parameters'.
-    start: (params, source, length) -> Source, state; length: the most tokens that will be stepped.
+    position; rng=None: no dropout; dtype: the type of computation (`computed_in`), by default that of the parameters.
+    start: (params, source, length) -> Source, state; length: the largest number of steps.
     step: (params, Source, state, token[], *, weights=False) -> state, Output of one position.
-    limits: (params) -> Limits, those of tables that are indexed by position.
-    matrices: (params) -> for each parameter, whether it is a matrix: only those decay (`optimizer.move`).
+    limits: (params) -> Limits, the lengths of tables that are indexed by position.
+    matrices: (params) -> for each parameter, whether it is a matrix: weight decay applies to these only (`optimizer.move`).
     """
 
     name: str
@@ -118,9 +118,9 @@ class Model(NamedTuple):
 
 
 class Dropout:
-    """Dropout for one forward pass: each call drops from what it is given, independently.
+    """Dropout of one forward pass, in which each call draws an independent mask.
 
-    A sequence of rngs split from one, as the pass goes along; without an rng nothing is dropped.
+    Each call splits a fresh rng from the current one; without an rng nothing is dropped.
     """
 
     def __init__(self, rng: Array | None, hyper: Hyper | None) -> None:
@@ -128,40 +128,40 @@ class Dropout:
         self.rng = rng
 
     def continued(self, rng: Array | None) -> "Dropout":
-        """The same rate, and what follows `rng`."""
+        """Returns dropout of the same rate that continues with `rng`."""
         return Dropout(rng, {"dropout": self.rate})
 
     def next_rng(self) -> Array | None:
-        """A fresh rng, None where nothing is to be dropped."""
+        """Returns a fresh rng, None where nothing is dropped."""
         if self.rng is None:
             return None
         self.rng, fresh = jax.random.split(self.rng)
         return fresh
 
     def __call__(self, x: Array) -> Array:
-        """x with each element zeroed with probability `rate`, the rest scaled up."""
+        """Returns x with each element set to zero with probability `rate`, and the others scaled up."""
         rng = self.next_rng()
         return x if rng is None else dropout(rng, self.rate, x)
 
 
 def shift_right(target: Array) -> Array:
-    """What the decoder is fed: the start mark, then all target tokens [T] but the last."""
+    """Returns the input of the decoder: START, then all target tokens [T] but the last."""
     return jnp.concatenate([jnp.full_like(target[:1], START), target[:-1]])
 
 
 def computed_in(model: Model, dtype: Any) -> Model:
-    """The model, but `apply` computes in another type, bfloat16 say, from parameters that keep their own.
+    """Returns the model with an `apply` that computes in another type, such as bfloat16, from unchanged parameters.
 
-    Most of what is kept for the backward pass has that type. Sums are float32 at least, whichever they run over,
-    features, keys, positions, time or sentences, forward or backward: each product casts the parameters where it
-    reads them, so that their gradients are added up in their own type. So are softmaxes, the statistics of norms,
-    the states of recurrent cells, which are sums over time, and the logits.
+    Most residuals of the backward pass have that type. Sums over features, keys, positions, time or sentences are
+    accumulated in float32 at least, forward and backward: each product casts the parameters where it reads them, so
+    that their gradients are accumulated in the parameters' own type. Softmaxes, the statistics of norms, the states
+    of recurrent cells, which are sums over time, and the logits are float32 at least, too.
     """
     return model._replace(apply=partial(model.apply, dtype=dtype))
 
 
 def at_precision(function: Callable[..., Any], precision: str) -> Callable[..., Any]:
-    """The function, with matrix products of that precision, of `jax.default_matmul_precision`, whatever is set around."""
+    """Returns the function with `jax.default_matmul_precision` set to `precision` inside, whatever is set outside."""
 
     @functools.wraps(function)
     def inside(*args, **options):
@@ -173,10 +173,9 @@ def at_precision(function: Callable[..., Any], precision: str) -> Callable[..., 
 
 @functools.cache
 def precise_in(model: Model, precision: str) -> Model:
-    """The model, whose four functions run `at_precision`; equal arguments give the same one.
+    """Returns the model with its four functions `at_precision`; it is cached by its arguments.
 
-    Some gradients have rules of their own, which run when the gradient is taken: whoever takes it does that at the
-    precision too.
+    Custom derivative rules run when a gradient is computed: compute gradients at the same precision, too.
     """
     return model._replace(
         init=at_precision(model.init, precision),
@@ -187,13 +186,13 @@ def precise_in(model: Model, precision: str) -> Model:
 
 
 def affine(x: Array, W: Array, b: Array | None = None) -> Array:
-    """x W + b of x [.., D], with operands of x's type, and the sum in float32 at least. Returns that, [.., F]."""
+    """Returns x W + b [.., F] of x [.., D], with operands of the type of x, in float32 at least."""
     total = jnp.matmul(x, W.astype(x.dtype), **summed_wide(x.dtype))
     return total if b is None else total + jnp.reshape(b, (1,) * (x.ndim - 1) + (-1,))
 
 
 def widened(tree: Any) -> Any:
-    """The tree, its floating-point leaves in float32 at least: what many steps read, for their gradients' sums."""
+    """Returns the tree with floating-point leaves in float32 at least, in which gradients of many steps are summed."""
     return jax.tree.map(
         lambda x: x.astype(accumulator(x.dtype)) if jnp.issubdtype(x.dtype, jnp.floating) else x,
         tree,
@@ -201,7 +200,7 @@ def widened(tree: Any) -> Any:
 
 
 def look_up(kind: str, names: Collection[str], name: str) -> Any:
-    """The entry of that name, in a mapping. Raises ValueError, with the nearest name that there is."""
+    """Returns the entry of that name in a mapping, or the name. Raises ValueError, with the nearest existing name."""
     if name not in names:
         raise ValueError(unknown(kind, name, names))
     return names[name] if isinstance(names, Mapping) else name

@@ -1,8 +1,8 @@
-"""Recurrent cells, and running them over a sentence in one direction or both.
+"""Recurrent cells, and functions that run them over a sentence in one direction or both.
 
-A cell is split as a score is: `project` is what can be done for all inputs in one matrix product before
-the recurrence starts, `step` what has to wait for the state before. That, and one product for all gates,
-is why they are not Flax's cells. A state is a sum over time, and is kept in float32 at least.
+A cell is split as a score is: `project` computes, for all inputs in one matrix product, what does not depend on the
+state; `step` computes the rest. This split, and one product for all gates, is why Flax's cells are not used. A
+state is a sum over time, and is stored in float32 at least.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ import jax.numpy as jnp
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import affine, widened
 
-# Not orthogonal for U: its QR decomposition calls LAPACK, which under jit can wait for ever on CPU.
+# U is not orthogonal: the QR decomposition calls LAPACK, which under jit can deadlock on a CPU.
 _weights = jax.nn.initializers.glorot_uniform()
 
 
 class Cell(NamedTuple):
-    """A recurrence h_t = f(x_t, h_{t−1}), x_t entering through one matrix product."""
+    """A recurrence h_t = f(x_t, h_{t−1}), in which x_t is multiplied by one matrix."""
 
     name: str
     init: Callable[[Array, int, int], Params]  # rng, inputs D, hidden N
@@ -31,7 +31,7 @@ class Cell(NamedTuple):
 
 
 def project(params: Params, x: Array) -> Array:
-    """W x + b for all gates at once: x [D] -> [gates · N]."""
+    """Returns W x + b for all gates at once: x [D] -> [gates · N]."""
     return affine(x, params["W"], params["b"]).astype(x.dtype)
 
 
@@ -95,7 +95,7 @@ CELLS = MappingProxyType({"gru": gru, "lstm": lstm})
 
 
 def run(cell: Cell, params: Params, x: Array, valid: Array, *, reverse: bool = False) -> Any:
-    """All hidden states [K, N] over x [K, D], and the last one [N]. Padding leaves the state as it is."""
+    """Returns all hidden states [K, N] over x [K, D], and the last one [N]. Padding does not change the state."""
     projected = jax.vmap(partial(project, params))(x)
     state = cell.start(jnp.zeros(params["U"].shape[0], x.dtype))
 
@@ -110,7 +110,7 @@ def run(cell: Cell, params: Params, x: Array, valid: Array, *, reverse: bool = F
 
 
 def init_bidirectional(cell: Cell, rng: Array, inputs: int, hidden: int) -> Params:
-    """A cell for each direction."""
+    """Returns the parameters of one cell for each direction."""
     forward, backward = jax.random.split(rng)
     return {
         "forward": cell.init(forward, inputs, hidden),
@@ -119,7 +119,7 @@ def init_bidirectional(cell: Cell, rng: Array, inputs: int, hidden: int) -> Para
 
 
 def bidirectional(cell: Cell, params: Params, x: Array, valid: Array) -> tuple[Array, Array]:
-    """[h→_j; h←_j] for every position [K, 2N], and [h→_K; h←_1], all that was read, [2N]."""
+    """Returns [h→_j; h←_j] for every position [K, 2N], and [h→_K; h←_1], the last states of both directions, [2N]."""
     ahead, last = run(cell, params["forward"], x, valid)
     back, first = run(cell, params["backward"], x, valid, reverse=True)
     return jnp.concatenate([ahead, back], -1), jnp.concatenate([last, first])

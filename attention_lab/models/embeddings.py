@@ -1,4 +1,4 @@
-"""Words in and out: embeddings of source and target tokens, and the logits of the next one."""
+"""Embeddings of source and target tokens, and the logits of the next token."""
 
 import math
 from typing import Any
@@ -13,12 +13,12 @@ TIES = ("nothing", "output", "all")
 
 
 class Embeddings(nn.Module):
-    """E_x, E_y and the output matrix: one table each, two, or one for all (Press & Wolf 2017).
+    """E_x, E_y and the output matrix, as three tables, two, or one (Press & Wolf 2017).
 
     source_features: of E_x; None: the source has no tokens, and there is no E_x. target_features: of E_y and the
     output. tie: "nothing"; "output": logits are inner products with E_y; "all": E_y is E_x too, or the first rows of
-    it, which makes sense with a joint vocabulary. Embeddings are scaled by √D (Vaswani et al. 2017, §3.4), so
-    that a tied table gives inputs of unit variance and logits of unit variance both.
+    it, which requires a joint vocabulary. Embeddings are scaled by √D (Vaswani et al. 2017, §3.4), so that with a tied
+    table both inputs and logits have unit variance.
     """
 
     source_vocabulary: int
@@ -59,18 +59,18 @@ class Embeddings(nn.Module):
         return self.target.dtype
 
     def of_source(self, tokens: Array, dtype: Any = None) -> Array:
-        """√D · E_x[token]: tokens [..] -> [.., D], in that type, by default the table's."""
+        """Returns √D · E_x[token]: tokens [..] -> [.., D], in `dtype`, by default that of the table."""
         return self._look_up(self.source, tokens, dtype)
 
     def of_target(self, tokens: Array, dtype: Any = None) -> Array:
-        """√D · E_y[token]: tokens [..] -> [.., D], in that type, by default the table's."""
+        """Returns √D · E_y[token]: tokens [..] -> [.., D], in `dtype`, by default that of the table."""
         return self._look_up(self.target, tokens, dtype)
 
     def logits(self, features: Array) -> Array:
-        """W r: [.., D] -> [.., V], in float32 at least."""
+        """Returns W r: [.., D] -> [.., V], in float32 at least."""
         return affine(features, self.output.T)
 
     def _look_up(self, table, tokens, dtype):
-        # An id beyond the vocabulary gives NaN rather than another word.
+        # An id outside the vocabulary gives NaN rather than the embedding of another word.
         rows = jnp.take(table, tokens, axis=0) * math.sqrt(table.shape[-1])
         return rows if dtype is None else rows.astype(dtype)

@@ -1,4 +1,4 @@
-"""An encoder and a decoder, made one model: embeddings below both, logits above the decoder."""
+"""The model of an encoder and a decoder: embeddings below both, logits above the decoder."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from attention_lab.padded import Padded
 
 
 class EncoderDecoder(nn.Module):
-    """The parameters of both, and what is computed with them for one example."""
+    """The parameters of encoder and decoder, and the computation for one example."""
 
     encoder: nn.Module
     decoder: nn.Module
@@ -43,7 +43,7 @@ class EncoderDecoder(nn.Module):
         )
 
     def encode(self, source: Padded, dropout: Dropout, weights: bool, dtype: Any = None) -> Encoded:
-        """The encoded source; where it consists of tokens, of their embeddings."""
+        """Returns the encoded source, whose tokens are embedded first."""
         if self.encoder.embedding is not None:
             source = source._replace(values=self.embeddings.of_source(source.values, dtype))
         encoded = self.encoder(source, dropout, weights)
@@ -58,14 +58,14 @@ class EncoderDecoder(nn.Module):
         weights: bool = False,
         dtype: Any = None,
     ) -> Output:
-        """Teacher forcing: the output at every position of target [T]."""
+        """Returns the output at every position of target [T], by teacher forcing."""
         encoded = self.encode(source, dropout, weights, dtype)
         embedded = self.embeddings.of_target(shift_right(target.values), dtype)
         readout = self.decoder(encoded, embedded, dropout, weights)
         return self._output(readout, weights, encoded.weights)
 
     def start(self, source: Padded, length: int) -> tuple[Source, Any]:
-        """The encoded source as the decoder keeps it, and the state before the first of `length` tokens."""
+        """Returns the encoded source as the decoder stores it, and the state before the first of `length` tokens."""
         encoded = self.encode(source, Dropout(None, None), False)
         memory, state = self.decoder.start(encoded, length)
         return Source(memory, encoded.valid), state
@@ -73,7 +73,7 @@ class EncoderDecoder(nn.Module):
     def step(
         self, source: Source, state: Any, token: Array, weights: bool = False
     ) -> tuple[Any, Output]:
-        """The output after one more target token []."""
+        """Returns the next state, and the output after one more target token []."""
         embedded = self.embeddings.of_target(token)
         state, readout = self.decoder.step(source.memory, state, embedded, weights)
         return state, self._output(readout, weights, {})
@@ -86,9 +86,9 @@ class EncoderDecoder(nn.Module):
 def make_encoder_decoder(
     encoder: Any, decoder: Any, source_vocabulary: int, target_vocabulary: int, tie: str
 ) -> Model:
-    """The Model of an encoder and a decoder, modules as `ENCODERS` and `DECODERS` make them.
+    """Returns the `Model` of an encoder and a decoder, which are modules made by `ENCODERS` and `DECODERS`.
 
-    Raises ValueError where they share an embedding (tie="all") and differ in its features.
+    Raises ValueError where they share a table of embeddings (tie="all") and differ in its features.
     """
     widths = encoder.embedding, decoder.embedding
     if tie == "all" and None not in widths and widths[0] != widths[1]:
@@ -98,7 +98,7 @@ def make_encoder_decoder(
         )
     module = EncoderDecoder(encoder, decoder, source_vocabulary, target_vocabulary, tie)
 
-    @jax.jit  # so that the pass through the model, which is not needed, is not made
+    @jax.jit  # so that the forward pass, whose result is not used, is not computed
     def init(rng):
         one = Padded(jnp.zeros(1, int), jnp.ones(1, bool))
         return module.init(rng, one, one, Dropout(None, None))["params"]
@@ -115,7 +115,7 @@ def make_encoder_decoder(
 
     def limits(params):
         read = params.get("encoder", {})
-        # Encoders keep one state for each position, or fewer.
+        # Encoders have one state for each position, or fewer.
         source = encoder.limit(read), decoder.source_limit(params["decoder"])
         return Limits(least(*source), decoder.target_limit(params["decoder"]))
 
@@ -124,7 +124,7 @@ def make_encoder_decoder(
 
 
 def _padded(sequence: Any) -> Padded:
-    """The sequence. Raises ValueError where nothing says which of its positions exist."""
+    """Returns the sequence. Raises ValueError where it is not `Padded`, so that its valid positions are unknown."""
     if not isinstance(sequence, Padded):
         raise ValueError(
             "a model takes sources and targets as Padded(values, valid), of which valid says which positions exist; "

@@ -1,4 +1,4 @@
-"""The layers of a Transformer, for one sentence: sublayers with a residual sum and a norm around them.
+"""The layers of a Transformer, for one sentence: sublayers with a residual connection and a norm.
 
 encoder layer   x ← x + self(x);  x ← x + feed_forward(x)
 decoder layer   x ← x + causal self(x);  x ← x + cross(x, encoder's x);  x ← x + feed_forward(x)
@@ -29,12 +29,12 @@ ACTIVATIONS = MappingProxyType({"relu": nn.relu, "gelu": nn.gelu, "swiglu": nn.s
 
 
 class Shape(NamedTuple):
-    """What all layers of a stack have in common.
+    """The sizes and options that all layers of a stack share.
 
     key_value_heads: fewer than heads for grouped queries; by default as many. key_size: d_k, by default features /
-    heads; value_size: d_v, by default d_k. norm: "pre" normalizes what a sublayer reads, "post" what it has added
-    to. positions: the longest sequence of learned positions and of scores that count them. attention_dropout:
-    weights are dropped too, which Vaswani et al. 2017 do not do.
+    heads; value_size: d_v, by default d_k. norm: "pre" normalizes the input of a sublayer, "post" the
+    sum after it. positions: the length of tables of learned positions and of scores that are indexed by position.
+    attention_dropout: whether weights are dropped too, which Vaswani et al. 2017 do not do.
     """
 
     features: int = 512
@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
 
 def make_shape(**fields: Any) -> Shape:
-    """The Shape of these fields. Raises ValueError where the norm or the activation is unknown."""
+    """Returns the `Shape` of these fields. Raises ValueError where the norm or the activation is unknown."""
     shape = Shape(**fields)
     if shape.norm not in NORMS:
         raise ValueError(f"norm={shape.norm!r} is not one of {', '.join(NORMS)}")
@@ -59,9 +59,9 @@ def make_shape(**fields: Any) -> Shape:
 
 
 class Attend(nn.Module):
-    """Many-headed attention as a sublayer: its parameters, asked in one go or step by step.
+    """Multi-head attention with its parameters, for a whole sequence or step by step.
 
-    memory: features of what it asks; by default itself.
+    memory: features of the sequence to which it attends; by default those of its input.
     """
 
     attention: Attention
@@ -86,11 +86,11 @@ class Attend(nn.Module):
         )
 
     def remember(self, x: Array, valid: Array | None = None, positions: Array | None = None):
-        """The memory of x [K, D], in every head."""
+        """Returns the memory of x [K, D], in every head."""
         return remember_heads(self.attention, self.params, x, valid, positions)
 
     def __call__(self, x: Array, dropout: Dropout, memory: Memory | None = None, **options: Any):
-        """What x [Q, D] gets, of itself or of a memory, and the weights. Options as of `multi_head`."""
+        """Returns the context of x [Q, D], of itself or of a memory, and the weights. Options as in `multi_head`."""
         dropped: dict[str, Any] = {}
         if self.shape.attention_dropout and dropout.rng is not None:
             dropped = {"rng": dropout.next_rng(), "dropout_rate": dropout.rate}
@@ -114,7 +114,7 @@ class FeedForward(nn.Module):
 
 
 class Dense(nn.Module):
-    """x W + b in x's type, summed in float32 at least; its parameters are those of Flax's."""
+    """x W + b in the type of x, accumulated in float32 at least; its parameters are those of Flax's Dense."""
 
     features: int
 
@@ -134,7 +134,7 @@ class Sublayer(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, dropout: Dropout, f: Callable[[Array], tuple[Array, Any]]):
-        """f returns what is added to x, and something to hand on."""
+        """f returns the term that is added to x, and an auxiliary result, which is returned too."""
         layer_norm = nn.LayerNorm(name="norm")
 
         def norm(x):
@@ -146,7 +146,7 @@ class Sublayer(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention, then feed-forward, on a source [K, D]."""
+    """Self-attention, then feed-forward, over a source [K, D]."""
 
     attention: Attention
     shape: Shape
@@ -169,7 +169,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention, feed-forward, on target positions [Q, D].
+    """Causal self-attention, cross-attention, feed-forward, over target positions [Q, D].
 
     source: features of the source's states; None: there is no source, and no cross-attention.
     """
@@ -190,11 +190,11 @@ class DecoderLayer(nn.Module):
             self.around_source = Sublayer(norm)
 
     def remember_source(self, states: Array, valid: Array) -> Memory | None:
-        """The source's memory in every head, once per source; None where there is no source."""
+        """Returns the source's memory in every head, computed once per source; None where there is no source."""
         return None if self.source is None else self.attend_source.remember(states, valid)
 
     def no_past(self, length: int, dtype: Any) -> Memory:
-        """A cache for `length` positions, all still to come."""
+        """Returns an empty cache for `length` positions."""
         blank = jnp.zeros((length, self.shape.features), dtype)
         return self.attend_past.remember(blank, jnp.zeros(length, bool))
 
@@ -207,9 +207,9 @@ class DecoderLayer(nn.Module):
         past: Memory | None = None,
         position: Any = None,
     ):
-        """x: [Q, D] -> [Q, D], (weights of self, of cross), the past with x in it.
+        """x: [Q, D] -> [Q, D], (weights of self-attention, of cross-attention), the cache with x added.
 
-        Without a past x are all positions; with one, x [1, D] stands at `position`.
+        Without a cache x has all positions; with one, x [1, D] is that at `position`.
         """
 
         def ask_past(x):
@@ -238,7 +238,7 @@ class DecoderLayer(nn.Module):
 def encode_positions(
     encoding: Encoding, params: Params, embedded: Array, positions: Array
 ) -> Array:
-    """Embeddings [L, D] with an encoding of their positions [L].
+    """Returns embeddings [L, D] with an encoding of their positions [L].
 
     Raises ValueError where a table of positions is too short for them.
     """
@@ -252,12 +252,12 @@ def encode_positions(
 
 
 def final_norm(shape: Shape) -> Callable[[Array], Array]:
-    """The norm after the last layer: before a "pre" layer everything is a plain sum. Else the identity."""
+    """Returns the norm after the last layer of "pre" layers, whose output is not normalized; else the identity."""
     return nn.LayerNorm() if shape.norm == "pre" else lambda x: x
 
 
 def run_layer(layer: nn.Module, x: Array, dropout: Dropout, recompute: bool, **given: Any) -> Any:
-    """layer(x, ..); with `recompute`, x is all that is kept of it for the backward pass."""
+    """Returns layer(x, ..); with `recompute`, only x is stored for the backward pass."""
     if not recompute:
         return layer(x, dropout=dropout, **given)
 
@@ -270,7 +270,7 @@ def run_layer(layer: nn.Module, x: Array, dropout: Dropout, recompute: bool, **g
 
 
 def insert(past: Memory, new: Memory, position: Any) -> Memory:
-    """The cache with one more position, and that one valid."""
+    """Returns the cache with one more position, which is marked valid."""
     return past._replace(
         keys=jax.lax.dynamic_update_slice_in_dim(past.keys, new.keys, position, 1),
         values=jax.lax.dynamic_update_slice_in_dim(past.values, new.values, position, 1),

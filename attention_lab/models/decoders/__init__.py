@@ -1,4 +1,4 @@
-"""Decoders: what writes a target. `DECODERS[kind](source, **options)` makes one, for a source of so many features.
+"""Decoders generate a target. `DECODERS[kind](source, **options)` makes one; source: the features of its states.
 
 A decoder is a Linen module of ONE example:
 

@@ -1,4 +1,4 @@
-"""Bahdanau's decoder: the state before asks, and the step reads the context.
+"""Bahdanau's decoder: the previous state is the query, and the step reads the context.
 
 c_t = attend(s_{t−1}, h);  s_t = f([y_{t−1}; c_t], s_{t−1})     Bahdanau et al. 2015, A.2.2
 """

@@ -7,11 +7,11 @@ from attention_lab.models.decoders.recurrent import Sizes, weights_init
 
 
 def deep_init(rng: Array, sizes: Sizes) -> Params:
-    """W [N + D + E, E]."""
+    """Returns W [N + D + E, E]."""
     inputs = sizes.hidden + sizes.source + sizes.embedding
     return {"W": weights_init(rng, (inputs, sizes.embedding))}
 
 
 def deep_readout(params: Params, features: Array, embedded: Array) -> Array:
-    """r [.., E] of [s; c], features [.., N + D], and of the embedding of the token before [.., E]."""
+    """Returns r [.., E] of [s; c], features [.., N + D], and of the embedding of the previous token [.., E]."""
     return jnp.tanh(matmul(jnp.concatenate([features, embedded], -1), params["W"], features.dtype))

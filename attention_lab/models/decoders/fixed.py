@@ -1,4 +1,4 @@
-"""The fixed context of 2014: the source is one vector, which every step reads.
+"""The fixed context of 2014: every step reads the source as one vector.
 
 s_t = f([y_{t−1}; c], s_{t−1})                                  Cho et al. 2014
 """

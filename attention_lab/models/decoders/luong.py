@@ -1,4 +1,4 @@
-"""Luong's decoder: the new state asks, and its answer is read in the next step.
+"""Luong's decoder: the new state is the query, and the next step reads the attentional vector.
 
 s_t = f([y_{t−1}; h~_{t−1}], s_{t−1});  c_t = attend(s_t, h);  h~_t = tanh(W_c [c_t; s_t])     Luong et al. 2015, §3
 """

@@ -1,8 +1,8 @@
-"""What recurrent decoders have in common: cells, a state, teacher forcing by one scan, and one step.
+"""The common part of recurrent decoders: cells, a state, teacher forcing by one scan, and one step.
 
 s_t = f([y_{t−1}; extra], s_{t−1}),  r_t = readout(s_t, ..),  p(y_t) = softmax(W r_t)
 
-A `Variant` says what the extra input is, when the source is attended to, and how r_t is made: fixed.py,
+A `Variant` defines the extra input, when the source is attended to, and the readout r_t: fixed.py,
 bahdanau.py and luong.py.
 """
 
@@ -38,18 +38,18 @@ class Sizes(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """An encoded source as a recurrent decoder keeps it."""
+    """An encoded source as a recurrent decoder stores it."""
 
     memory: Any  # a Memory; None where nothing is attended to
-    summary: Array  # all that a fixed context holds
+    summary: Array  # the fixed context
 
 
 class State(NamedTuple):
-    """What a decoder carries from one position to the next."""
+    """The state of a decoder between two positions."""
 
     layers: tuple[Any, ...]  # the state of each cell, lowest first
-    fed: Array  # what this step reads of the last readout, [0] where nothing
-    feedback: Any  # the attention's own
+    fed: Array  # the part of the last readout that this step reads, [0] where none
+    feedback: Any  # the state of the attention's feedback
     position: Array  # t
 
 
@@ -61,16 +61,16 @@ class Cells(NamedTuple):
     params: Params
 
     def top(self, state: State) -> Array:
-        """s_t [N] of the highest layer, in the type that is computed in."""
+        """Returns s_t [N] of the highest layer, in the type of computation."""
         return self.cell.output(state.layers[-1]).astype(state.fed.dtype)
 
     def enter(self, embedded: Array) -> Array:
-        """W_y y + b of the lowest cell for an embedding [E]: needs no state, so all t at once."""
+        """Returns W_y y + b of the lowest cell for an embedding [E], which needs no state: it is computed for all t at once."""
         lowest = self.params["cells"][0]
         return affine(embedded, lowest["W"][: embedded.size], lowest["b"]).astype(embedded.dtype)
 
     def advance(self, state: State, entered: Array, extra: Array, keep: Array) -> State:
-        """The next state. extra: what the lowest cell reads beside y; keep: [layers − 1, N], dropout."""
+        """Returns the next state. extra: the lowest cell's input beside y; keep: [layers − 1, N], the mask of dropout."""
         cells = self.params["cells"]
         beside = cells[0]["W"][cells[0]["W"].shape[0] - extra.size :]
         projected = entered + matmul(extra, beside, extra.dtype)
@@ -83,7 +83,7 @@ class Cells(NamedTuple):
         return state._replace(layers=tuple(layers), position=state.position + 1)
 
     def attend(self, state: State, source: Asked) -> tuple[Array, Array | None, State]:
-        """c_t, the weights [K], and the state with the attention's feedback."""
+        """Returns c_t, the weights [K], and the state with the attention's feedback."""
         context = attend(
             self.attention,
             self.params["attention"],
@@ -96,10 +96,10 @@ class Cells(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """How a recurrent decoder goes from one position to the next; written for ONE position of ONE example.
+    """The step of a recurrent decoder, written for ONE position of ONE example.
 
-    attends: whether it attends to the source. extra, fed: features that the lowest cell reads beside y_{t−1},
-    and that a readout hands on to the next step.
+    attends: whether it attends to the source. extra, fed: the number of features that the lowest cell reads beside
+    y_{t−1}, and of those that a readout passes to the next step.
     step: (cells, source, state, entered, keep) -> state, features [F], weights [K] or None.
     readout: (params, features [T, F], embedded [T, E]) -> r [T, E], for all positions at once.
     """
@@ -114,7 +114,7 @@ class Variant(NamedTuple):
 
 
 class Recurrent(nn.Module):
-    """The parameters of a recurrent decoder, and what is computed with them for one example."""
+    """The parameters of a recurrent decoder, and the computation for one example."""
 
     variant: Variant
     cell: Cell
@@ -155,7 +155,7 @@ class Recurrent(nn.Module):
         self.cells = Cells(cell, self.attention, params)
 
     def start(self, encoded: Encoded, length: int) -> tuple[Asked, State]:
-        """The source, and the state before the first token, s_0 = tanh(W summary); any length fits it."""
+        """Returns the source, and the state before the first token, s_0 = tanh(W summary), whatever the length."""
         del length
         x, memory, feedback = encoded.states, None, ()
         if self.variant.attends:
@@ -174,7 +174,7 @@ class Recurrent(nn.Module):
     def __call__(
         self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
     ) -> Readout:
-        """Teacher forcing: r_t for each of embedded [T, E], the tokens before."""
+        """Returns r_t for each of the previous tokens, embedded [T, E], by teacher forcing."""
         source, state = self.start(encoded, len(embedded))
         embedded = dropout(embedded)
         ones = jnp.ones((len(embedded), self.layers - 1, self.sizes.hidden), embedded.dtype)
@@ -186,7 +186,7 @@ class Recurrent(nn.Module):
             return state, (features, row)
 
         entered = jax.vmap(self.cells.enter)(embedded)
-        if self.recompute:  # else each step's scores are kept for the backward pass
+        if self.recompute:  # otherwise each step's scores are stored for the backward pass
             one = jax.checkpoint(one, prevent_cse=False)
         _, (features, rows) = jax.lax.scan(one, state, (entered, keep))
         return self._read_out(features, embedded, rows, dropout, weights)
@@ -194,7 +194,7 @@ class Recurrent(nn.Module):
     def step(
         self, source: Asked, state: State, embedded: Array, weights: bool
     ) -> tuple[State, Readout]:
-        """r_t after one more token, embedded [E]."""
+        """Returns the next state, and r_t after one more token, embedded [E]."""
         keep = jnp.ones((self.layers - 1, self.sizes.hidden), embedded.dtype)
         entered = self.cells.enter(embedded)
         state, features, row = self.variant.step(self.cells, source, state, entered, keep)
@@ -216,7 +216,7 @@ class Recurrent(nn.Module):
         )
 
     def target_limit(self, params: Params) -> int | None:
-        """Returns None: it writes any number of tokens."""
+        """Returns None: the number of tokens is not limited."""
         del params
         return None
 
@@ -234,19 +234,19 @@ def make_recurrent(
     input_feeding: bool = True,
     recompute: bool = False,
 ) -> Recurrent:
-    """A recurrent decoder of that variant.
+    """Returns a recurrent decoder of that variant.
 
     source: features of the source's states. attention: unused by `fixed`. embedding: E; hidden: N of the decoder's
-    states. positions: how many source states a score that counts them (location) can tell apart. input_feeding: of `luong`
-    alone: the lowest cell reads h~_{t−1} (§3.3 there). recompute: a step's
-    insides are computed again in the backward pass, not kept for it (Chen et al. 2016). Raises ValueError where there
-    is no source, a name is unknown, or the attention is not one of another sequence.
+    states. positions: the number of source states for which a score that is indexed by position (location) has
+    entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). recompute: whether
+    activations of a step are computed again in the backward pass rather than stored (Chen et al. 2016). Raises
+    ValueError where there is no source, a name is unknown, or the attention is defined within one sequence only.
     """
     if source is None:
         raise ValueError(
             f"decoder {variant.name} reads a source, and encoder nothing has none; use decoder transformer"
         )
-    # It asks another sequence, step by step: what holds for cross-attention, and feedback too.
+    # It attends to another sequence, step by step: the rules of cross-attention hold, and feedback is legal.
     reason = why_not(attention._replace(feedback=no_feedback), Request("cross"))
     if reason is not None:
         raise ValueError(f"decoder {variant.name}: {reason}")

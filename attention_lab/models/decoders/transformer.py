@@ -23,7 +23,7 @@ from attention_lab.models.layers import (
 
 
 class State(NamedTuple):
-    """What the decoder carries: a cache for each layer, and how many tokens it holds."""
+    """The state of the decoder: a cache for each layer, and the number of tokens in it."""
 
     caches: tuple[Memory, ...]
     position: Array
@@ -65,11 +65,11 @@ class Transformer(nn.Module):
         self.norm = final_norm(shape)
 
     def remember(self, encoded: Encoded) -> tuple[Memory | None, ...]:
-        """The source's memory in every layer."""
+        """Returns the source's memory in every layer."""
         return tuple(layer.remember_source(encoded.states, encoded.valid) for layer in self.layer)
 
     def start(self, encoded: Encoded, length: int) -> tuple[tuple[Memory | None, ...], State]:
-        """The source's memories, and empty caches for `length` tokens."""
+        """Returns the source's memories, and empty caches for `length` tokens."""
         dtype = encoded.states.dtype
         caches = tuple(layer.no_past(length, dtype) for layer in self.layer)
         return self.remember(encoded), State(caches, jnp.zeros((), int))
@@ -77,14 +77,14 @@ class Transformer(nn.Module):
     def __call__(
         self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
     ) -> Readout:
-        """Teacher forcing: the readout for each of embedded [T, D], the tokens before."""
+        """Returns the readout for each of the previous tokens, embedded [T, D], by teacher forcing."""
         positions = jnp.arange(len(embedded))
         return self._run(self.remember(encoded), embedded, positions, dropout, weights)[0]
 
     def step(
         self, sources: Any, state: State, embedded: Array, weights: bool
     ) -> tuple[State, Readout]:
-        """The readout after one more token, embedded [D]."""
+        """Returns the next state, and the readout after one more token, embedded [D]."""
         here, nothing = state.position, Dropout(None, None)
         readout, caches = self._run(
             sources, embedded[None], here[None], nothing, weights, state.caches, here
@@ -93,7 +93,7 @@ class Transformer(nn.Module):
         return State(caches, here + 1), Readout(readout.features[0], rows)
 
     def _run(self, sources, embedded, positions, dropout, weights, caches=None, position=None):
-        """The readout of embedded [Q, D], and the longer caches."""
+        """Returns the readout of embedded [Q, D], and the extended caches."""
         x = dropout(encode_positions(self.encoding, self.positions, embedded, positions))
         seen, longer = {}, []
         for number, (layer, source) in enumerate(zip(self.layer, sources, strict=True)):
@@ -108,7 +108,7 @@ class Transformer(nn.Module):
         return Readout(x, seen if weights else {}), tuple(longer)
 
     def source_limit(self, params: Params) -> int | None:
-        """Returns how many source states the cross-attention's score tells apart."""
+        """Returns the number of source states for which the cross-attention's score has entries, None if unbounded."""
         return self._keys(params, self.cross, "attend_source")
 
     def target_limit(self, params: Params) -> int | None:
@@ -131,7 +131,7 @@ def transformer(
     recompute: bool = False,
     **shape: Any,
 ) -> Transformer:
-    """A Transformer decoder; by default the base model's of Vaswani et al. 2017.
+    """Returns a Transformer decoder; by default that of the base model of Vaswani et al. 2017.
 
     source: features of the source's states; None: there is none. attention: made causal; cross: unused without a
     source. recompute and shape: as in the encoder. Raises ValueError where a name is unknown.

@@ -1,4 +1,4 @@
-"""Encoders: what reads a source. `ENCODERS[kind](**options)` makes one.
+"""Encoders read a source. `ENCODERS[kind](**options)` makes one.
 
 An encoder is a Linen module of ONE source:
 

@@ -1,4 +1,4 @@
-"""No source: a decoder with this encoder is a language model."""
+"""The encoder of no source: a decoder with this encoder is a language model."""
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -8,7 +8,7 @@ from attention_lab.padded import Padded
 
 
 class Nothing(nn.Module):
-    """An encoder that has no states, whatever it is given."""
+    """An encoder without states; it ignores its input."""
 
     embedding: None = None
     features: None = None
@@ -25,5 +25,5 @@ class Nothing(nn.Module):
 
 
 def nothing() -> Nothing:
-    """No source."""
+    """Returns the encoder without states."""
     return Nothing()

@@ -12,7 +12,7 @@ from attention_lab.padded import Padded
 
 
 class Recurrent(nn.Module):
-    """Layers that read the source in both directions; its summary is [h→_K; h←_1] of the highest."""
+    """Bidirectional layers; the summary is [h→_K; h←_1] of the highest one."""
 
     cell: Cell
     embedding: int
@@ -45,7 +45,7 @@ class Recurrent(nn.Module):
         return Encoded(x, source.valid, summary, {})
 
     def limit(self, params: Params) -> int | None:
-        """Returns None: it reads any number of positions."""
+        """Returns None: the number of positions is not limited."""
         del params
         return None
 
@@ -53,7 +53,7 @@ class Recurrent(nn.Module):
 def recurrent(
     *, cell: str = "gru", embedding: int = 256, features: int = 256, layers: int = 1
 ) -> Any:
-    """A recurrent encoder.
+    """Returns a recurrent encoder.
 
     embedding: E; features: of a state h_j, both directions together. Raises ValueError where they are odd,
     there is no layer, or the cell is unknown.

@@ -20,7 +20,7 @@ from attention_lab.padded import Padded
 
 
 class Transformer(nn.Module):
-    """Layers of self-attention; its summary is the mean of the highest layer's states."""
+    """Layers of self-attention; the summary is the mean of the highest layer's states."""
 
     attention: Attention
     encoding: Encoding
@@ -74,7 +74,7 @@ class Transformer(nn.Module):
 
 
 def mean(states: Array, valid: Array) -> Array:
-    """The mean [D] of the states [K, D] that are valid, summed in float32 at least; 0 where none is."""
+    """Returns the mean [D] of the valid states [K, D], accumulated in float32 at least; 0 where none is valid."""
     wide = jnp.promote_types(states.dtype, jnp.float32)
     total = jnp.sum(jnp.where(valid[:, None], states, 0), axis=0, dtype=wide)
     return (total / jnp.maximum(valid.sum(), 1)).astype(states.dtype)
@@ -88,10 +88,10 @@ def transformer(
     recompute: bool = False,
     **shape: Any,
 ) -> Transformer:
-    """A Transformer encoder; by default the base model's of Vaswani et al. 2017.
+    """Returns a Transformer encoder; by default that of the base model of Vaswani et al. 2017.
 
-    recompute: a layer's insides are computed again in the backward pass, not kept for it (Chen et al. 2016), on
-    accelerators; XLA on CPU sees through that. shape: fields of `Shape`. Raises ValueError where a name is unknown.
+    recompute: whether activations inside a layer are computed again in the backward pass rather than stored (Chen et
+    al. 2016), on accelerators; XLA on CPU removes the recomputation. shape: fields of `Shape`. Raises ValueError where a name is unknown.
     """
     return Transformer(
         attention, choose("encoding", encoding), layers, make_shape(**shape), recompute
