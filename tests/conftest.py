@@ -26,8 +26,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 
 
+def pytest_itemcollected(item):
+    """Runs the tests of one file in one process, unless they name a group: compiled programs are shared there."""
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 def pytest_collection_finish():
-    """Leaves what was imported out of every later collection of garbage: JAX's modules hold a million objects."""
+    """Leaves what was imported out of all later garbage collections: they would walk through JAX's modules."""
     gc.collect()
     gc.freeze()
 
