@@ -159,8 +159,11 @@ def oracle_slope(case, point, part, valid, direction_of_loss, seed):
     away from kinks, and judged by the oracle alone.
     """
 
+    start = jax.tree.map(np.asarray, point[part])
+    direction = unit(start, seed)
+
     def at(step):
-        moved = jax.tree.map(lambda x, u: x + step * u, point[part], unit(point[part], seed))
+        moved = jax.tree.map(lambda x, u: x + step * u, start, direction)
         there = {**point, part: moved}
         vectors, weights = theirs(case, there["params"], there["inputs"], valid)
         return np.sum(vectors * direction_of_loss), weights == 0
