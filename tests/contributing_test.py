@@ -10,18 +10,20 @@ import pytest
 from flax import linen
 
 from attention_lab import models
+from attention_lab.evaluation import metrics, statistics
 from attention_lab.mechanism import Attention, scores
 from attention_lab.models import DECODERS, encoders
+from attention_lab.studies import findings
 from tests import cases, pages, reference
 from tests.models import models_test, small
 
 pytestmark = pytest.mark.oldest
 
-FUNCTION, ORACLE, ENCODER = pages.blocks("CONTRIBUTING.md", "python")
+FUNCTION, ORACLE, ENCODER, METRIC = pages.blocks("CONTRIBUTING.md", "python")
 
 
 def test_contributing_is_one_page():
-    assert len(pages.text("CONTRIBUTING.md").splitlines()) <= 140
+    assert len(pages.text("CONTRIBUTING.md").splitlines()) <= 155
 
 
 @pytest.mark.parametrize("how", ["self dense", "cross blockwise"])
@@ -77,3 +79,19 @@ def test_the_encoder_that_contributing_adds_fits_every_decoder(decoder, monkeypa
     models_test.finite_gradients(model)
     models_test.test_stepping_equals_teacher_forcing(lambda: model)
     models_test.test_padding_changes_neither_logits_nor_weights(lambda: model)
+
+
+def test_the_metric_that_contributing_adds_has_intervals_and_tests():
+    package = {**vars(metrics), "ratio_of": statistics.ratio_of}
+    exec(METRIC, package)
+    metric, references = package["exact_match"](), [str(n) for n in range(20)]
+    rows = []
+    for arm, wrong in (("a", 2), ("b", 9)):
+        for seed in range(3):
+            hypotheses = ["?"] * (wrong + seed % 2) + references[wrong + seed % 2 :]
+            outcome = metrics.Outcome([{"target": one} for one in references], hypotheses)
+            found = metric.statistics(outcome)
+            assert metric.score(found) == pytest.approx(100 - 5 * (wrong + seed % 2))
+            rows.append({"arm": arm, "split": "test", "statistics": {"test": {"exact": found}}})
+    (one,) = findings.compare(rows, ["b", "a"], [metric])
+    assert one.difference.estimate == pytest.approx(35) and one.difference.low > 0
