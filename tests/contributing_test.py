@@ -92,6 +92,8 @@ def test_the_metric_that_contributing_adds_has_intervals_and_tests():
             outcome = metrics.Outcome([{"target": one} for one in references], hypotheses)
             found = metric.statistics(outcome)
             assert metric.score(found) == pytest.approx(100 - 5 * (wrong + seed % 2))
-            rows.append({"arm": arm, "split": "test", "statistics": {"test": {"exact": found}}})
+            rows.append(
+                {"arm": arm, "split": "test", "statistics": {"test": {"exact": found.tolist()}}}
+            )
     (one,) = findings.compare(rows, ["b", "a"], [metric])
     assert one.difference.estimate == pytest.approx(35) and one.difference.low > 0
