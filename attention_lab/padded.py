@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from attention_lab.marks import PAD
+from attention_lab.special_tokens import PAD
 
 
 class Padded(NamedTuple):

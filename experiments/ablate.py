@@ -7,7 +7,7 @@
 
 The same command resumes a study that was stopped, and does not repeat finished runs. Several processes may work on
 one study in the same folder: each trains arms that no other process is training. With --shard=i/n, as in a job array,
-process i of n trains its part of the arms. The command writes study.json, crews/, results.jsonl, report.md,
+process i of n trains its part of the arms. The command writes study.json, groups/, results.jsonl, report.md,
 report.html and figures/ to --workdir. The exit status is 0 on success, and also if SIGTERM, Ctrl-C or --max_minutes
 stopped the study after it had saved its state; it is 2 for an invalid command.
 """
@@ -18,9 +18,9 @@ from absl import flags
 from ml_collections import config_flags
 
 from attention_lab import studies
-from attention_lab.studies import fleet, reporting
+from attention_lab.studies import reporting, scheduler
 from attention_lab.studies.plan import plan
-from attention_lab.studies.study import Crew, Study
+from attention_lab.studies.study import ReplicaGroup, Study
 from experiments import command
 
 DEFAULT = "configs/ablations/quickstart.py"
@@ -67,7 +67,7 @@ def main(words: list[str]) -> None:
     study = studies.checked(config, folder)
     wanted = chosen(study)  # raises for an unknown arm before training starts
     if LIST.value or DRY_RUN.value:
-        machine = fleet.Machine(DEVICES.value, AT_ONCE.value)
+        machine = scheduler.Machine(DEVICES.value, AT_ONCE.value)
         print(plan(study, wanted, machine if DRY_RUN.value else None))
         return
     names = {one.name for one in wanted}
@@ -79,7 +79,7 @@ def main(words: list[str]) -> None:
         at_once=AT_ONCE.value,
         max_minutes=MAX_MINUTES.value,
     )
-    unfinished = [one.name for one in fleet.unfinished(study)]
+    unfinished = [one.name for one in scheduler.unfinished(study)]
     if unfinished:
         arms = ", ".join(unfinished)
         print(
@@ -89,17 +89,17 @@ def main(words: list[str]) -> None:
         print(reporting.write(study, print))
 
 
-def chosen(study: Study) -> list[Crew]:
+def chosen(study: Study) -> list[ReplicaGroup]:
     """Returns the groups of replicas that this process trains. Raises Refusal if --arm or --shard matches none."""
-    crews = list(study.crews)
+    groups = list(study.groups)
     if ARM.value is not None:
-        crews = [one for one in crews if any(arm.name == ARM.value for arm in one.arms)]
-        if not crews:
+        groups = [one for one in groups if any(arm.name == ARM.value for arm in one.arms)]
+        if not groups:
             names = ", ".join(arm.name for arm in study.arms)
             raise command.Refusal(f"--arm: there is no arm {ARM.value!r}; there are {names}")
     if SHARD.value is not None:
-        crews = list(fleet.shard(crews, SHARD.value))
-    return crews
+        groups = list(scheduler.shard(groups, SHARD.value))
+    return groups
 
 
 if __name__ == "__main__":

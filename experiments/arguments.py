@@ -68,10 +68,10 @@ def config_of(
     return None
 
 
-def no_json(config: Any, place: str = "") -> str:
+def no_json(config: Any, prefix: str = "") -> str:
     """Returns a message about the first field whose value JSON cannot represent, or "" if there is none."""
     for name in config:
-        value, field = config[name], f"{place}{name}"
+        value, field = config[name], f"{prefix}{name}"
         if isinstance(value, ConfigDict):
             message = no_json(value, f"{field}.")
         else:

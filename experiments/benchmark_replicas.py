@@ -96,7 +96,7 @@ def every_program(config: dict[str, Any], stack: ExitStack) -> tuple[str, dict[s
     timed = updates.updates_of(config, range(SEEDS.value), UPDATES.value)
     programs: dict[str, Program] = {SINGLE: updates.alone(timed)}
     for layout in every_layout(cores, SEEDS.value):
-        programs[str(layout)] = updates.together(timed, layout)
+        programs[str(layout)] = updates.side_by_side(timed, layout)
     if jax.default_backend() == "cpu":
         processes = min(cores, SEEDS.value)
         apart = updates.Apart(config, SEEDS.value, UPDATES.value, processes)

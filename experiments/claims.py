@@ -20,7 +20,7 @@ from ml_collections import config_flags
 from attention_lab import files, studies
 from attention_lab.claims import as_json, bounds, chosen, judge, legend, table
 from attention_lab.runs import evaluation
-from attention_lab.studies import fleet, reporting, results, tables
+from attention_lab.studies import reporting, results, scheduler, tables
 from experiments import command
 
 DEFAULT = "configs/claims/rosetta.py"
@@ -56,7 +56,7 @@ def main(words: list[str]) -> None:
     study = studies.run(
         config,
         folder,
-        wanted=lambda crew: bool(needed & {arm.name for arm in crew.arms}),
+        wanted=lambda group: bool(needed & {arm.name for arm in group.arms}),
         max_minutes=MAX_MINUTES.value,
     )
     rows = results.rows_of(study)
@@ -77,7 +77,7 @@ def main(words: list[str]) -> None:
     files.replace(folder / "claims.jsonl", text)
     files.replace(folder / "claims.md", report + "\n")
     print(f"\nclaims   {folder / 'claims.md'}", flush=True)
-    if not fleet.unfinished(study):
+    if not scheduler.unfinished(study):
         reporting.write(study)  # comparing all pairs of arms takes longest, so it comes last
         print(f"report   {folder / 'report.html'}")
 

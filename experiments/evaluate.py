@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
     search = {} if BEAM.value is None else {"beam": BEAM.value}
     split = SPLIT.value or run.config["data"]["test"]
     workdir = Path(WORKDIR.value)
-    evaluation.earlier(workdir, split, evaluation.examples_of(run, split))
+    evaluation.check_earlier_scores(workdir, split, evaluation.examples_of(run, split))
     outcome = evaluation.evaluate(run, split, evaluation.bar, **search)
     print(showing.scores(run, outcome.results), flush=True)
     try:

@@ -63,10 +63,10 @@ def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:
     """
     size = max(BEAM.value or run.config["decoding"]["beam"], N_BEST.value)
     with evaluation.bar(len(sentences), "translating") as advance:
-        found = run.n_best(
+        translations = run.n_best(
             sentences, weights=weights, progress=advance, beam=size, n_best=N_BEST.value
         )
-    for line, (sentence, hypotheses) in enumerate(zip(sentences, found, strict=True), 1):
+    for line, (sentence, hypotheses) in enumerate(zip(sentences, translations, strict=True), 1):
         for hypothesis in hypotheses[: N_BEST.value]:
             if weights and not hypothesis.refused:
                 picture = Path(HEATMAP.value) if HEATMAP.value else None
@@ -81,7 +81,7 @@ def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:
             print(f"translate: line {line}: {reason}: {sentence[:60]!r}", file=sys.stderr)
         elif not hypotheses[0].ended:
             print(f"translate: cut off by the length limit: {sentence[:60]!r}", file=sys.stderr)
-    return int(any(hypotheses[0].refused for hypotheses in found))
+    return int(any(hypotheses[0].refused for hypotheses in translations))
 
 
 def prompt() -> Iterable[str]:

@@ -12,16 +12,25 @@ pytestmark = pytest.mark.oldest
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = {
     "files": {"files"},
-    "marks": {"marks"},
-    "padded": {"marks", "padded"},
+    "special_tokens": {"special_tokens"},
+    "padded": {"special_tokens", "padded"},
     "mechanism": {"mechanism"},
-    "models": {"marks", "padded", "mechanism", "models"},
-    "decoding": {"marks", "padded", "mechanism", "models", "decoding"},
-    "data": {"files", "marks", "padded", "mechanism", "data"},
-    "training": {"files", "marks", "padded", "mechanism", "models", "decoding", "data", "training"},
+    "models": {"special_tokens", "padded", "mechanism", "models"},
+    "decoding": {"special_tokens", "padded", "mechanism", "models", "decoding"},
+    "data": {"files", "special_tokens", "padded", "mechanism", "data"},
+    "training": {
+        "files",
+        "special_tokens",
+        "padded",
+        "mechanism",
+        "models",
+        "decoding",
+        "data",
+        "training",
+    },
     "evaluation": {
         "files",
-        "marks",
+        "special_tokens",
         "padded",
         "mechanism",
         "models",
@@ -29,7 +38,7 @@ ROOMS = {
         "data",
         "evaluation",
     },
-    "views": {"files", "marks", "mechanism", "models", "decoding", "data", "views"},
+    "views": {"files", "special_tokens", "mechanism", "models", "decoding", "data", "views"},
 }
 ROOMS["tasks"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "tasks"}
 ROOMS["runs"] = {*ROOMS["tasks"], "runs"}
@@ -91,9 +100,9 @@ def test_nothing_in_the_mechanism_is_decided_by_a_name(path):
 
 def loaded_after(statement):
     code = f"import sys; {statement}; print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert told.returncode == 0, told.stderr
-    names = set(told.stdout.split())
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    names = set(result.stdout.split())
     return names | {name.split(".")[0] for name in names}
 
 

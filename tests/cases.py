@@ -27,7 +27,7 @@ OPTIONS = {
 }
 COMPOSED = {"mask": ["both(causal, window(2))", "either(causal, window(2))"]}
 PLACES, IMPLEMENTATIONS = ("self", "cross"), ("dense", "blockwise", "fused")
-HOWS = ("step", *(f"{place} {how}" for place in PLACES for how in IMPLEMENTATIONS))
+HOWS = ("step", *(f"{kind} {how}" for kind in PLACES for how in IMPLEMENTATIONS))
 
 LENGTH, FEATURES, HIDDEN, VALUES = 19, 4, 6, 3
 DIMS = Dims(FEATURES, FEATURES, HIDDEN, positions=24)
@@ -55,8 +55,8 @@ class Case(NamedTuple):
 
     @property
     def request(self):
-        place, _, implementation = self.how.partition(" ")
-        return legality.Request(place, implementation or "dense")
+        kind, _, implementation = self.how.partition(" ")
+        return legality.Request(kind, implementation or "dense")
 
     @property
     def legal(self):
@@ -132,10 +132,10 @@ def ours(case, params, inputs, valid):
     queries, keys, values = inputs
     attention, request = case.attention, case.request
     memory = remember(attention, params, keys, values, valid)
-    if request.place != "step":
+    if request.kind != "step":
         wanted = request.implementation == "dense"
         context = ask_all(
-            request.place,
+            request.kind,
             attention,
             params,
             queries,

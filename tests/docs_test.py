@@ -102,8 +102,8 @@ def has(config, name):
 
 
 def test_the_table_of_what_is_legal_is_the_one_in_the_code():
-    told = "paste what `python -m experiments.benchmark --list` prints into docs/costs.md"
-    assert legality.markdown() in pages.text("docs/costs.md"), told
+    message = "paste what `python -m experiments.benchmark --list` prints into docs/costs.md"
+    assert legality.markdown() in pages.text("docs/costs.md"), message
 
 
 def test_the_table_of_scores_has_every_score():

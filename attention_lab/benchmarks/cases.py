@@ -70,19 +70,19 @@ def rounds(config: Any) -> list[Round]:
         _positive(f"config.{field}", config[field])
     if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
         raise ValueError(f"config.seed: {config.seed!r} should be a whole number, 0 to {2**32 - 1}")
-    made = []
+    built = []
     for name, group in config.groups.items():
         where = f"config.groups.{name}"
         _check(where, group)
         for cases in _products(name, group):
             for case in cases:
                 _check_legal(where, case)
-            made.append(Round(cases, group.repetitions))
-    if not any(turn.cases for turn in made):
+            built.append(Round(cases, group.repetitions))
+    if not any(turn.cases for turn in built):
         raise ValueError(
             "config.groups contains no case; at least one group needs scores and implementations"
         )
-    return made
+    return built
 
 
 def _products(name: str, group: Any) -> Iterator[list[Case]]:

@@ -65,7 +65,7 @@ def draw(rows: Sequence[dict[str, Any]]) -> Figure | None:
 
 def _view(rows: Sequence[dict[str, Any]]) -> tuple[str, bool] | None:
     """Returns the (direction, causal) to draw; it prefers both directions, and no causal mask."""
-    views = {key[2:] for key, found in series(rows, "milliseconds").items() if len(found) > 1}
+    views = {key[2:] for key, values in series(rows, "milliseconds").items() if len(values) > 1}
     return max(views, key=lambda view: (len(view[0]), not view[1]), default=None)
 
 

@@ -38,13 +38,13 @@ def meters() -> dict[str, Meter]:
     return built
 
 
-def summary(made: Mapping[str, Meter], rates: Sequence[Mapping[str, float]]) -> str:
+def summary(built: Mapping[str, Meter], rates: Sequence[Mapping[str, float]]) -> str:
     """Returns a line for each meter: the median of its rates over the rounds, their range, and a description."""
     lines = ["Rates of this machine (median and range over all rounds):"]
-    for name, meter in made.items():
-        found = [1e-9 * rate[name] for rate in rates]
-        middle = f"{statistics.median(found):8.2f} {meter.unit:<10}"
-        span = f"{min(found):.2f} to {max(found):.2f}"
+    for name, meter in built.items():
+        result = [1e-9 * rate[name] for rate in rates]
+        middle = f"{statistics.median(result):8.2f} {meter.unit:<10}"
+        span = f"{min(result):.2f} to {max(result):.2f}"
         lines.append(f"{name:<11} {middle} {span:<18} {meter.says}")
     return "\n".join(lines)
 

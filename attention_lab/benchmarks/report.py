@@ -34,15 +34,15 @@ def row(result: Result, sizes: Sizes, rates: dict[str, float], **more: Any) -> d
         "repetitions_ms": [1e3 * seconds for seconds in result.seconds],
         "temp_mib": result.temp_mib,
         "bound_ms": bounds,
-        "share": {} if ms is None else {name: bound / ms for name, bound in bounds.items()},
+        "fraction": {} if ms is None else {name: bound / ms for name, bound in bounds.items()},
         "rates": rates,
     }
 
 
 def table(rows: Sequence[dict[str, Any]], rates: Iterable[str]) -> str:
     """Returns the rows as a table with a heading for each group, and the reason where a case was not measured."""
-    shares = tuple(f"of {name}" for name in rates)
-    header = (*HEADER, *shares)
+    fractions = tuple(f"of {name}" for name in rates)
+    header = (*HEADER, *fractions)
     cells = [_cells(entry, rates) for entry in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     lines = [_aligned(header, header, widths)]
@@ -64,7 +64,7 @@ def table(rows: Sequence[dict[str, Any]], rates: Iterable[str]) -> str:
 
 def _cells(entry: dict[str, Any], rates: Iterable[str]) -> list[str]:
     ms, mib = entry["milliseconds"], entry["temp_mib"]
-    shares = [entry["share"].get(name) for name in rates]
+    fractions = [entry["fraction"].get(name) for name in rates]
     return [
         entry["score"],
         entry["implementation"],
@@ -73,7 +73,7 @@ def _cells(entry: dict[str, Any], rates: Iterable[str]) -> list[str]:
         "causal" if entry["causal"] else "",
         "–" if ms is None else f"{ms:,.1f}",
         "" if mib is None else f"{mib:,.1f}",
-        *("" if share is None else f"{share:.0%}" for share in shares),
+        *("" if fraction is None else f"{fraction:.0%}" for fraction in fractions),
     ]
 
 
@@ -89,12 +89,12 @@ Key = tuple[str, str, str, bool]  # score, implementation, direction, causal
 
 def series(rows: Iterable[dict[str, Any]], field: str) -> dict[Key, dict[int, float]]:
     """Returns the values of a field by length, for each score, implementation, direction and mask."""
-    found: dict[Key, dict[int, float]] = {}
+    values: dict[Key, dict[int, float]] = {}
     for entry in rows:
         if entry[field] is not None:
             key = (entry["score"], entry["implementation"], entry["direction"], entry["causal"])
-            found.setdefault(key, {})[entry["length"]] = entry[field]
-    return found
+            values.setdefault(key, {})[entry["length"]] = entry[field]
+    return values
 
 
 def growth(rows: Iterable[dict[str, Any]]) -> str:

@@ -22,7 +22,9 @@ def run(config: Any, turns: list[Round], lines: TextIO) -> list[dict[str, Any]]:
     meters = rates.meters()
     rows, paces = [], []
     for turn in turns:
-        results, pace = timing.measure(turn, sizes, config.memory_limit_mib, meters, progress.tell)
+        results, pace = timing.measure(
+            turn, sizes, config.memory_limit_mib, meters, progress.report
+        )
         paces.append(pace)
         for result in results:
             about = {"run": started, "ours": result.case.ours, "environment": machine}
@@ -58,7 +60,7 @@ class Progress:
     def __init__(self, total: int):
         self.total, self.done = total, 0
 
-    def tell(self, what: str) -> None:
+    def report(self, what: str) -> None:
         """Shows the bar and the current activity. This has no effect if standard error is not a terminal."""
         if sys.stderr.isatty():
             filled = 20 * self.done // max(self.total, 1)

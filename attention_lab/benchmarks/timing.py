@@ -10,7 +10,7 @@ from attention_lab.benchmarks.programs import Program, prepare
 from attention_lab.benchmarks.rates import Meter
 
 MIB = 2**20
-Tell = Callable[[str], None]  # receives a description of the current activity
+Report = Callable[[str], None]  # receives a description of the current activity
 
 
 class Result(NamedTuple):
@@ -45,13 +45,13 @@ class Measured(NamedTuple):
 
 
 def measure(
-    turn: Round, sizes: Sizes, memory_limit_mib: int, meters: dict[str, Meter], tell: Tell
+    turn: Round, sizes: Sizes, memory_limit_mib: int, meters: dict[str, Meter], report: Report
 ) -> Measured:
     """Measures all cases and meters in alternation, A B C A B C ..., after one call of each that is not timed."""
     results: dict[Case, Result] = {}
     ready: dict[Case, Program] = {}
     for case in turn.cases:
-        tell(f"compiling {case.label()}")
+        report(f"compiling {case.label()}")
         try:
             program = prepare(case, sizes)
             if _too_large(program, memory_limit_mib):
@@ -68,7 +68,7 @@ def measure(
         for name, meter in meters.items():
             paces[name].append(meter.operations / _seconds(meter))
         for case in list(ready):
-            tell(f"measuring {case.label()}, {repetition + 1} of {turn.repetitions}")
+            report(f"measuring {case.label()}, {repetition + 1} of {turn.repetitions}")
             try:
                 seconds[case].append(_seconds(ready[case]))
             except Exception as error:

@@ -15,7 +15,7 @@ from attention_lab.runs import setup
 from attention_lab.training import replicas
 from attention_lab.training.memory import keep_memory
 from attention_lab.training.optimizer import SCHEDULES, adam
-from attention_lab.training.replicas import Layout, Together
+from attention_lab.training.replicas import Layout, StackedBatches
 from attention_lab.training.step import init_state, make_train_step
 
 Program = Callable[[], Any]
@@ -65,15 +65,15 @@ def alone(updates: Updates) -> Program:
     return program
 
 
-def together(updates: Updates, layout: Layout) -> Program:
+def side_by_side(updates: Updates, layout: Layout) -> Program:
     """Returns a program with the updates of all seeds, trained together in a layout."""
-    size = layout.room(len(updates.batches))
+    size = layout.slots(len(updates.batches))
     padded = [*updates.batches, *updates.batches[-1:] * (size - len(updates.batches))]
     states = replicas.init_states(
         updates.model, updates.optimizer, [b.seed for b in padded], [updates.hyper] * size, layout
     )
     spread = jax.jit(replicas.spread(updates.step, layout))
-    stacked = Together(padded)
+    stacked = StackedBatches(padded)
 
     def program():
         current = states
@@ -101,7 +101,7 @@ class Apart:
                 times = len(range(number, seeds, processes))
                 parent, child = spawn.Pipe()
                 process = spawn.Process(
-                    target=obey, args=(child, config, number, times, count), daemon=True
+                    target=run_worker, args=(child, config, number, times, count), daemon=True
                 )
                 process.start()
                 child.close()  # so that the parent gets an EOFError if the process ends
@@ -130,7 +130,7 @@ class Apart:
         self.kept.close()
 
 
-def obey(pipe: Any, config: dict[str, Any], seed: int, times: int, count: int) -> None:
+def run_worker(pipe: Any, config: dict[str, Any], seed: int, times: int, count: int) -> None:
     """The loop of a process: performs the updates of a seed `times` times for each request on the pipe."""
     keep_memory()
     setup.prepare()

@@ -27,8 +27,8 @@ def score(arm: str, metric: Metric) -> Quantity:
     """The score of an arm."""
 
     def quantity(rows):
-        found = findings.statistics_of(rows, arm, metric)
-        return None if found is None else _interval(statistics.contributions(found, metric.of))
+        result = findings.statistics_of(rows, arm, metric)
+        return None if result is None else _interval(statistics.contributions(result, metric.of))
 
     return quantity
 

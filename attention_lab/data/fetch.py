@@ -63,9 +63,9 @@ def missing(files: Iterable[File], folder: Folder) -> list[File]:
             path = path.with_name(file.name.removesuffix(".gz"))
         if not path.exists():
             absent.append(file)
-        elif (found := digest(path)) != file.sha256:
+        elif (actual := digest(path)) != file.sha256:
             raise ValueError(
-                f"{path}: the sha256 of its content is {_short(found)}, and {_short(file.sha256)} was expected; it "
+                f"{path}: the sha256 of its content is {_short(actual)}, and {_short(file.sha256)} was expected; it "
                 f"is damaged or another version: put the file of {file.url} in its place"
             )
     return absent
@@ -112,7 +112,7 @@ def _chunks(file, folder, progress):
     """Yields the content of a URL. Raises ValueError where it cannot be downloaded completely."""
     instead = f"where the net is out of reach, put {file.name} into {folder}"
     try:
-        answer = urllib.request.urlopen(file.url, timeout=PATIENCE)
+        response = urllib.request.urlopen(file.url, timeout=PATIENCE)
     except urllib.error.HTTPError as error:
         error.close()
         raise ValueError(
@@ -120,12 +120,12 @@ def _chunks(file, folder, progress):
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise ValueError(f"{file.url} cannot be reached: {_reason(error)}; {instead}") from None
-    length, done = answer.headers.get("Content-Length", ""), 0
+    length, done = response.headers.get("Content-Length", ""), 0
     total = int(length) if length.isdecimal() else None
-    with answer, progress(total, file.name) as tell:
+    with response, progress(total, file.name) as advance:
         while True:
             try:
-                chunk = answer.read(_CHUNK)
+                chunk = response.read(_CHUNK)
             except (OSError, http.client.HTTPException) as error:
                 raise ValueError(
                     f"{file.url} broke off after {done:,} bytes: {_reason(error)}; run it again"
@@ -133,7 +133,7 @@ def _chunks(file, folder, progress):
             if not chunk:
                 break
             done += len(chunk)
-            tell(len(chunk))
+            advance(len(chunk))
             yield chunk
     if total not in (None, done):
         raise ValueError(f"{file.url} broke off after {done:,} of {total:,} bytes; run it again")
@@ -142,12 +142,12 @@ def _chunks(file, folder, progress):
 def _check(file, part):
     """Raises ValueError where the digest of the download differs from that of the file."""
     try:
-        found = digest(part)
+        actual = digest(part)
     except ValueError:
         raise ValueError(f"{file.url} gave a damaged gzip file; run it again") from None
-    if found != file.sha256:
+    if actual != file.sha256:
         raise ValueError(
-            f"{file.url}: the sha256 of its content is {_short(found)}, and {_short(file.sha256)} was expected; it "
+            f"{file.url}: the sha256 of its content is {_short(actual)}, and {_short(file.sha256)} was expected; it "
             f"is another version now, and was not kept: put the right {file.name} into {part.parent}"
         )
 

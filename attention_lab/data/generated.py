@@ -43,11 +43,11 @@ def _kept(path, split, options):
 
 def digest_of(split: str, options: Mapping[str, Any]) -> str:
     """Returns the sha256, in hexadecimal, of all on which `rosetta` depends: split, options and source code."""
-    given = inspect.signature(rosetta).bind(split, **options)
-    given.apply_defaults()
-    if given.arguments["size"] is None:
-        given.arguments["size"] = SIZES.get(split)
-    digest = hashlib.sha256(repr((VERSION, *given.arguments.items())).encode())
+    arguments = inspect.signature(rosetta).bind(split, **options)
+    arguments.apply_defaults()
+    if arguments.arguments["size"] is None:
+        arguments.arguments["size"] = SIZES.get(split)
+    digest = hashlib.sha256(repr((VERSION, *arguments.arguments.items())).encode())
     digest.update(_grammar())
     return digest.hexdigest()
 

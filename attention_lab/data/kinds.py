@@ -12,40 +12,47 @@ from typing import Any, NamedTuple
 
 import sentencepiece
 
-from attention_lab.marks import END, PAD, START, UNKNOWN
+from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 
 # The special tokens, in the order of their ids; a piece of text may look the same and has another id.
-MARKS = ("<pad>", "<unk>", "<s>", "</s>")
+SPECIAL_TOKENS = ("<pad>", "<unk>", "<s>", "</s>")
 SPACE = "▁"
 
 
 def _train_sentencepiece(algorithm, texts, size, fixed):
     needed = fixed + len({SPACE, *"".join(texts)} - {" "})
     if size < needed:
-        raise ValueError(f"size {size}: {algorithm} needs {needed} for the marks and characters")
+        raise ValueError(
+            f"size {size}: {algorithm} needs {needed} for the special tokens and characters"
+        )
     model = io.BytesIO()
-    marks: dict[str, Any] = {"pad_id": PAD, "unk_id": UNKNOWN, "bos_id": START, "eos_id": END}
+    special_tokens: dict[str, Any] = {
+        "pad_id": PAD,
+        "unk_id": UNKNOWN,
+        "bos_id": START,
+        "eos_id": END,
+    }
     # The trainer removes the names of special tokens from sentences: here they contain a newline, which no sentence does.
-    marks |= {f"{name[:3]}_piece": f"\n{name}" for name in marks}
+    special_tokens |= {f"{name[:3]}_piece": f"\n{name}" for name in special_tokens}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
         model_writer=model,
         model_type=algorithm,
-        vocab_size=size - fixed + len(MARKS),
+        vocab_size=size - fixed + len(SPECIAL_TOKENS),
         hard_vocab_limit=False,
         character_coverage=1.0,
         normalization_rule_name="identity",
         max_sentence_length=2**30,
         num_threads=1,
         minloglevel=2,
-        **marks,
+        **special_tokens,
     )
     trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     return _learnt(trained), model.getvalue()
 
 
 def _learnt(processor):
-    return [processor.id_to_piece(i) for i in range(len(MARKS), len(processor))]
+    return [processor.id_to_piece(i) for i in range(len(SPECIAL_TOKENS), len(processor))]
 
 
 def _sentencepiece_cutter(model, known, byte_fallback):

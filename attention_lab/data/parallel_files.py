@@ -142,8 +142,8 @@ def _from_lines(source_path, target_path, links_path):
             )
     pairs = [{"source": s, "target": t} for s, t in zip(sources, targets, strict=True)]
     if links_path is not None:
-        for number, (pair, told) in enumerate(zip(pairs, links, strict=True), 1):
-            pair["links"] = _at(links_path, number, _links, told, pair)
+        for number, (pair, text) in enumerate(zip(pairs, links, strict=True), 1):
+            pair["links"] = _at(links_path, number, _links, text, pair)
     return tuple(pairs)
 
 
@@ -178,11 +178,11 @@ def _from_json(line):
     if not isinstance(example, dict):
         raise ValueError(f'expected {{"source": ..., "target": ...}}, not {line:.60}')
     for name, spellings in NAMES.items():
-        found = [spelling for spelling in spellings if spelling in example]
-        if len(found) > 1:
-            raise ValueError(f"{' and '.join(found)} say the same thing; leave one out")
-        if found:
-            example[name] = example.pop(found[0])
+        present = [spelling for spelling in spellings if spelling in example]
+        if len(present) > 1:
+            raise ValueError(f"{' and '.join(present)} say the same thing; leave one out")
+        if present:
+            example[name] = example.pop(present[0])
     for side in ("source", "target"):
         if not isinstance(example.get(side), str):
             raise ValueError(f"{' or '.join(map(repr, NAMES[side]))} must be a string")
@@ -209,10 +209,10 @@ def _check_words(example, side):
         end = start + len(normalize(word))
 
 
-def _links(told, example):
-    if not isinstance(told, str | list):
-        raise ValueError(f"links are a string or a list, not {told!r:.60}")
-    links = [_link(link) for link in (told.split() if isinstance(told, str) else told)]
+def _links(text, example):
+    if not isinstance(text, str | list):
+        raise ValueError(f"links are a string or a list, not {text!r:.60}")
+    links = [_link(link) for link in (text.split() if isinstance(text, str) else text)]
     for side in ("source", "target"):
         words = example[side].split()  # which links count, in any script
         if f"{side}_words" not in example and len(words) != len(words_of(example[side])):
@@ -227,13 +227,13 @@ def _links(told, example):
     return links
 
 
-def _link(told):
-    match = _LINK.fullmatch(told) if isinstance(told, str) else None
-    pair = match.groups() if match else told
+def _link(text):
+    match = _LINK.fullmatch(text) if isinstance(text, str) else None
+    pair = match.groups() if match else text
     if not (isinstance(pair, list | tuple) and len(pair) == 2) or not (
         match or all(type(index) is int for index in pair)
     ):
-        raise ValueError(f"link {told!r:.60} is not of the form i-j or [i, j]")
+        raise ValueError(f"link {text!r:.60} is not of the form i-j or [i, j]")
     return int(pair[0]), int(pair[1])
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.marks import END
 from attention_lab.padded import Padded, pad
+from attention_lab.special_tokens import END
 
 
 class Pairs(NamedTuple):
@@ -143,14 +143,14 @@ def make_buckets(pairs: Pairs, tokens: int, count: int) -> list[Bucket]:
     target = np.array([len(t) for t in pairs.target])
     limits = best_limits(source, target, count)
     first = _tightest(limits, source, target)[0]
-    made = []
+    buckets = []
     for number in range(len(limits)):
         members = np.flatnonzero(first == number)
         if members.size:
             longest = int(source[members].max()), int(target[members].max())
             rows = min(max(1, tokens // longest[1]), members.size)
-            made.append(Bucket(rows, *longest, members))
-    return made
+            buckets.append(Bucket(rows, *longest, members))
+    return buckets
 
 
 def best_limits(source: np.ndarray, target: np.ndarray, count: int) -> np.ndarray:

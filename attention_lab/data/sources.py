@@ -68,9 +68,11 @@ def digest_of(examples: Iterable[Example]) -> str:
     """Returns the sha256, in hexadecimal, of the data of training and evaluation: texts, words and links, in order."""
     digest = hashlib.sha256()
     for example in examples:
-        told = [example.get(name) for name in ("source", "target", "source_words", "target_words")]
+        columns = [
+            example.get(name) for name in ("source", "target", "source_words", "target_words")
+        ]
         links = sorted(map(list, example["links"])) if "links" in example else None
-        digest.update(json.dumps([*told, links]).encode() + b"\n")
+        digest.update(json.dumps([*columns, links]).encode() + b"\n")
     return digest.hexdigest()
 
 
@@ -146,12 +148,12 @@ def files(
     if (path is None) == (source is None) or (source is None) != (target is None):
         raise ValueError('files takes path="...{split}..." or both source= and target=')
     one = source if path is None else path
-    given = [None if p is None else os.fspath(p) for p in (one, target, links)]
-    for pattern in given:
+    paths = [None if p is None else os.fspath(p) for p in (one, target, links)]
+    for pattern in paths:
         if pattern is not None and "{split}" not in pattern:
             raise ValueError(f"{pattern} has no {{split}}, so every split would be the same file")
-    name = _spelled(split, str(given[0]))
-    first, *others = [None if p is None else p.replace("{split}", name) for p in given]
+    name = _spelled(split, str(paths[0]))
+    first, *others = [None if p is None else p.replace("{split}", name) for p in paths]
     return read_parallel(str(first), others[0], links_path=others[1], columns=columns)
 
 
@@ -207,12 +209,14 @@ def _spelled(split, pattern):
     """Returns the name of a split in the names of files."""
     if split != "validation":
         return split
-    there = [name for name in VALIDATION if pathlib.Path(pattern.replace("{split}", name)).exists()]
-    if len(there) > 1:
+    existing = [
+        name for name in VALIDATION if pathlib.Path(pattern.replace("{split}", name)).exists()
+    ]
+    if len(existing) > 1:
         raise ValueError(
-            f"{pattern} is there for {' and '.join(there)}; one of them can be validation"
+            f"{pattern} is there for {' and '.join(existing)}; one of them can be validation"
         )
-    return there[0] if there else split
+    return existing[0] if existing else split
 
 
 def _check_call(name, read, split, options):

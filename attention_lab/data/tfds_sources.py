@@ -45,14 +45,14 @@ def tfds(
     """
     builder = open_builder(name, data_dir)
     sides = sides_of(name, builder, source, target)
-    there = tuple(builder.info.splits)  # empty where nothing was prepared, and of mocked data
+    splits = tuple(builder.info.splits)  # empty where nothing was prepared, and of mocked data
     names = VALIDATION if split == "validation" else (split,)
-    called = next((word for word in names if word in there), split)
+    called = next((word for word in names if word in splits), split)
     where = {"train": train, "validation": validation, "test": test}.get(split) or called
-    if there and where.partition("[")[0] not in there:
+    if splits and where.partition("[")[0] not in splits:
         raise ValueError(
-            f"{unknown(f'split of {PREFIX}{name}', where, there)}; the option {split} may cut one out, as "
-            f'{split}="{there[0]}[99%:]"'
+            f"{unknown(f'split of {PREFIX}{name}', where, splits)}; the option {split} may cut one out, as "
+            f'{split}="{splits[0]}[99%:]"'
         )
     try:
         return Prepared(builder.as_data_source(split=where), *sides)
@@ -156,8 +156,8 @@ def load_library() -> ModuleType:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             library = importlib.import_module("tensorflow_datasets")
-            for room in LAZY:
-                importlib.import_module(f"tensorflow_datasets.{room}")
+            for package in LAZY:
+                importlib.import_module(f"tensorflow_datasets.{package}")
             importlib.import_module("array_record")
         except ImportError as error:
             raise ValueError(

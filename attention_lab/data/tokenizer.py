@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attention_lab.data.kinds import KINDS, MARKS, SPACE
+from attention_lab.data.kinds import KINDS, SPACE, SPECIAL_TOKENS
 from attention_lab.data.words import normalize, words_of
-from attention_lab.marks import END, PAD, START, UNKNOWN
+from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 # The text of an unknown token: U+FFFD, one character, which BLEU's tokenizers do not split.
@@ -64,13 +64,13 @@ class Tokenizer:
         cut = self._cut(written(text))
         spans = _spans(cut, len(text), len(KINDS[self.kind].joiner))
         owners = _owners(text, words_of(text) if words is None else words)
-        found = Encoded([], [], [])
+        encoded = Encoded([], [], [])
         for piece, span in zip(cut, spans, strict=True):
             ids = self._ids(piece)
-            found.ids.extend(ids)
-            found.pieces.extend(read(piece if i == UNKNOWN else self.pieces[i]) for i in ids)
-            found.word_of.extend([_owner(owners, *span)] * len(ids))
-        return found
+            encoded.ids.extend(ids)
+            encoded.pieces.extend(read(piece if i == UNKNOWN else self.pieces[i]) for i in ids)
+            encoded.word_of.extend([_owner(owners, *span)] * len(ids))
+        return encoded
 
     def encode_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Returns the ids of many texts: for each, int32 [pieces]."""
@@ -106,7 +106,7 @@ class Tokenizer:
     @functools.cached_property
     def fixed(self) -> int:
         """The number of special tokens and bytes, which precede the pieces of text."""
-        return len(MARKS) + len(BYTES) * self.byte_fallback
+        return len(SPECIAL_TOKENS) + len(BYTES) * self.byte_fallback
 
     @functools.cached_property
     def _known(self) -> dict[str, int]:
@@ -118,13 +118,17 @@ class Tokenizer:
         """The UTF-8 bytes to which each piece decodes, in the form of `written`."""
         spelled = [piece.encode() for piece in self.pieces]
         spelled[UNKNOWN] = UNKNOWN_TEXT.encode()
-        spelled[len(MARKS) : self.fixed] = (bytes([i]) for i in range(self.fixed - len(MARKS)))
+        spelled[len(SPECIAL_TOKENS) : self.fixed] = (
+            bytes([i]) for i in range(self.fixed - len(SPECIAL_TOKENS))
+        )
         return spelled
 
     def _ids(self, piece):
         if piece in self._known:
             return (self._known[piece],)
-        return [len(MARKS) + b for b in piece.encode()] if self.byte_fallback else (UNKNOWN,)
+        return (
+            [len(SPECIAL_TOKENS) + b for b in piece.encode()] if self.byte_fallback else (UNKNOWN,)
+        )
 
 
 def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = False) -> Tokenizer:
@@ -144,9 +148,9 @@ def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = 
     texts = [written(text) for text in normalized(sentences) if text]
     if not texts:
         raise ValueError(f"a {kind} tokenizer needs text to train on, and all sentences are empty")
-    fixed = (*MARKS, *BYTES) if byte_fallback else MARKS
+    fixed = (*SPECIAL_TOKENS, *BYTES) if byte_fallback else SPECIAL_TOKENS
     if size <= len(fixed):
-        what = "marks and bytes" if byte_fallback else "marks"
+        what = "special tokens and bytes" if byte_fallback else "special tokens"
         raise ValueError(f"size {size} has room for {what} alone; give more than {len(fixed)}")
     pieces, model = KINDS[kind].train(texts, size, len(fixed))
     return Tokenizer(kind, (*fixed, *pieces), model, byte_fallback)
@@ -181,11 +185,11 @@ def _spans(cut, length, gap):
 def _owners(text, words):
     """Returns for each character of the text the index of its word, -1 where it belongs to none."""
     owners, end = [-1] * len(text), 0
-    for index, given in enumerate(words):
-        word = normalize(given)
+    for index, own in enumerate(words):
+        word = normalize(own)
         start = text.find(word, end)
         if not word or start < 0:
-            raise ValueError(f"word {index}, {given!r}, does not follow in the text {text!r:.200}")
+            raise ValueError(f"word {index}, {own!r}, does not follow in the text {text!r:.200}")
         end = start + len(word)
         owners[start:end] = [index] * len(word)
     if text and not end:

@@ -88,8 +88,8 @@ def from_bytes(data: bytes, name: str = "the data", made_from: str | None = None
     if not intact:
         raise ValueError(f"{name} is damaged or no tokenizer; train it again")
     if other:
-        told = f"version {content['version']}, and this program reads {VERSION}"
-        raise ValueError(f"{name} is a tokenizer of {told}; train it again")
+        message = f"version {content['version']}, and this program reads {VERSION}"
+        raise ValueError(f"{name} is a tokenizer of {message}; train it again")
     if made_from not in (None, content.get("made_from")):
         raise ValueError(f"{name} was made from something else; train it again")
     model = base64.b64decode(content["model"])

@@ -40,8 +40,8 @@ def words_of(text: str) -> list[str]:
 
 def unspaced(text: str) -> str:
     """Returns the letters of a text that belong to scripts without spaces, with combining characters."""
-    found = _UNSPACED.findall(normalize(text))
-    return "".join(c for c in found if unicodedata.category(c)[0] in "LM")
+    letters = _UNSPACED.findall(normalize(text))
+    return "".join(c for c in letters if unicodedata.category(c)[0] in "LM")
 
 
 def words_in(example: Mapping[str, Any], side: str) -> list[str]:

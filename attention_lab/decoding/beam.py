@@ -14,17 +14,17 @@ import jax.numpy as jnp
 
 from attention_lab.decoding.greedy import greedy, limits, most_steps, sayable
 from attention_lab.decoding.search import Search, checked
-from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Model, Source
 from attention_lab.padded import Padded
+from attention_lab.special_tokens import END, PAD, START
 
 
 class Hypotheses(NamedTuple):
     """The hypotheses of each sentence, best first.
 
     tokens: int[B, N, L], END included, then PAD; scores: [B, N] −inf where there is none; ended: bool[B, N],
-    False where the length limit truncated it; log_probability: [B, N]; weights: by place [B, N, L, H, K], or None.
+    False where the length limit truncated it; log_probability: [B, N]; weights: by layer [B, N, L, H, K], or None.
     """
 
     tokens: Array
@@ -69,11 +69,11 @@ def decode(
     """
     if checked(search).beam > 1 or weights or search.coverage_penalty:
         return beam(model, params, source, search, weights)
-    said = greedy(model, params, source, search.longest)
-    length = (said.tokens != PAD).sum(-1)
-    score = final_score(search, length, None, said.log_probability, None)
+    output = greedy(model, params, source, search.longest)
+    length = (output.tokens != PAD).sum(-1)
+    score = final_score(search, length, None, output.log_probability, None)
     tokens, score, ended, total = (
-        x[:, None] for x in (said.tokens, score, said.ended, said.log_probability)
+        x[:, None] for x in (output.tokens, score, output.ended, output.log_probability)
     )
     return Hypotheses(tokens, score, ended, total, None)
 
@@ -220,9 +220,9 @@ def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
     _, chosen = jax.lax.top_k(grouped.max(-1), min(count, groups))
     chosen = jnp.sort(chosen, -1)  # among equals the first is taken, as by top_k
     members = jnp.take_along_axis(grouped, chosen[..., None], -2)
-    best, place = jax.lax.top_k(members.reshape(*x.shape[:-1], -1), count)
-    group = jnp.take_along_axis(chosen, place // size, -1)
-    return best, group * size + place % size
+    best, index = jax.lax.top_k(members.reshape(*x.shape[:-1], -1), count)
+    group = jnp.take_along_axis(chosen, index // size, -1)
+    return best, group * size + index % size
 
 
 def pick(x: Array, parent: Array) -> Array:
@@ -241,17 +241,17 @@ def best_of(old: Done, new: Done) -> Done:
 def trace_back(beam: Beam) -> tuple[Array, dict[str, Array] | None]:
     """Returns the tokens [B, N, L] and weights [B, N, L, H, K] of complete hypotheses, by following their parents."""
 
-    def one(place, inputs):
+    def one(slot, inputs):
         number, tokens, parents, weights = inputs
         part = (number <= beam.done.number) & jnp.isfinite(beam.done.scores)
-        token = jnp.where(part, jnp.take_along_axis(tokens, place, 1), PAD)
-        parent = jnp.take_along_axis(parents, place, 1)
+        token = jnp.where(part, jnp.take_along_axis(tokens, slot, 1), PAD)
+        parent = jnp.take_along_axis(parents, slot, 1)
 
         def row(w):
-            mine = part.reshape(*part.shape, *(1,) * (w.ndim - 2))
-            return jnp.where(mine, pick(w, parent), 0)
+            mask = part.reshape(*part.shape, *(1,) * (w.ndim - 2))
+            return jnp.where(mask, pick(w, parent), 0)
 
-        return jnp.where(part, parent, place), (token, jax.tree.map(row, weights))
+        return jnp.where(part, parent, slot), (token, jax.tree.map(row, weights))
 
     by_step = jax.tree.map(
         lambda x: jnp.moveaxis(x, 2, 0), (beam.tokens, beam.parents, beam.weights)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attention_lab.marks import END, PAD, START
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Model
 from attention_lab.padded import Padded
+from attention_lab.special_tokens import END, PAD, START
 
 
 class Sentences(NamedTuple):
@@ -34,19 +34,19 @@ def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, flo
         return (number < steps) & jnp.any(token != PAD)
 
     def one(carry):
-        number, state, token, said = carry
+        number, state, token, greedy_output = carry
         state, output = step(read, state, token)
         logits = sayable(output.logits)
         best = logits.argmax(-1).astype(token.dtype)
         over = (token == PAD) | (token == END) | (number >= limit)
         gained = logits.max(-1) - jax.nn.logsumexp(output.logits, -1)
         best = jnp.where(over, PAD, best)
-        said = Sentences(
-            said.tokens.at[:, number].set(best),
-            said.log_probability + jnp.where(over, 0, gained),
-            said.ended | (best == END),
+        greedy_output = Sentences(
+            greedy_output.tokens.at[:, number].set(best),
+            greedy_output.log_probability + jnp.where(over, 0, gained),
+            greedy_output.ended | (best == END),
         )
-        return number + 1, state, best, said
+        return number + 1, state, best, greedy_output
 
     first = jnp.full(batch, START, jnp.int32)
     blank = Sentences(

@@ -14,7 +14,7 @@ FINE, COARSE = 8, 16
 
 
 def in_batches(
-    answer: Callable[..., Any],
+    function: Callable[..., Any],
     *columns: Sequence[np.ndarray],
     rows: int = 64,
     step: int = FINE,
@@ -23,7 +23,7 @@ def in_batches(
 ) -> list[Any]:
     """Applies a function to batches of sentences, and returns the result of each sentence, as NumPy.
 
-    columns: ids of sources, and of targets where these are given too. answer: one batch [rows, width] per
+    columns: ids of sources, and of targets where these are given too. function: one batch [rows, width] per
     column -> a pytree with leading axis `rows`; the last batch is filled with padding, so that all batches of a
     width have one shape. Where there are few sentences, batches are smaller. step: widths are multiples of it, and
     each is one more program to compile. limits: those of the model, which bound the padding too; no sentence
@@ -37,10 +37,12 @@ def in_batches(
     for first in range(0, len(order), rows):
         part = order[first : first + rows]
         batch = zip(columns, limits, strict=False)
-        found = answer(*(_padded([ids[i] for i in part], rows, step, most) for ids, most in batch))
-        found = jax.tree.map(np.asarray, found)
+        outputs = function(
+            *(_padded([ids[i] for i in part], rows, step, most) for ids, most in batch)
+        )
+        outputs = jax.tree.map(np.asarray, outputs)
         for row, i in enumerate(part):
-            results[i] = jax.tree.map(lambda x, row=row: x[row], found)
+            results[i] = jax.tree.map(lambda x, row=row: x[row], outputs)
         if progress is not None:
             progress(len(part))
     return results

@@ -1,6 +1,6 @@
 """Alignment: word alignments are extracted from attention weights and compared with gold links.
 
-    choice = best_place(valid_records)             # selects layer, head and rule on validation data
+    choice = best_layer(valid_records)             # selects layer, head and rule on validation data
     print(alignment_error(test_records, choice))   # is called once, on test data
 
 The weights of a record must be those of teacher forcing, because its gold links refer to the reference translation.
@@ -64,24 +64,24 @@ def link_counts(
 
 
 def word_weights(
-    record: Record, place: str = "cross/0", head: int | None = None, shift: int = 0
+    record: Record, layer: str = "cross/0", head: int | None = None, shift: int = 0
 ) -> np.ndarray:
     """Returns attention weights between words, [J target words, I source words + 1].
 
     Weights are summed over the tokens of a source word, and averaged over the tokens of a target word (Clark et al.
-    2019, §4.1). The last column is the weight on special tokens. A word without tokens has zeros. place: the attention
+    2019, §4.1). The last column is the weight on special tokens. A word without tokens has zeros. layer: the attention
     layer; for self-attention, "encoder/0" or "decoder/0", rows and columns are words of the same side. head: None
     averages over the heads. shift: 1 reads, for each token, the weights of the following decoding step, in which the
     token is the input; the last token keeps its own step.
 
     Raises ValueError if the record has no such layer or head.
     """
-    heads = _heads_by_words(record, place, shift)
+    heads = _heads_by_words(record, layer, shift)
     if head is None:
         return heads.mean(0)
     if not 0 <= head < len(heads):
         raise ValueError(
-            f"{place} has {len(heads)} heads, counted from 0, but head {head} was requested"
+            f"{layer} has {len(heads)} heads, counted from 0, but head {head} was requested"
         )
     return heads[head]
 
@@ -145,17 +145,17 @@ RULES = tuple(Rule(threshold, shift) for shift in (0, 1) for threshold in (None,
 class Choice(NamedTuple):
     """The layer, head and rule with which links are extracted, and the errors on which the choice is based."""
 
-    place: str
+    layer: str
     head: int | None  # None: the mean of all heads
     rule: Rule
     errors: Errors
 
     def __str__(self):
         head = "mean of heads" if self.head is None else f"head {self.head}"
-        return f"{self.place}, {head}, {self.rule}: {self.errors}"
+        return f"{self.layer}, {head}, {self.rule}: {self.errors}"
 
 
-def best_place(records: Sequence[Record], rules: Sequence[Rule] = RULES) -> Choice:
+def best_layer(records: Sequence[Record], rules: Sequence[Rule] = RULES) -> Choice:
     """Returns the cross-attention layer, head (or mean of heads) and rule with the least AER; the first wins a tie.
 
     Choose on validation records, and measure the result on other records with `alignment_error`. Raises ValueError
@@ -172,10 +172,10 @@ def best_place(records: Sequence[Record], rules: Sequence[Rule] = RULES) -> Choi
                 "choose among records of one model"
             )
     choices = [
-        Choice(place, head, rule, head_errors)
-        for place, count in heads.items()
+        Choice(layer, head, rule, head_errors)
+        for layer, count in heads.items()
         for rule in rules
-        for head, head_errors in _errors_by_head(records, gold, place, count, rule)
+        for head, head_errors in _errors_by_head(records, gold, layer, count, rule)
     ]
     return min(choices, key=lambda choice: choice.errors.aer)
 
@@ -189,7 +189,7 @@ def predicted_links(records: Iterable[Record], choice: Choice) -> list[Links]:
     """Extracts the links of each record with the layer, head and rule of `choice`."""
     return [
         hard_links(
-            word_weights(record, choice.place, choice.head, choice.rule.shift),
+            word_weights(record, choice.layer, choice.head, choice.rule.shift),
             choice.rule.threshold,
         )
         for record in records
@@ -211,28 +211,28 @@ def _gold(records: Sequence[Record]) -> list[Links]:
 
 def _cross_heads(record):
     return {
-        place: len(weights)
-        for place, weights in sorted(record.weights.items())
-        if sides(place) == ("target", "source")
+        layer: len(weights)
+        for layer, weights in sorted(record.weights.items())
+        if sides(layer) == ("target", "source")
     }
 
 
-def _errors_by_head(records, gold, place, count, rule):
+def _errors_by_head(records, gold, layer, count, rule):
     """Yields (head, errors) for the mean of the heads (None) and, if there are several, for each head."""
-    merged = [_heads_by_words(record, place, rule.shift) for record in records]
+    merged = [_heads_by_words(record, layer, rule.shift) for record in records]
     for head in (None, *(range(count) if count > 1 else ())):
         matrices = (weights.mean(0) if head is None else weights[head] for weights in merged)
         yield head, errors((hard_links(matrix, rule.threshold) for matrix in matrices), gold)
 
 
-def _heads_by_words(record, place, shift):
+def _heads_by_words(record, layer, shift):
     """Returns `word_weights` of every head, [H, query words, key words + 1]."""
-    if place not in record.weights:
+    if layer not in record.weights:
         raise ValueError(
-            f"the record has no weights of {place!r}, only {', '.join(record.weights)}"
+            f"the record has no weights of {layer!r}, only {', '.join(record.weights)}"
         )
-    query_side, key_side = sides(place)
-    weights = record.weights[place].astype(np.float64)
+    query_side, key_side = sides(layer)
+    weights = record.weights[layer].astype(np.float64)
     length = weights.shape[1]
     weights = weights[:, np.clip(np.arange(length) + shift, 0, length - 1)]
     queries = _members(record, query_side)[:-1]

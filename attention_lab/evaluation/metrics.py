@@ -149,8 +149,8 @@ def bleu_statistics(
     """
     metric = bleu_metric(tokenize, effective_order=True)
     pairs = zip(composed(hypotheses), composed(references), strict=True)
-    found = (metric.sentence_score(h, [r]) for h, r in pairs)
-    return np.array([[*f.counts, *f.totals, f.sys_len, f.ref_len] for f in found], float)
+    result = (metric.sentence_score(h, [r]) for h, r in pairs)
+    return np.array([[*f.counts, *f.totals, f.sys_len, f.ref_len] for f in result], float)
 
 
 def bleu_of(statistics: Statistics) -> np.ndarray:
@@ -210,5 +210,5 @@ def perplexity_of(statistics: Statistics) -> np.ndarray:
 
 def aer_of(statistics: Statistics) -> np.ndarray:
     """Alignment error rate, 0 to 100, of summed `alignment.link_counts` [.., 4]."""
-    found, right, hit, wanted = np.moveaxis(statistics, -1, 0)
-    return 100 * (1 - (hit + right) / (found + wanted))
+    predicted, right, hit, wanted = np.moveaxis(statistics, -1, 0)
+    return 100 * (1 - (hit + right) / (predicted + wanted))

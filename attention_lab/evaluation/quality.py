@@ -95,8 +95,8 @@ def bleu_metric(tokenize: str = "13a", **options: Any) -> BLEU:
         # force: a corpus that comes in tokens is no reason for three lines of warning at every validation.
         return BLEU(tokenize=tokenize, force=True, **options)
     except (ImportError, RuntimeError, AssertionError, OSError) as error:
-        told = " ".join(str(error).split())
-        raise ValueError(f"BLEU's tokenizer {tokenize} cannot be had: {told}") from None
+        message = " ".join(str(error).split())
+        raise ValueError(f"BLEU's tokenizer {tokenize} cannot be had: {message}") from None
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Quality:

@@ -49,18 +49,18 @@ SIDES = {
     "encoder": ("source", "source"),
     "decoder": ("target", "target"),
 }
-_PLACE = re.compile(f"({'|'.join(SIDES)})/(0|[1-9][0-9]*)")
+_LAYER = re.compile(f"({'|'.join(SIDES)})/(0|[1-9][0-9]*)")
 
 
-def sides(place: str) -> tuple[str, str]:
+def sides(layer: str) -> tuple[str, str]:
     """Returns the sides of the queries and of the keys of an attention layer: ("target", "source") for "cross/0".
 
-    Raises ValueError if `place` does not name an attention layer.
+    Raises ValueError if `layer` does not name an attention layer.
     """
-    match = _PLACE.fullmatch(place)
+    match = _LAYER.fullmatch(layer)
     if not match:
         raise ValueError(
-            f"{place!r} does not name an attention layer; a name is cross, encoder or decoder with the number of "
+            f"{layer!r} does not name an attention layer; a name is cross, encoder or decoder with the number of "
             "the layer, as in 'cross/0'"
         )
     return SIDES[match[1]]
@@ -96,7 +96,7 @@ def make_record(
         target_words=target_side.words,
         source_word_of=source_side.word_of,
         target_word_of=target_side.word_of,
-        weights={place: _checked(place, array, lengths) for place, array in weights.items()},
+        weights={layer: _checked(layer, array, lengths) for layer, array in weights.items()},
         links=None if links is None else frozenset((int(i), int(j)) for i, j in links),
         info=_plain(dict(info or {})),
     )
@@ -137,18 +137,18 @@ def _side(name, tokens, words, word_of):
     return _Side(tokens, words, word_of)
 
 
-def _checked(place, array, lengths):
-    query_side, key_side = sides(place)
+def _checked(layer, array, lengths):
+    query_side, key_side = sides(layer)
     array = np.asarray(array, np.float32)
     expected = (lengths[query_side], lengths[key_side])
     if array.ndim != 3 or not array.shape[0] or array.shape[1:] != expected:
         raise ValueError(
-            f"weights of {place} have shape {array.shape}, expected "
+            f"weights of {layer} have shape {array.shape}, expected "
             f"[heads, {expected[0]} {query_side} tokens, {expected[1]} {key_side} tokens]"
         )
     if not (np.isfinite(array) & (array >= 0)).all():
         raise ValueError(
-            f"weights of {place} must be finite and not negative; some of them are not"
+            f"weights of {layer} must be finite and not negative; some of them are not"
         )
     return array
 
@@ -168,10 +168,10 @@ def save(records: Sequence[Record], path: Path) -> None:
     Raises ValueError if they cannot be written.
     """
     weights_path, text_path = _halves(path)
-    places = sorted({place for record in records for place in record.weights})
+    layers = sorted({layer for record in records for layer in record.weights})
     flat: dict[str, Any] = {
-        place: np.concatenate([r.weights[place].ravel() for r in records if place in r.weights])
-        for place in places
+        layer: np.concatenate([r.weights[layer].ravel() for r in records if layer in r.weights])
+        for layer in layers
     }
     weights = io.BytesIO()
     np.savez_compressed(weights, **flat)
@@ -208,7 +208,7 @@ def load(path: Path) -> list[Record]:
             f"{weights_path} is damaged or was not saved with {text_path.name}; save the records again"
         )
     with np.load(io.BytesIO(weights), allow_pickle=False) as file:
-        flat = {place: file[place] for place in file.files}
+        flat = {layer: file[layer] for layer in file.files}
     return [_with_weights(fields, flat) for fields in content["records"]]
 
 
@@ -224,7 +224,7 @@ def _halves(path):
 def _without_weights(record):
     """Returns the fields of a record for JSON, with the number of heads in place of each array of weights."""
     fields = record._asdict()
-    fields["weights"] = {place: len(array) for place, array in record.weights.items()}
+    fields["weights"] = {layer: len(array) for layer, array in record.weights.items()}
     fields["links"] = None if record.links is None else sorted(record.links)
     return fields
 
@@ -232,11 +232,11 @@ def _without_weights(record):
 def _with_weights(fields, flat):
     """Inverts `_without_weights`. The weights are removed from the front of each flat array."""
     weights = {}
-    for place, heads in fields["weights"].items():
-        shape = (heads, *(len(fields[side]) for side in sides(place)))
+    for layer, heads in fields["weights"].items():
+        shape = (heads, *(len(fields[side]) for side in sides(layer)))
         size = int(np.prod(shape))
-        weights[place] = flat[place][:size].reshape(shape)
-        flat[place] = flat[place][size:]
+        weights[layer] = flat[layer][:size].reshape(shape)
+        flat[layer] = flat[layer][size:]
     return make_record(**{**fields, "weights": weights})
 
 

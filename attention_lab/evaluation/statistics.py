@@ -160,13 +160,13 @@ def seeds_needed(
     The fewest, from 2, with which a test at `level` sees it with probability `power`; None where even
     `most` do not, since the sentences are too few or there is no difference.
     """
-    found = components(values)
+    result = components(values)
     values = _matrix(values)
     sentences = values.shape[-1]
     difference = abs(float(values.mean()))
     counts = np.arange(2, most + 1)
     error = np.sqrt(
-        found.seed / counts + found.sentence / sentences + found.rest / (counts * sentences)
+        result.seed / counts + result.sentence / sentences + result.rest / (counts * sentences)
     )
     wanted = _t().ppf((1 + level) / 2, counts - 1) + _t().ppf(power, counts - 1)
     enough = np.flatnonzero(difference > wanted * error)

@@ -134,7 +134,7 @@ def remember(
             f"{attention.score.name} tells {limit} positions apart, but there are {length} keys; "
             f"initialize it with dims.positions={length} or more"
         )
-    places = jnp.arange(length) if positions is None else one_each("positions", positions, length)
+    indices = jnp.arange(length) if positions is None else one_each("positions", positions, length)
     exists = jnp.ones(length, bool) if valid is None else one_each("valid", valid, length)
     if exists.dtype != bool:
         raise ValueError(f"valid says which keys exist and must be bool, but is {exists.dtype}")
@@ -145,8 +145,8 @@ def remember(
         with fitting("key", attention.score, key):
             return attention.score.key(params["score"], key, j)
 
-    shares = jax.vmap(share)(blank(keys, exists), places)
-    return Memory(blank(shares, exists), blank(values, exists), places, exists, segments)
+    shares = jax.vmap(share)(blank(keys, exists), indices)
+    return Memory(blank(shares, exists), blank(values, exists), indices, exists, segments)
 
 
 def ask(

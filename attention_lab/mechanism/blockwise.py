@@ -92,8 +92,8 @@ def _explicit(problem, params, questions, memory, sides):
     tiles = [(params, rows(questions, tile.queries), rows(memory, tile.keys)) for tile in sides]
     (compare, allowed), arrays = explicit((problem.compare, problem.allowed), tiles)
     return problem._replace(
-        compare=lambda given, *tile: compare(given[1], given[0], *tile),
-        allowed=lambda given, *tile: allowed(given[1], given[0], *tile),
+        compare=lambda bundle, *tile: compare(bundle[1], bundle[0], *tile),
+        allowed=lambda bundle, *tile: allowed(bundle[1], bundle[0], *tile),
     ), arrays
 
 
@@ -113,7 +113,7 @@ def _forward(problem, smooth, fixed):
 
     def one_tile(query):
         nothing = start(problem, params, query, keys)
-        return finish(problem, meet(problem, params, query, keys, nothing))
+        return finish(problem, process_keys(problem, params, query, keys, nothing))
 
     vectors, statistic = lax.map(one_tile, queries)
     return vectors, (smooth, fixed, vectors, statistic)
@@ -127,7 +127,7 @@ def start(problem: Problem, params: Params, query: Any, keys: Any) -> Any:
     return total, zeros(jax.eval_shape(_product, score, key.values))
 
 
-def meet(problem: Problem, params: Params, query: Any, keys: Any, so_far: Any) -> Any:
+def process_keys(problem: Problem, params: Params, query: Any, keys: Any, so_far: Any) -> Any:
     """Returns the accumulators of a tile of queries after these tiles of keys, which are processed one after the other."""
 
     def one_tile(so_far, key):
@@ -151,17 +151,17 @@ def finish(problem: Problem, so_far: Any) -> tuple[Array, Array]:
 
 
 def _backward(problem, residuals, cotangents):
-    """Returns the gradients of all inputs; `pull_back` has the formula."""
-    params, queries, keys, so_far = turn_round(problem, residuals, cotangents)
-    (d_params, d_queries), d_keys = pull_back(problem, params, queries, keys, so_far)
+    """Returns the gradients of all inputs; `backward` has the formula."""
+    params, queries, keys, so_far = backward_setup(problem, residuals, cotangents)
+    (d_params, d_queries), d_keys = backward(problem, params, queries, keys, so_far)
     return gradients((d_params, d_queries, d_keys), residuals[0]), None
 
 
 _blockwise.defvjp(_forward, _backward)
 
 
-def turn_round(problem: Problem, residuals: Any, cotangents: Array) -> Any:
-    """Returns the arguments of `pull_back`, made from the residuals: params, queries, keys and zero sums."""
+def backward_setup(problem: Problem, residuals: Any, cotangents: Array) -> Any:
+    """Returns the arguments of `backward`, made from the residuals: params, queries, keys and zero sums."""
     (params, *smooth), (fixed_params, *fixed), vectors, statistic = residuals
     by_query = (smooth[0], fixed[0], cotangents, statistic, jnp.sum(cotangents * vectors, axis=-1))
     queries = _recut(by_query, problem.tile.queries)
@@ -169,7 +169,7 @@ def turn_round(problem: Problem, residuals: Any, cotangents: Array) -> Any:
     return (params, fixed_params), queries, keys, (zeros(params), zeros(queries[0]))
 
 
-def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: Any) -> Any:
+def backward(problem: Problem, params: Any, queries: Any, keys: Any, so_far: Any) -> Any:
     """Returns the gradients of params and queries, added to so_far, and those of these keys.
 
     Each tile is computed again. With w the weights, g their gains, v the values, o the contexts:
@@ -182,7 +182,7 @@ def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: An
         d_params, d_queries = so_far
         key, fixed_key = key
 
-        def meet_again(so_far, query):
+        def process_query(so_far, query):
             d_query, (query, fixed_query, cotangent, row_statistic, row_inner) = query
             fixed_tile = (fixed_params, fixed_query, fixed_key)
 
@@ -213,7 +213,7 @@ def pull_back(problem: Problem, params: Any, queries: Any, keys: Any, so_far: An
             return (d_params, d_key), d_query
 
         (d_params, d_key), d_queries = lax.scan(
-            meet_again, (d_params, zeros(key)), (d_queries, queries)
+            process_query, (d_params, zeros(key)), (d_queries, queries)
         )
         return (d_params, d_queries), d_key
 

@@ -103,7 +103,7 @@ def multi_head(
     x: Array,
     memory: Memory | None = None,
     *,
-    place: str | None = None,
+    kind: str | None = None,
     valid: Array | None = None,
     positions: Array | None = None,
     segments: Array | None = None,
@@ -114,46 +114,50 @@ def multi_head(
     """Returns W_O [head_1; ..; head_H], where each head is an attention of its own (Vaswani et al. 2017, §3.2.2).
 
     x: [Q, D] attends to `memory` (from `remember_heads`), or without one to itself, and then `valid` is False at
-    padding. place: "self" or "cross", by default "cross" where there is a memory; it is "self" for a decoder that
+    padding. kind: "self" or "cross", by default "cross" where there is a memory; it is "self" for a decoder that
     attends to the cache of its own past. The other options are those of `cross_attention`; segments and seen are
     the same for all heads. Returns Context([Q, D], weights [H, Q, K] if requested).
     """
-    if memory is None and place in (None, "self"):
-        place = "self"
+    if memory is None and kind in (None, "self"):
+        kind = "self"
         memory = remember_heads(attention, params, x, valid, positions, segments)
     elif memory is None:
-        raise ValueError(f"multi_head: place={place!r} needs a memory, from remember_heads")
+        raise ValueError(f"multi_head: kind={kind!r} needs a memory, from remember_heads")
     elif valid is not None:
         raise ValueError("multi_head: `valid` is part of the memory; give it to remember_heads")
-    elif place == "self" and positions is None:
+    elif kind == "self" and positions is None:
         raise ValueError("multi_head: where in its memory does x stand? say positions=")
-    place = "cross" if place is None else place
+    kind = "cross" if kind is None else kind
     positions = jnp.arange(x.shape[0]) if positions is None else positions
     rows = {"positions": positions, "segments": segments, "seen": seen}
     groups = params["W_K"].shape[0]
-    share = params["W_Q"].shape[0] // groups
+    group_size = params["W_Q"].shape[0] // groups
 
     def one_group(w_q, heads, inner, memory, rng):
         # The heads of one position are adjacent, so that a slice of x stays contiguous: ring.py.
         queries = saturated(_einsum("hfd,qd->qhf", w_q, x))
         context = ask_all(
-            place,
+            kind,
             attention,
             inner,
             queries.reshape(-1, queries.shape[-1]),
             memory,
-            head=Head(jnp.tile(heads, x.shape[0]), groups * share),
+            head=Head(jnp.tile(heads, x.shape[0]), groups * group_size),
             rng=rng,
-            **{k: jnp.repeat(jnp.asarray(v), share, 0) for k, v in rows.items() if v is not None},
+            **{
+                k: jnp.repeat(jnp.asarray(v), group_size, 0)
+                for k, v in rows.items()
+                if v is not None
+            },
             **options,
         )
         return jax.tree.map(
-            lambda y: jnp.swapaxes(y.reshape(-1, share, y.shape[-1]), 0, 1), context
+            lambda y: jnp.swapaxes(y.reshape(-1, group_size, y.shape[-1]), 0, 1), context
         )
 
-    w_q = params["W_Q"].reshape(groups, share, *params["W_Q"].shape[1:])
+    w_q = params["W_Q"].reshape(groups, group_size, *params["W_Q"].shape[1:])
     rngs = None if rng is None else jax.random.split(rng, groups)
-    heads = jnp.arange(groups * share).reshape(groups, share)
+    heads = jnp.arange(groups * group_size).reshape(groups, group_size)
     context = jax.vmap(one_group, (0, 0, 0, BY_HEAD, None if rng is None else 0))(
         w_q, heads, params["attention"], memory, rngs
     )

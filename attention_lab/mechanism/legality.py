@@ -21,7 +21,7 @@ SMALL = 128 * 128
 class Request(NamedTuple):
     """The use of a mechanism: "step" (one query at a time), "self" or "cross", and how it is computed."""
 
-    place: str
+    kind: str
     implementation: str | None = "dense"
     weights: bool = False
     dropout: bool = False
@@ -36,12 +36,12 @@ class Rule(NamedTuple):
     says: Callable[[Attention], str]
 
 
-PLACES = ("step", "self", "cross")
+KINDS = ("step", "self", "cross")
 
 RULES = (
     Rule(
-        lambda a, r: r.place not in PLACES,
-        lambda a: "there is no such place; use self or cross",
+        lambda a, r: r.kind not in KINDS,
+        lambda a: "there is no such kind of attention; use self or cross",
     ),
     Rule(
         lambda a, r: r.implementation not in (None, "dense", "blockwise", "fused"),
@@ -52,21 +52,21 @@ RULES = (
         lambda a: "tiles alone go around a ring of devices; use blockwise, or no ring",
     ),
     Rule(
-        lambda a, r: r.place == "cross" and a.score.relative,
+        lambda a, r: r.kind == "cross" and a.score.relative,
         lambda a: (
             f"score {a.score.name} depends on j − i, which means something only within one "
             "sequence; use the plain score in cross-attention"
         ),
     ),
     Rule(
-        lambda a, r: r.place == "cross" and a.bias.relative,
+        lambda a, r: r.kind == "cross" and a.bias.relative,
         lambda a: (
             f"bias {a.bias.name} depends on j − i, which means something only within one "
             "sequence; use no_bias in cross-attention"
         ),
     ),
     Rule(
-        lambda a, r: r.place != "step" and a.feedback != no_feedback,
+        lambda a, r: r.kind != "step" and a.feedback != no_feedback,
         lambda a: (
             f"feedback {a.feedback.name} needs the weights of the step before, but here all "
             "queries are asked at once; call attend step by step, or use no_feedback"
@@ -134,7 +134,7 @@ def decide(attention: Attention, request: Request, size: int) -> str:
     """
     reason = why_not(attention, request)
     if reason is not None:
-        how = f"{request.place} attention, implementation={request.implementation!r}"
+        how = f"{request.kind} attention, implementation={request.implementation!r}"
         raise ValueError(f"{how}: {reason}")
     if request.implementation is not None:
         return request.implementation
@@ -151,13 +151,13 @@ class Row(NamedTuple):
     reasons: list[str]
 
 
-COLUMNS = (*PLACES, "dense", "blockwise", "fused")
+COLUMNS = (*KINDS, "dense", "blockwise", "fused")
 
 
 def table() -> list[Row]:
-    """Returns a row for every registered piece, with a column for every place and implementation.
+    """Returns a row for every registered piece, with a column for every kind of attention and implementation.
 
-    A place is legal if dense supports it, an implementation if any place supports it; a "step" has one query and
+    A kind of attention is legal if dense supports it, an implementation if any kind supports it; a "step" has one query and
     so is always dense.
     """
     rows = []
@@ -167,15 +167,15 @@ def table() -> list[Row]:
             attention = Attention()._replace(**{kind: piece})
             refusals = {}
             for column in COLUMNS:
-                if column in PLACES:
+                if column in KINDS:
                     tries = [Request(column)]
                 else:
-                    places = PLACES if column == "dense" else PLACES[1:]
-                    tries = [Request(place, column) for place in places]
+                    kinds = KINDS if column == "dense" else KINDS[1:]
+                    tries = [Request(kind, column) for kind in kinds]
                 reasons = [why_not(attention, request) for request in tries]
                 refusals[column] = None if None in reasons else reasons[0]
-            told = list(dict.fromkeys(reason for reason in refusals.values() if reason))
-            rows.append(Row(kind, name, {c: refusals[c] is None for c in COLUMNS}, told))
+            notes = list(dict.fromkeys(reason for reason in refusals.values() if reason))
+            rows.append(Row(kind, name, {c: refusals[c] is None for c in COLUMNS}, notes))
     return rows
 
 

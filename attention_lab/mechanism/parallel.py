@@ -32,7 +32,7 @@ from attention_lab.mechanism.contracts import Array, Head, Params
 from attention_lab.mechanism.dropout import dropout
 from attention_lab.mechanism.inputs import one_each, sequence_length, truths
 from attention_lab.mechanism.pairs import pair_numbers, pairwise, pairwise_by_feature
-from attention_lab.mechanism.ring import Ring, around
+from attention_lab.mechanism.ring import Ring, ring_attention
 from attention_lab.mechanism.scores import FeatureSum
 
 
@@ -102,7 +102,7 @@ def self_attention(
 
 
 def ask_all(
-    place,
+    kind,
     attention,
     params,
     queries,
@@ -118,14 +118,14 @@ def ask_all(
     rng=None,
     ring=None,
 ) -> Context:
-    """Computes cross- or self-attention, as `place` says: "cross" or "self"."""
+    """Computes cross- or self-attention, as `kind` says: "cross" or "self"."""
     if not isinstance(memory, Memory):
         raise ValueError(
             "the memory to ask is what remember(attention, params, keys, values) returns"
         )
     queries = jnp.asarray(queries)
     request = legality.Request(
-        place,
+        kind,
         "blockwise" if implementation is None and ring is not None else implementation,
         weights=weights,
         dropout=rng is not None,
@@ -185,7 +185,7 @@ def _blockwise(attention, params, questions, memory, dropout_rate, rng, ring=Non
 
     compare = partial(compare_all, attention, pairs=pairs)
     problem = tiles.Problem(compare, allowed, attention.normalize.stream, tile)
-    run = tiles.blockwise if ring is None else partial(around, ring)
+    run = tiles.blockwise if ring is None else partial(ring_attention, ring)
     return run(problem, params, questions, memory), None
 
 

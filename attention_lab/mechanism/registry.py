@@ -96,8 +96,10 @@ def _build(kind, known, words, tree):
         for name, value in signature.bind(*args, **kwargs).arguments.items():
             _check_option(kind, name, signature.parameters[name].annotation, value)
     except (TypeError, ValueError) as error:
-        told = ", ".join(_told(kind, parameter) for parameter in signature.parameters.values())
-        raise ValueError(f"{kind} {words!r} does not fit {head.id}({told}): {error}") from None
+        options = ", ".join(
+            _described(kind, parameter) for parameter in signature.parameters.values()
+        )
+        raise ValueError(f"{kind} {words!r} does not fit {head.id}({options}): {error}") from None
     return entry(*args, **kwargs)
 
 
@@ -114,7 +116,7 @@ def _check_option(kind, name, wanted, value):
         raise ValueError(f"{name} is a {kind}, by its name")
 
 
-def _told(kind, parameter):
+def _described(kind, parameter):
     """Returns an option as a user writes it: "clip=16", "a mask"."""
     if parameter.default is not inspect.Parameter.empty:
         return f"{parameter.name}={parameter.default}"

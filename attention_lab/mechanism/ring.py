@@ -32,7 +32,7 @@ class Ring(NamedTuple):
     axis: str = "sequence"
 
 
-def around(
+def ring_attention(
     ring: Ring, problem: tiles.Problem, params: Params, questions: Any, memory: Any
 ) -> Array:
     """Computes `blockwise` on a ring, where each device computes the context vectors of its slice of the questions.
@@ -42,9 +42,9 @@ def around(
     """
     types = dict(zip(ring.mesh.axis_names, ring.mesh.axis_types, strict=True))
     if ring.axis not in types or {*types.values()} != {AxisType.Auto}:
-        there = ", ".join(f"{axis} ({kind.name})" for axis, kind in types.items())
+        axes = ", ".join(f"{axis} ({kind.name})" for axis, kind in types.items())
         raise ValueError(
-            f"a ring goes around an axis {ring.axis!r} of AxisType.Auto, but the mesh has {there}; make it "
+            f"a ring goes around an axis {ring.axis!r} of AxisType.Auto, but the mesh has {axes}; make it "
             "by jax.make_mesh(.., axis_types=(AxisType.Auto,))"
         )
     split = PartitionSpec(ring.axis)
@@ -96,14 +96,14 @@ def _ring(axis, problem, smooth, fixed):
 def _forward(axis, problem, smooth, fixed):
     params, queries, keys = tiles.combine(smooth, fixed)
 
-    def meet(so_far, keys):
-        one_tile = partial(tiles.meet, problem, params)
+    def process_keys(so_far, keys):
+        one_tile = partial(tiles.process_keys, problem, params)
         return lax.map(lambda tile: one_tile(tile[0], keys, tile[1]), (queries, so_far))
 
     def hop(so_far_and_keys, _):
         so_far, keys = so_far_and_keys
         # The keys are sent before they are used, so that communication and computation can overlap.
-        return (meet(so_far, keys), _pass_on(axis, keys)), None
+        return (process_keys(so_far, keys), _pass_on(axis, keys)), None
 
     nothing = lax.map(lambda query: tiles.start(problem, params, query, keys), queries)
     (so_far, _), _ = lax.scan(hop, (nothing, keys), length=lax.axis_size(axis))
@@ -112,11 +112,11 @@ def _forward(axis, problem, smooth, fixed):
 
 
 def _backward(axis, problem, residuals, cotangents):
-    params, queries, keys, so_far = tiles.turn_round(problem, residuals, cotangents)
+    params, queries, keys, so_far = tiles.backward_setup(problem, residuals, cotangents)
 
     def hop(so_far_and_keys, _):
         so_far, keys, d_keys = so_far_and_keys
-        so_far, more = tiles.pull_back(problem, params, queries, keys, so_far)
+        so_far, more = tiles.backward(problem, params, queries, keys, so_far)
         return (so_far, *_pass_on(axis, (keys, tiles.add(d_keys, more)))), None
 
     start = (so_far, keys, tiles.zeros(keys[0]))

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attention_lab.marks import START
 from attention_lab.mechanism import dropout
 from attention_lab.mechanism.contracts import Array, Params, accumulator, summed_wide
 from attention_lab.mechanism.registry import unknown
+from attention_lab.special_tokens import START
 
 # The name of the parameters of `init_multi_head`, each of which has one axis of heads.
 HEADS = "heads"
@@ -32,7 +32,7 @@ Hyper = dict[str, Any]
 class Output(NamedTuple):
     """The output of a model for the next token: its logits, and its attention weights.
 
-    logits: [.., V] unnormalized log-probabilities. weights: by place, "cross/0", "encoder/2", "decoder/0",
+    logits: [.., V] unnormalized log-probabilities. weights: by layer, "cross/0", "encoder/2", "decoder/0",
     each [H, Q, K], or None where not requested. One step has no Q axis: [H, K].
     """
 
@@ -51,7 +51,7 @@ class Encoded(NamedTuple):
     """The output of an encoder for ONE source. It may have fewer states than the source has positions.
 
     states: [K, D]; valid: bool[K]; summary: [D], the whole source as one vector; weights: those of the encoder's own
-    attention, by place, {} where not requested.
+    attention, by layer, {} where not requested.
     """
 
     states: Array

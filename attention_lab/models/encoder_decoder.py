@@ -104,8 +104,8 @@ def make_encoder_decoder(
         return module.init(rng, one, one, Dropout(None, None))["params"]
 
     def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
-        given = _padded(example["source"]), _padded(example["target"]), Dropout(rng, hyper)
-        return module.apply({"params": params}, *given, weights, dtype)
+        inputs = _padded(example["source"]), _padded(example["target"]), Dropout(rng, hyper)
+        return module.apply({"params": params}, *inputs, weights, dtype)
 
     def start(params, source, length):
         return module.apply({"params": params}, _padded(source), length, method="start")

@@ -140,9 +140,9 @@ class Sublayer(nn.Module):
         def norm(x):
             return layer_norm(x).astype(x.dtype)
 
-        change, told = f(norm(x) if self.norm == "pre" else x)
+        change, extra = f(norm(x) if self.norm == "pre" else x)
         x = x + dropout(change)
-        return x if self.norm == "pre" else norm(x), told
+        return x if self.norm == "pre" else norm(x), extra
 
 
 class EncoderLayer(nn.Module):
@@ -160,10 +160,10 @@ class EncoderLayer(nn.Module):
     def __call__(self, x: Array, valid: Array, dropout: Dropout, weights: bool):
         """x: [K, D] -> [K, D] and the weights [H, K, K]."""
 
-        def ask(x):
+        def attend(x):
             return self.attend(x, dropout, valid=valid, weights=weights)
 
-        x, seen = self.around_attend(x, dropout, ask)
+        x, seen = self.around_attend(x, dropout, attend)
         x, _ = self.around_feed(x, dropout, lambda x: (self.feed(x), None))
         return x, seen
 
@@ -212,25 +212,25 @@ class DecoderLayer(nn.Module):
         Without a cache x has all positions; with one, x [1, D] is that at `position`.
         """
 
-        def ask_past(x):
+        def attend_past(x):
             if past is None:
                 vector, seen = self.attend_past(x, dropout, weights=weights)
                 return vector, (seen, None)
-            place = position[None]
-            longer = insert(past, self.attend_past.remember(x, positions=place), position)
+            positions = position[None]
+            longer = insert(past, self.attend_past.remember(x, positions=positions), position)
             vector, seen = self.attend_past(
-                x, dropout, longer, place="self", positions=place, weights=weights
+                x, dropout, longer, kind="self", positions=positions, weights=weights
             )
             return vector, (seen, longer)
 
-        def ask_source(x):
+        def attend_source(x):
             positions = None if position is None else position[None]
             return self.attend_source(x, dropout, source, positions=positions, weights=weights)
 
-        x, (own, longer) = self.around_past(x, dropout, ask_past)
+        x, (own, longer) = self.around_past(x, dropout, attend_past)
         seen = None
         if source is not None:
-            x, seen = self.around_source(x, dropout, ask_source)
+            x, seen = self.around_source(x, dropout, attend_source)
         x, _ = self.around_feed(x, dropout, lambda x: (self.feed(x), None))
         return x, (own, seen), longer
 
@@ -256,14 +256,14 @@ def final_norm(shape: Shape) -> Callable[[Array], Array]:
     return nn.LayerNorm() if shape.norm == "pre" else lambda x: x
 
 
-def run_layer(layer: nn.Module, x: Array, dropout: Dropout, recompute: bool, **given: Any) -> Any:
+def run_layer(layer: nn.Module, x: Array, dropout: Dropout, recompute: bool, **inputs: Any) -> Any:
     """Returns layer(x, ..); with `recompute`, only x is stored for the backward pass."""
     if not recompute:
-        return layer(x, dropout=dropout, **given)
+        return layer(x, dropout=dropout, **inputs)
 
     def pure(layer, x, rng):
         inside = dropout.continued(rng)
-        return layer(x, dropout=inside, **given), inside.rng
+        return layer(x, dropout=inside, **inputs), inside.rng
 
     result, dropout.rng = nn.remat(pure)(layer, x, dropout.rng)
     return result

@@ -4,7 +4,7 @@ run = attention_lab.load("runs/quickstart")
 run.translate(["The cat sat on the mat"])[0].text
 """
 
-from attention_lab.runs.folder import differences, load, model_of, sit, write
+from attention_lab.runs.folder import differences, load, model_of, record_session, write
 from attention_lab.runs.origin import (
     begin,
     codec_of,
@@ -29,8 +29,8 @@ __all__ = [
     "model_of",
     "origin_of",
     "read_json",
+    "record_session",
     "search_of",
-    "sit",
     "write",
     "write_json",
 ]

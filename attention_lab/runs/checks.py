@@ -34,7 +34,7 @@ SEED: Rule = (f"a whole number from 0 to {SEEDS - 1}", lambda x: _whole(x) and 0
 EACH_SEED: Rule = (f"whole numbers from 0 to {SEEDS - 1}", lambda x: all(map(SEED[1], x)))
 POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
 AMOUNT: Rule = ("a number, at least 0", lambda x: isfinite(x) and x >= 0)
-SHARE: Rule = ("at least 0 and less than 1", lambda x: 0 <= x < 1)
+FRACTION: Rule = ("at least 0 and less than 1", lambda x: 0 <= x < 1)
 PAIR: Rule = ("two numbers, as (10, 2.0)", lambda x: len(x) == 2 and all(n >= 0 for n in x))
 SENTENCES: Rule = (
     "sentences, as ('The cat sat', 'I am here')",
@@ -50,14 +50,14 @@ RULES: dict[str, Rule] = {
     "devices.heads": NATURAL,
     "training.tokens": BUDGET,
     "training.batch_tokens": NATURAL,
-    "training.parts": NATURAL,
+    "training.microbatches": NATURAL,
     "training.workers": COUNT,
     "training.buckets": NATURAL,
     "training.warmup": COUNT,
     "training.learning_rate": POSITIVE,
     "training.weight_decay": AMOUNT,
-    "training.dropout": SHARE,
-    "training.label_smoothing": SHARE,
+    "training.dropout": FRACTION,
+    "training.label_smoothing": FRACTION,
     "training.clip": POSITIVE,
     "training.validations": NATURAL,
     "training.validation_sentences": NATURAL,
@@ -101,9 +101,9 @@ def run(config: Config) -> None:
     splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
-    made = make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
+    model = make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
     # Nothing is computed, no key either: several processes are connected before JAX computes.
-    limits = made.limits(jax.eval_shape(lambda: made.init(jax.random.key(0))))
+    limits = model.limits(jax.eval_shape(lambda: model.init(jax.random.key(0))))
     for side, most in zip(("source", "target"), limits, strict=True):
         if most is not None and data["max_length"] > most:
             raise ValueError(
@@ -115,8 +115,8 @@ def run(config: Config) -> None:
 def check(config: Config, rules: Mapping[str, Rule]) -> None:
     """Raises ValueError where a field does not hold what its rule says."""
     for field, (expected, holds) in rules.items():
-        *rooms, name = field.split(".")
-        fields = functools.reduce(lambda within, room: within[room], rooms, config)
+        *sections, name = field.split(".")
+        fields = functools.reduce(lambda within, section: within[section], sections, config)
         if name not in fields:
             continue  # of another kind of model
         value = fields[name]

@@ -30,7 +30,7 @@ def translation() -> dict[str, Any]:
         "training": {
             "tokens": 3_000_000,  # the budget: target tokens seen, padding not counted
             "batch_tokens": 1200,  # target positions of a batch, padding counted
-            "parts": 1,  # in which a batch is done, one after the other; the same update in less memory
+            "microbatches": 1,  # of a batch, processed one after the other; the same update in less memory
             "compute": "float32",  # or "bfloat16"; parameters, moments and sums stay float32
             # Of products of float32, here and wherever the run is used: "highest" is float32 on every machine. What is
             # faster is another result: "high", TF32 on a GPU, 3 passes of bfloat16 on a TPU; "default", TF32 and 1 pass.

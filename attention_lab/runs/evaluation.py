@@ -16,7 +16,7 @@ from tqdm import tqdm
 from attention_lab import files
 from attention_lab.data import sources
 from attention_lab.decoding import FINE
-from attention_lab.evaluation.alignment import Choice, alignment_error, best_place
+from attention_lab.evaluation.alignment import Choice, alignment_error, best_layer
 from attention_lab.evaluation.metrics import Outcome
 from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
@@ -27,7 +27,7 @@ from attention_lab.runs.setup import split_of
 from attention_lab.tasks import task_of
 from attention_lab.training.replicas import Layout
 
-ALIGNED = 500  # validation examples on which the place and rule of alignment are chosen
+ALIGNED = 500  # validation examples on which the layer and rule of alignment are chosen
 
 # progress(total, what): a context manager whose value is called with the number of examples that are finished.
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], Any]]]
@@ -91,7 +91,7 @@ def evaluate_each(
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as advance:
         sentences = [example["source"] for example in examples]
-        found = together.translate(sentences, step=step, progress=advance, **search)
+        translations = together.translate(sentences, step=step, progress=advance, **search)
     seconds = (time.perf_counter() - started) / len(runs)
     aligned = alignment_examples(first, examples)
     with progress(len(aligned) + len(examples), "teacher forcing") as advance:
@@ -99,7 +99,7 @@ def evaluate_each(
         forced = together.teacher_forced(examples, weights=bool(aligned), progress=advance)
     return [
         scored(run, split, examples, texts, targets, chosen_on, seconds=seconds, search=search)
-        for run, texts, targets, chosen_on in zip(runs, found, forced, fitting, strict=True)
+        for run, texts, targets, chosen_on in zip(runs, translations, forced, fitting, strict=True)
     ]
 
 
@@ -111,7 +111,7 @@ def examples_of(run: Run, split: str) -> list[dict[str, Any]]:
     return examples
 
 
-def earlier(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
+def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
     """Raises ValueError where a folder has scores of other examples than these under the name of their split."""
     path = workdir / "evaluation" / f"{split}.json"
     try:
@@ -135,7 +135,7 @@ def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[
 
 def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
     """Why linked examples have no alignment error; None where they have one."""
-    if not any(place.startswith("cross/") for place in run.places()):
+    if not any(layer.startswith("cross/") for layer in run.attention_layers()):
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
@@ -154,7 +154,7 @@ def scored(
     run: Run,
     split: str,
     examples: Sequence[dict[str, Any]],
-    found: Sequence[Translation],
+    translations: Sequence[Translation],
     forced: TeacherForced,
     fitting: TeacherForced,
     *,
@@ -165,8 +165,8 @@ def scored(
 
     fitting: of the `alignment_examples`; which layer and head align, and by what rule, is chosen on their records.
     """
-    texts = [t.text for t in found]
-    choice = best_place(fitting.records) if fitting.records else None
+    texts = [t.text for t in translations]
+    choice = best_layer(fitting.records) if fitting.records else None
     outcome = Outcome(examples, texts, forced.losses, forced.records, choice)
     statistics, scores = {}, {}
     for metric in task_of(run.config).metrics(run.config):
@@ -180,8 +180,8 @@ def scored(
         "data": {split: sources.digest_of(examples)},
         "sentences": len(examples),
         "scores": scores,
-        "cut_off": sum(not t.ended and t.refused is None for t in found),
-        "refused": sum(t.refused is not None for t in found),  # empty for all scores
+        "cut_off": sum(not t.ended and t.refused is None for t in translations),
+        "refused": sum(t.refused is not None for t in translations),  # empty for all scores
         "seconds": seconds,
         "search": {**run.config["decoding"], **search},
         "device": jax.devices()[0].device_kind,
@@ -196,11 +196,11 @@ def scored(
 
 def _alignment(choice: Choice, records: Sequence[Record]) -> dict[str, Any]:
     """How alignments are read, and precision and recall in percent; refused: the records without weights."""
-    found = alignment_error(records, choice)
+    result = alignment_error(records, choice)
     return {
-        "precision": 100 * found.precision,
-        "recall": 100 * found.recall,
-        "place": choice.place,
+        "precision": 100 * result.precision,
+        "recall": 100 * result.recall,
+        "layer": choice.layer,
         "head": choice.head,
         "rule": str(choice.rule),
         "refused": sum("refused" in record.info for record in records),

@@ -13,18 +13,18 @@ from attention_lab.data.pipeline import Batches
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.runs import setup, showing
-from attention_lab.runs.folder import sit
+from attention_lab.runs.folder import record_session
 from attention_lab.runs.validation import Validation
 from attention_lab.training import mesh, processes, replicas
-from attention_lab.training.ahead import Ahead
 from attention_lab.training.checkpoint import LATEST, Checkpoints
 from attention_lab.training.compile_ahead import CompileAhead
-from attention_lab.training.finite import Finite
-from attention_lab.training.hooks import Journal, Meter, SaveCheckpoint, Validate
+from attention_lab.training.hooks import Meter, MetricsLog, SaveCheckpoint, Validate
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Hook, every, every_minutes, train
+from attention_lab.training.nonfinite import NonFiniteGuard
 from attention_lab.training.optimizer import adam
-from attention_lab.training.replicas import Layout, Together, init_states, spread
+from attention_lab.training.prefetch import Prefetch
+from attention_lab.training.replicas import Layout, StackedBatches, init_states, spread
 
 AGREE = 10  # updates after which processes ask each other whether to stop
 MINUTES = 5.0  # after which a checkpoint is saved, whatever validations are due
@@ -59,7 +59,7 @@ def fit(
     config = group.configs[0]
     training = config["training"]
     # Every device has equally many replicas: the last one may then be computed more than once.
-    filler = group.layout.room(len(group.configs)) - len(group.configs)
+    filler = group.layout.slots(len(group.configs)) - len(group.configs)
     configs = [*group.configs, *group.configs[-1:] * filler]
     batches = [setup.batches_of(one, corpus.pairs) for one in configs]
     updates = setup.updates_of(config, batches[0])
@@ -73,22 +73,27 @@ def fit(
         states, best = _placed(group, (progress["states"], progress["best"]))
     done = int(jnp.max(states.step))
     if processes.is_first():
-        sit(group.folder)
+        record_session(group.folder)
         count = sum(x.size for x in jax.tree.leaves(best)) // len(configs)
         print(
             showing.plan(model.name, count, corpus, batches[0], updates, done, validation),
             flush=True,
         )
 
-    journal = Journal(group.folder / "metrics.jsonl", done)
-    together = Together(batches)
-    shared, transfer = _shared(group, together), _transfer(group)
-    ahead = Ahead(shared, training["workers"], updates, transfer)
-    meter = Meter(journal, updates, Finite(together, group.folder, journal), lambda: ahead.waited)
-    judge = validation.judge(group.layout)
+    metrics_log = MetricsLog(group.folder / "metrics.jsonl", done)
+    stacked = StackedBatches(batches)
+    shared, transfer = _shared(group, stacked), _transfer(group)
+    prefetched = Prefetch(shared, training["workers"], updates, transfer)
+    meter = Meter(
+        metrics_log,
+        updates,
+        NonFiniteGuard(stacked, group.folder, metrics_log),
+        lambda: prefetched.waited,
+    )
+    evaluate = validation.evaluate(group.layout)
     validate = Validate(
-        lambda params: judge(processes.whole(params)),
-        journal,
+        lambda params: evaluate(processes.gather(params)),
+        metrics_log,
         meter,
         best,
         better=validation.better,
@@ -108,10 +113,10 @@ def fit(
         firsts = [number for number in batches[0].first_of_lengths(done) if number < updates]
         lengths = [transfer(shared[number]) for number in firsts]
         with (
-            interrupt.saving(save, processes.anyone, AGREE if several else 1) as saving,
-            CompileAhead(step, states, lengths, meter.say) as compiled,
+            interrupt.saving(save, processes.any_process, AGREE if several else 1) as saving,
+            CompileAhead(step, states, lengths, meter.print) as compiled,
         ):
-            train(compiled, states, ahead, updates, [*hooks, saving])
+            train(compiled, states, prefetched, updates, [*hooks, saving])
     return validate.best
 
 
@@ -128,8 +133,8 @@ def _placed(group, trees):
     return tuple(map(put, trees))
 
 
-def _shared(group: Group, together: Together) -> Batches | Any:
-    return together if group.devices is None else mesh.Split(together, group.devices, leading=1)
+def _shared(group: Group, stacked: StackedBatches) -> Batches | Any:
+    return stacked if group.devices is None else mesh.Split(stacked, group.devices, leading=1)
 
 
 def _transfer(group: Group) -> Callable[[Any], Any]:

@@ -1,6 +1,6 @@
 """A run's folder: what training leaves behind.
 
-config.json  origin.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl  sittings.jsonl
+config.json  origin.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl  sessions.jsonl
 """
 
 import datetime
@@ -33,7 +33,7 @@ def model_of(config: Config, codec: Codec) -> Model:
 COMPUTED = (
     "devices.",
     "training.workers",
-    "training.parts",
+    "training.microbatches",
     "model.encoder.recompute",
     "model.decoder.recompute",
 )
@@ -47,9 +47,9 @@ def write(workdir: Path, config: Config, codec: Codec, data: Mapping[str, str]) 
     """
     if (workdir / "config.json").exists():
         differing = [
-            told
-            for told in differences(read_json(workdir / "config.json"), config)
-            if not told.startswith(COMPUTED)
+            difference
+            for difference in differences(read_json(workdir / "config.json"), config)
+            if not difference.startswith(COMPUTED)
         ]
         if differing:
             raise ValueError(
@@ -60,13 +60,13 @@ def write(workdir: Path, config: Config, codec: Codec, data: Mapping[str, str]) 
     write_json(workdir / "config.json", config)
 
 
-def sit(workdir: Path) -> None:
-    """Adds a line to sittings.jsonl: when, by which code and on what the run is begun or goes on."""
-    with (workdir / "sittings.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(_sitting()) + "\n")
+def record_session(workdir: Path) -> None:
+    """Adds a line to sessions.jsonl: when, by which code and on what the run is begun or goes on."""
+    with (workdir / "sessions.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(_session()) + "\n")
 
 
-def _sitting() -> dict[str, Any]:
+def _session() -> dict[str, Any]:
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         commit = subprocess.run(
@@ -105,13 +105,13 @@ def load(workdir: str | Path) -> Run:
     return Run(config, model, jax.tree.map(jnp.asarray, params), codec, origin.data)
 
 
-def differences(old: Config, new: Config, place: str = "") -> list[str]:
+def differences(old: Config, new: Config, field: str = "") -> list[str]:
     """The fields in which two configs differ, as "model.hidden: 16, now 18"."""
-    found = []
+    differing = []
     for name in dict.fromkeys([*old, *new]):
         a, b = old.get(name), new.get(name)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += differences(a, b, f"{place}{name}.")
+            differing += differences(a, b, f"{field}{name}.")
         elif a != b:
-            found.append(f"{place}{name}: {a}, now {b}")
-    return found
+            differing.append(f"{field}{name}: {a}, now {b}")
+    return differing

@@ -88,10 +88,10 @@ def alone(folder: Path) -> Iterator[Lease]:
 
 def _owner(path):
     try:
-        told = json.loads(_read(path) or "{}")
+        record = json.loads(_read(path) or "{}")
     except json.JSONDecodeError:
-        told = {}
-    return f"process {told.get('pid', '?')} on {told.get('host', '?')}"
+        record = {}
+    return f"process {record.get('pid', '?')} on {record.get('host', '?')}"
 
 
 def _live(path, token, beat, over):
@@ -121,21 +121,21 @@ def _take_over(path, token, limit):
         if _age(claim) > limit:  # who claimed it died too
             claim.unlink(missing_ok=True)
         return False
-    mine = _read(path) == dead  # not taken over, and given back, in between
-    if mine:
+    acquired = _read(path) == dead  # not taken over, and given back, in between
+    if acquired:
         path.write_text(token, encoding="utf-8")
     claim.unlink(missing_ok=True)
-    return mine
+    return acquired
 
 
 def _is_dead(path, owner, limit):
     try:
-        told = json.loads(owner)
+        record = json.loads(owner)
     except json.JSONDecodeError:
-        told = {}  # created, but not yet written
-    if told.get("system") is not None and told["system"] == _system():
+        record = {}  # created, but not yet written
+    if record.get("system") is not None and record["system"] == _system():
         # A process that stands still is not gone, and another may have got the number of one that is.
-        return _started(told["pid"]) is None or _started(told["pid"]) != told.get("started")
+        return _started(record["pid"]) is None or _started(record["pid"]) != record.get("started")
     return _age(path) > limit
 
 

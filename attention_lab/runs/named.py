@@ -90,16 +90,16 @@ def model(name: str, divide: int = 1) -> Model:
 
     Raises ValueError where there is no such model, or a size cannot be divided so.
     """
-    made = look_up("named model", NAMED, name)()
+    built = look_up("named model", NAMED, name)()
     for side in ("encoder", "decoder"):
         for size in SIZES:
-            if made[side].get(size, 0) % divide:
+            if built[side].get(size, 0) % divide:
                 raise ValueError(
-                    f"model.{side}.{size} of {name} is {made[side][size]}, which cannot be divided by {divide}"
+                    f"model.{side}.{size} of {name} is {built[side][size]}, which cannot be divided by {divide}"
                 )
-            if size in made[side]:
-                made[side][size] //= divide
-    return made
+            if size in built[side]:
+                built[side][size] //= divide
+    return built
 
 
 def _recurrent(kind, score, both, **sides):

@@ -2,7 +2,7 @@
 
 {"version", "parameters": formats, "tokenizers": {"source", "target": sha256}, "data": {split: sha256 of its examples}}
 
-Runs have it, and crews, which train many. Whoever goes on compares first, and writes nothing where something differs.
+Runs have it, and groups, which train many. Whoever goes on compares first, and writes nothing where something differs.
 """
 
 import json
@@ -45,7 +45,7 @@ def origin_of(folder: Path) -> Origin | None:
     content = read_json(path)
     try:
         formats = {name: content[name] for name in FORMATS}
-        found = Origin(dict(content["tokenizers"]), dict(content["data"]))
+        origin = Origin(dict(content["tokenizers"]), dict(content["data"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error!r}); restore it") from None
     for name, version in formats.items():
@@ -55,7 +55,7 @@ def origin_of(folder: Path) -> Origin | None:
                 f"{folder} has {what} of version {version}, and this program reads {FORMATS[name]}; use that "
                 "version of it, or train again in another folder: --workdir"
             )
-    return found
+    return origin
 
 
 def codec_of(folder: Path) -> Codec | None:
@@ -88,10 +88,10 @@ def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
     """
     origin = origin_of(folder)
     digests = {side: tokenizers.digest_of(one) for side, one in codec._asdict().items()}
-    made = Origin(digests, dict(data))
+    started = Origin(digests, dict(data))
     if origin is not None:
         compare(origin.data, data, f"those on which the training in {folder} started")
-        if origin.tokenizers != made.tokenizers:
+        if origin.tokenizers != started.tokenizers:
             raise ValueError(
                 f"the training in {folder} started with other tokenizers; choose another folder: --workdir"
             )
@@ -99,7 +99,7 @@ def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for side, tokenizer in codec._asdict().items():
         tokenizers.save(tokenizer, _tokenizer_path(folder, side))
-    write_json(folder / "origin.json", {**FORMATS, **made._asdict()})
+    write_json(folder / "origin.json", {**FORMATS, **started._asdict()})
 
 
 def _tokenizer_path(folder, side):

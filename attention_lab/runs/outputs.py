@@ -10,10 +10,10 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
 from attention_lab.data.words import words_in, words_of
 from attention_lab.evaluation.records import Record, make_record
-from attention_lab.marks import END, PAD, START
 from attention_lab.models.base import Limits
+from attention_lab.special_tokens import END, PAD, START
 
-END_PIECE = tokenizers.MARKS[END]
+END_PIECE = tokenizers.SPECIAL_TOKENS[END]
 
 
 class Translation(NamedTuple):
@@ -58,12 +58,12 @@ def translations(
     tokenizer: Tokenizer,
     limits: Limits,
     sources: Sequence[np.ndarray],
-    found: Sequence[Any],
+    result: Sequence[Any],
     most: int | None,
 ) -> list[list[Translation]]:
-    """At least one and at most so many translations of each source; found: the hypotheses of the `readable`."""
+    """At least one and at most so many translations of each source; result: the hypotheses of the `readable`."""
     blank = Translation("", np.array([END], np.int32), 0.0, True, {})
-    left = iter(found)
+    left = iter(result)
     results = []
     for ids in sources:
         if len(ids) == 1:
@@ -129,16 +129,16 @@ def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) 
 def records_of(
     examples: Sequence[Mapping[str, Any]],
     encoded: Sequence[Encoded],
-    found: Sequence[Mapping[str, np.ndarray]],
+    result: Sequence[Mapping[str, np.ndarray]],
     heads: Mapping[str, int],
     **info: Any,
 ) -> list[Record]:
     """Where the model attends under teacher forcing, with the words and links of each example.
 
-    found: the weights of those that the model can read. All weights are 0 in the others, and info["refused"] says why.
-    heads: how many heads there are at each place.
+    result: the weights of those that the model can read. All weights are 0 in the others, and info["refused"] says why.
+    heads: how many heads there are at each layer.
     """
-    left = iter(found)
+    left = iter(result)
 
     def weights(one):
         queries, keys = len(one.target), len(one.source)

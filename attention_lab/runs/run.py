@@ -91,9 +91,9 @@ class Run(NamedTuple):
         """Where the model attended while it produced a translation (made with weights=True)."""
         return outputs.record_of(self.codec, sentence, translation, model=self.model.name, **info)
 
-    def places(self) -> list[str]:
+    def attention_layers(self) -> list[str]:
         """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
-        return Runs.of([self]).places()
+        return Runs.of([self]).attention_layers()
 
 
 class Runs(NamedTuple):
@@ -113,7 +113,7 @@ class Runs(NamedTuple):
     def of(cls, runs: Sequence[Run], layout: Layout = Layout()) -> "Runs":
         """The runs on the devices of a layout."""
         first, params = runs[0], [run.params for run in runs]
-        filler = params[-1:] * (layout.room(len(runs)) - len(runs))
+        filler = params[-1:] * (layout.slots(len(runs)) - len(runs))
         stacked = replicas.place(replicas.stack(params + filler), layout)
         return cls(first.config, first.model, stacked, first.codec, len(runs), layout)
 
@@ -132,8 +132,8 @@ class Runs(NamedTuple):
         **search: Any,
     ) -> list[list[Translation]]:
         """`Run.translate` of each run."""
-        found = self.search(sentences, 1, weights, step, progress, search)
-        return [[best for (best,) in mine] for mine in found]
+        hypotheses = self.search(sentences, 1, weights, step, progress, search)
+        return [[best for (best,) in own] for own in hypotheses]
 
     def search(
         self,
@@ -147,10 +147,10 @@ class Runs(NamedTuple):
         """Of each run, at most so many translations of each sentence."""
         chosen = search_of({**self.config["decoding"], **search})
         sources, limits = outputs.with_end(self.codec.source, sentences), self.limits
-        answer = partial(_decoded, self.model, chosen, self.layout, weights)
-        found = self._in_batches(answer, [outputs.readable(sources, limits)], step, progress)
+        function = partial(_decoded, self.model, chosen, self.layout, weights)
+        result = self._in_batches(function, [outputs.readable(sources, limits)], step, progress)
         spelled = partial(outputs.translations, self.codec.target, limits, sources)
-        return [spelled(mine, most) for mine in found]
+        return [spelled(own, most) for own in result]
 
     def teacher_forced(
         self,
@@ -163,50 +163,50 @@ class Runs(NamedTuple):
         encoded = outputs.encode(self.codec, self.limits, examples)
         read = [n for n, one in enumerate(encoded) if not one.refused]
         columns = [[encoded[n].source for n in read], [encoded[n].target for n in read]]
-        answer = partial(_teacher_forced, self.model, self.layout, weights)
+        function = partial(_teacher_forced, self.model, self.layout, weights)
         results = []
-        for mine in self._in_batches(answer, columns, COARSE, progress):
+        for own in self._in_batches(function, columns, COARSE, progress):
             losses = np.zeros((len(examples), 2))
             if read:
                 losses[read] = [
-                    (loss, len(encoded[n].target)) for n, (loss, _) in zip(read, mine, strict=True)
+                    (loss, len(encoded[n].target)) for n, (loss, _) in zip(read, own, strict=True)
                 ]
             records = []
             if weights:
-                found = [one for _, one in mine]
+                result = [one for _, one in own]
                 name = self.model.name
-                records = outputs.records_of(examples, encoded, found, self._heads(), model=name)
+                records = outputs.records_of(examples, encoded, result, self._heads(), model=name)
             results.append(TeacherForced(losses, records))
         return results
 
-    def places(self) -> list[str]:
+    def attention_layers(self) -> list[str]:
         """Where the models attend: "cross/0", "encoder/2", ...; nothing is computed."""
         return sorted(self._heads())
 
     def _heads(self):
-        """How many heads the model has at each place."""
+        """How many heads the model has at each layer."""
         one = Padded(*(jax.ShapeDtypeStruct((1, 1), kind) for kind in (np.int32, bool)))
         _, shapes = jax.eval_shape(
             partial(teacher_forced, self.model, True), self._shapes(), one, one
         )
-        return {place: shape.shape[1] for place, shape in shapes.items()}
+        return {layer: shape.shape[1] for layer, shape in shapes.items()}
 
     def _shapes(self):
         """The shapes of one run's parameters."""
         return jax.eval_shape(partial(take, replica=0), self.params)
 
-    def _in_batches(self, answer, columns, step, progress):
+    def _in_batches(self, function, columns, step, progress):
         """Of each run, answer(params [S, ..], *batches [S, B, ..]) by sentence."""
         size = len(jax.tree.leaves(self.params)[0])
 
         def by_sentence(*batch):
             each = jax.tree.map(lambda x: np.broadcast_to(x, (size, *x.shape)), batch)
-            found = answer(self.params, *each)
-            return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), found)
+            result = function(self.params, *each)
+            return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), result)
 
         options: Any = {"step": step, "limits": self.limits, "progress": progress}
-        found = in_batches(by_sentence, *columns, **options)
-        return [[take(one, number) for one in found] for number in range(self.asked)]
+        result = in_batches(by_sentence, *columns, **options)
+        return [[take(one, number) for one in result] for number in range(self.asked)]
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -227,7 +227,7 @@ def _teacher_forced(model, layout, weights, params, source, target):
 def teacher_forced(
     model: Model, weights: bool, params: Params, source: Padded, target: Padded
 ) -> tuple[Array, dict[str, Array]]:
-    """−log p(target) [B] of sources [B, K] and targets [B, T], and by place the weights [B, H, Q, K]."""
+    """−log p(target) [B] of sources [B, K] and targets [B, T], and by layer the weights [B, H, Q, K]."""
 
     def one(source, target):
         example = {"source": source, "target": target}

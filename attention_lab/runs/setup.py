@@ -20,7 +20,7 @@ from attention_lab.models import Model
 from attention_lab.models.base import at_precision, computed_in
 from attention_lab.runs.origin import codec_of
 from attention_lab.tasks import task_of
-from attention_lab.training.finite import skip_nonfinite
+from attention_lab.training.nonfinite import skip_nonfinite
 from attention_lab.training.optimizer import SCHEDULES
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
@@ -71,8 +71,10 @@ def split_of(config: Any, split: str) -> list[dict[str, Any]]:
     """A split of the config's dataset. Raises ValueError where it is empty."""
     examples = task_of(config).read(config, split, CACHE)
     if not examples:
-        given = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
-        raise ValueError(f"the split {split} of {config['data']['name']} has no example ({given})")
+        options = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
+        raise ValueError(
+            f"the split {split} of {config['data']['name']} has no example ({options})"
+        )
     return examples
 
 
@@ -151,10 +153,10 @@ def step_of(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """One update, as the config wants it; what is not finite is skipped. Warns where the warm-up takes all updates."""
     training = config["training"]
-    if (told := unfinished_warmup(config, updates)) and is_first():
-        warnings.warn(told, stacklevel=2)
+    if (message := unfinished_warmup(config, updates)) and is_first():
+        warnings.warn(message, stacklevel=2)
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(model, optimizer, schedule, training["parts"])
+    step = make_train_step(model, optimizer, schedule, training["microbatches"])
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))

@@ -32,7 +32,7 @@ def plan(
     ]
     if validation.unread:
         lines.append(
-            f"judged   {len(validation.examples):,} validation pairs; the model cannot read {validation.unread:,} of them, "
+            f"validate {len(validation.examples):,} validation pairs; the model cannot read {validation.unread:,} of them, "
             f"which perplexity leaves out, nor the sources of {validation.empty:,}, whose translations are empty"
         )
     if start:
@@ -50,20 +50,20 @@ def scores(run: Run, results: dict[str, Any]) -> str:
             for name, one in results["scores"].items()
         ),
     ]
-    found = results.get("alignment")
-    if found:
-        head = "" if found["head"] is None else f", head {found['head']}"
+    alignment = results.get("alignment")
+    if alignment:
+        head = "" if alignment["head"] is None else f", head {alignment['head']}"
         lines.append(
-            f"alignments: precision {found['precision']:.1f}, recall {found['recall']:.1f} %, read from "
-            f"{found['place']}{head}, {found['rule']}"
+            f"alignments: precision {alignment['precision']:.1f}, recall {alignment['recall']:.1f} %, read from "
+            f"{alignment['layer']}{head}, {alignment['rule']}"
         )
     elif results.get("unaligned"):
         lines.append(f"no alignment error: {results['unaligned']}")
     if results["refused"]:
         lines.append(f"without a translation, and empty for all scores: {results['refused']:,}")
-    if found and found["refused"]:
+    if alignment and alignment["refused"]:
         lines.append(
-            f"too long for the model with their references, and without links: {found['refused']:,}"
+            f"too long for the model with their references, and without links: {alignment['refused']:,}"
         )
     if results["cut_off"]:
         lines.append(f"cut off by the length limit: {results['cut_off']:,}")
@@ -73,21 +73,21 @@ def scores(run: Run, results: dict[str, Any]) -> str:
 def translation(
     run: Run,
     sentence: str,
-    found: Translation,
+    result: Translation,
     *,
     matrix: bool = True,
     picture: Path | None = None,
     choice: dict[str, Any] | None = None,
 ) -> None:
-    """Prints a translation's attention as a matrix, and draws it. choice: which place and head to show."""
-    print(f"\n{sentence}\n{found.text}\n")
-    places = sorted(place for place in found.weights if place.startswith("cross/"))
-    if not places or not found.text.strip():
-        print(f"(no translation: {found.refused})" if found.refused else "(no attention to show)")
+    """Prints a translation's attention as a matrix, and draws it. choice: which layer and head to show."""
+    print(f"\n{sentence}\n{result.text}\n")
+    layers = sorted(layer for layer in result.weights if layer.startswith("cross/"))
+    if not layers or not result.text.strip():
+        print(f"(no translation: {result.refused})" if result.refused else "(no attention to show)")
         return
-    record = run.record(sentence, found)
-    place, head = (choice["place"], choice["head"]) if choice else (places[-1], None)
-    printed, figure = task_of(run.config).show(record, place, head)
+    record = run.record(sentence, result)
+    layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)
+    printed, figure = task_of(run.config).show(record, layer, head)
     if matrix:
         print(printed)
     if picture is not None:

@@ -11,7 +11,7 @@ import jax
 from attention_lab.decoding import COARSE
 from attention_lab.mechanism.contracts import Params
 from attention_lab.runs import checks, leases, setup, showing
-from attention_lab.runs.evaluation import bar, earlier, evaluate, examples_of
+from attention_lab.runs.evaluation import bar, check_earlier_scores, evaluate, examples_of
 from attention_lab.runs.fitting import Group, fit
 from attention_lab.runs.folder import load, model_of, write
 from attention_lab.runs.run import Run
@@ -65,7 +65,7 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
         setup.updates_of(config, setup.batches_of(config, corpus.pairs))
         if processes.is_first():
             # Read only after training, a test set that cannot be read would be known hours too late.
-            earlier(workdir, test, setup.split_of(config, test))
+            check_earlier_scores(workdir, test, setup.split_of(config, test))
             write(workdir, config, corpus.codec, corpus.data)
     checkpoints = Checkpoints(workdir / "checkpoints")
     split = mesh if mesh.size > 1 else None
@@ -81,12 +81,12 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
         return None
     run = load(workdir)
     # Wide steps: most of these programs will be run here for the only time.
-    earlier(workdir, test, examples_of(run, test))
-    found = evaluate(run, test, bar, step=COARSE)
-    print(showing.scores(run, found.results), flush=True)
-    interrupt.ask_guards()  # the folder may be another process's by now
-    found.save(workdir)
-    choice = found.results.get("alignment")
+    check_earlier_scores(workdir, test, examples_of(run, test))
+    result = evaluate(run, test, bar, step=COARSE)
+    print(showing.scores(run, result.results), flush=True)
+    interrupt.check_guards()  # the folder may be another process's by now
+    result.save(workdir)
+    choice = result.results.get("alignment")
     for number, sentence in enumerate(showcase):
         (shown,) = run.translate([sentence], weights=True)
         picture = workdir / "evaluation" / f"showcase_{number}.png"

@@ -37,27 +37,27 @@ class Validation(NamedTuple):
         """By the name of each metric, in the order in which they rank, whether "higher" or "lower" is better."""
         return {metric.name: metric.better for metric in self.metrics}
 
-    def judge(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
+    def evaluate(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
         """params [S, ..] -> the scores [S] of each metric, of hypotheses that are decoded greedily."""
         greedy = {**self.config["decoding"], "beam": 1, "coverage_penalty": 0.0}
         config = {**self.config, "decoding": greedy}
 
-        def judge(params):
+        def evaluate(params):
             size = len(jax.tree.leaves(params)[0])
             runs = Runs(config, self.model, params, self.corpus.codec, size, layout)
             sources = [example["source"] for example in self.examples]
-            found = runs.translate(sources, step=COARSE)
+            translations = runs.translate(sources, step=COARSE)
             losses = [one.losses for one in runs.teacher_forced(self.examples, weights=False)]
             outcomes = [
-                Outcome(self.examples, [t.text for t in mine], lost)
-                for mine, lost in zip(found, losses, strict=True)
+                Outcome(self.examples, [t.text for t in own], lost)
+                for own, lost in zip(translations, losses, strict=True)
             ]
             return {
                 metric.name: np.array([metric.score_of(one) for one in outcomes])
                 for metric in self.metrics
             }
 
-        return judge
+        return evaluate
 
 
 def validation_of(config: Any, corpus: Corpus, model: Model) -> Validation:

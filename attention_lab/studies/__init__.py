@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from attention_lab.runs import setup
-from attention_lab.studies import budgets, checks, fleet, tuning
-from attention_lab.studies.study import Crew, Study, study_of
+from attention_lab.studies import budgets, checks, scheduler, tuning
+from attention_lab.studies.study import ReplicaGroup, Study, study_of
 from attention_lab.training import replicas
 from attention_lab.training.interrupt import Interrupt
 
-__all__ = ["Crew", "Study", "checked", "run", "study_of"]
+__all__ = ["ReplicaGroup", "Study", "checked", "run", "study_of"]
 
 
 def checked(config: Mapping[str, Any], folder: Path | str) -> Study:
@@ -31,14 +31,14 @@ def run(
     config: Mapping[str, Any],
     folder: Path | str,
     *,
-    wanted: Callable[[Crew], bool] = lambda crew: True,
+    wanted: Callable[[ReplicaGroup], bool] = lambda group: True,
     devices: int | None = None,
     at_once: int | None = None,
     max_minutes: float | None = None,
 ) -> Study:
     """Trains and evaluates each replica of a study that has no results yet; returns the study.
 
-    wanted: which crews to train, by default all. devices, at_once: how replicas share the machine, by default chosen.
+    wanted: which groups to train, by default all. devices, at_once: how replicas share the machine, by default chosen.
     Raises ValueError where the config is none, or the folder holds another study, and Stopped where the time was
     up; the same call then resumes.
     """
@@ -49,7 +49,7 @@ def run(
         replicas.cores_as_devices(os.cpu_count() or 1)
     setup.prepare()
     with Interrupt(max_minutes) as interrupt:
-        machine = fleet.Machine(devices, at_once, interrupt)
+        machine = scheduler.Machine(devices, at_once, interrupt)
         study = study_of(tuning.tuned(study.config, study.folder, machine), study.folder)
-        fleet.run(study, [one for one in study.crews if wanted(one)], machine)
+        scheduler.run(study, [one for one in study.groups if wanted(one)], machine)
     return study

@@ -14,8 +14,8 @@ from attention_lab.views.curves import Curve
 def figures(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> dict[str, curves.Figure]:
     """The figures of the study's main metric, by title; those alone that have something to show."""
 
-    def curve(found: Sequence[Point]) -> Curve:
-        return Curve(*zip(*((p.number, p.score, p.low, p.high) for p in found), strict=True))
+    def curve(points: Sequence[Point]) -> Curve:
+        return Curve(*zip(*((p.number, p.score, p.low, p.high) for p in points), strict=True))
 
     drawn = {}
     lengths = {arm: curve(findings.by_length(rows, arm, metric)) for arm in arms}
@@ -27,15 +27,15 @@ def figures(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> dict[st
         arm: findings.by_class(rows, arm, "frequency", len(diagnostics.FREQUENCIES)) for arm in arms
     }
     drawn["By frequency"] = curves.lines(
-        {arm: curve(found) for arm, found in frequency.items() if found},
+        {arm: curve(points) for arm, points in frequency.items() if points},
         x="how often training has the word",
         y="words found  [%]",
         ticks=diagnostics.FREQUENCY_NAMES,
     )
     learning = {arm: findings.learning(rows, arm, metric) for arm in arms}
-    if any(len(found) > 1 for found in learning.values()):
+    if any(len(points) > 1 for points in learning.values()):
         drawn["Learning"] = curves.lines(
-            {arm: Curve(*zip(*found, strict=True)) for arm, found in learning.items() if found},
+            {arm: Curve(*zip(*points, strict=True)) for arm, points in learning.items() if points},
             x="target tokens seen",
             y=f"validation {metric.title}, greedy, all seeds",
         )

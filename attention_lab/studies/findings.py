@@ -49,14 +49,16 @@ def statistics_of(
     rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None
 ) -> np.ndarray | None:
     """The statistics [R, N, P] of an arm's seeds, of the test split or another; None where a seed has none."""
-    found = [row["statistics"][split or row["split"]].get(metric.name) for row in of_arm(rows, arm)]
-    return None if not found or None in found else np.array(found, float)
+    by_seed = [
+        row["statistics"][split or row["split"]].get(metric.name) for row in of_arm(rows, arm)
+    ]
+    return None if not by_seed or None in by_seed else np.array(by_seed, float)
 
 
 def score(rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None) -> Point | None:
     """An arm's score, see `point`; None where it has no statistics of this metric."""
-    found = statistics_of(rows, arm, metric, split)
-    return None if found is None else point(found, metric.of, bounds=metric.bounds)
+    result = statistics_of(rows, arm, metric, split)
+    return None if result is None else point(result, metric.of, bounds=metric.bounds)
 
 
 def point(
@@ -73,9 +75,9 @@ def point(
     if not _enough(parts):
         mean = float(np.mean(of(parts.sum(1))))
         return Point(number, mean, mean, mean, sentences)
-    found = statistics.interval(statistics.contributions(parts, of))
-    low, high = np.clip([found.low, found.high], *bounds)
-    return Point(number, float(found.estimate), float(low), float(high), sentences)
+    interval = statistics.interval(statistics.contributions(parts, of))
+    low, high = np.clip([interval.low, interval.high], *bounds)
+    return Point(number, float(interval.estimate), float(low), float(high), sentences)
 
 
 def difference(
@@ -94,7 +96,7 @@ def compare(
     rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]
 ) -> list[Comparison]:
     """Every arm with every one before it, by every one of the metrics of which both have statistics."""
-    found = []
+    differences = []
     for metric in metrics:
         every = ((arm, statistics_of(rows, arm, metric)) for arm in arms)
         parts = {arm: one for arm, one in every if one is not None and _enough(one)}
@@ -102,7 +104,7 @@ def compare(
         redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in parts.items()}
         for arm, other in ((a, b) for n, a in enumerate(parts) for b in list(parts)[:n]):
             paired = values[arm] - values[other]
-            found.append(
+            differences.append(
                 Comparison(
                     metric,
                     arm,
@@ -114,8 +116,8 @@ def compare(
                     statistics.seeds_needed(paired),
                 )
             )
-    adjusted = statistics.holm([float(one.difference.p) for one in found])
-    return [one._replace(adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
+    adjusted = statistics.holm([float(one.difference.p) for one in differences])
+    return [one._replace(adjusted=float(p)) for one, p in zip(differences, adjusted, strict=True)]
 
 
 def library_p(
@@ -123,29 +125,29 @@ def library_p(
 ) -> dict[tuple[str, str, str], float]:
     """By (arm, other, metric), p of the metric's library of their first seeds: examples alone are drawn again."""
     first = {row["arm"]: row for row in reversed(rows)}
-    found: dict[tuple[str, str, str], float] = {}
+    result: dict[tuple[str, str, str], float] = {}
     tested = [one for one in comparisons if one.metric.paired_p is not None]
     for metric, other in dict.fromkeys((one.metric, one.other) for one in tested):
         arms = [one.arm for one in tested if (one.metric, one.other) == (metric, other)]
         systems = [first[arm]["hypotheses"] for arm in (other, *arms)]
         assert metric.paired_p is not None
         each = metric.paired_p(systems, first[other]["references"])
-        found |= {(arm, other, metric.name): p for arm, p in zip(arms, each, strict=True)}
-    return found
+        result |= {(arm, other, metric.name): p for arm, p in zip(arms, each, strict=True)}
+    return result
 
 
 def of_lengths(
     rows: Sequence[Row], arm: str, metric: Metric, least: int, most: float = np.inf
 ) -> np.ndarray | None:
     """The statistics [R, N, P] of the examples, of all splits, whose source has so many words."""
-    mine = of_arm(rows, arm)
-    if not mine:
+    arm_rows = of_arm(rows, arm)
+    if not arm_rows:
         return None
-    splits = mine[0]["statistics"]
+    splits = arm_rows[0]["statistics"]
     length = np.concatenate([splits[split]["source_words"] for split in splits])
-    each = [[row["statistics"][split][metric.name] for row in mine] for split in splits]
-    found = np.concatenate([np.array(one, float) for one in each], axis=1)
-    return found[:, (least <= length) & (length <= most)]
+    each = [[row["statistics"][split][metric.name] for row in arm_rows] for split in splits]
+    result = np.concatenate([np.array(one, float) for one in each], axis=1)
+    return result[:, (least <= length) & (length <= most)]
 
 
 def words_of_classes(
@@ -165,23 +167,23 @@ def words_of_classes(
 def by_length(rows: Sequence[Row], arm: str, metric: Metric) -> list[Point]:
     """The score by words of the source, in the classes of `diagnostics.LENGTHS`, over all splits."""
     edges = [*diagnostics.LENGTHS, np.inf]
-    found = []
+    points = []
     for number, (least, above) in enumerate(itertools.pairwise(edges)):
         parts = of_lengths(rows, arm, metric, int(least), above - 1)
         if parts is not None and parts.shape[1]:
-            found.append(point(parts, metric.of, number, metric.bounds))
-    return found
+            points.append(point(parts, metric.of, number, metric.bounds))
+    return points
 
 
 def by_class(rows: Sequence[Row], arm: str, name: str, classes: int) -> list[Point]:
     """The share of words that are right, in percent, by their class of "frequency", "jump" or "fertility"."""
-    found = []
+    points = []
     for number in range(classes):
         parts = words_of_classes(rows, arm, name, [number])
         if parts is not None and parts.shape[1]:
             one = point(parts, statistics.ratio_of, number)
-            found.append(one._replace(size=int(parts[0, :, 1].sum())))
-    return found
+            points.append(one._replace(size=int(parts[0, :, 1].sum())))
+    return points
 
 
 def late_gain(rows: Sequence[Row], arm: str, metric: Metric) -> float:
@@ -213,8 +215,8 @@ def early(rows: Sequence[Row], *arms: str, metric: Metric) -> bool:
         (gain, score(rows, arm, metric)) for arm, gain in gains.items()
     ]
     for one, other in itertools.combinations(arms, 2):
-        found = difference(rows, one, other, metric)
-        compared.append((max(gains[one], gains[other]), found))
+        gap = difference(rows, one, other, metric)
+        compared.append((max(gains[one], gains[other]), gap))
     widths = ((gain, it.high - it.low) for gain, it in compared if it is not None)
     return any(gain > width / 2 > 0 for gain, width in widths)
 
@@ -229,9 +231,9 @@ def learning(
     """(target tokens, mean, least and greatest validation score over seeds) at each validation."""
     curves = [row["curve"] for row in of_arm(rows, arm)]
     steps = min(map(len, curves), default=0)
-    found = []
+    points = []
     for t in range(steps):
         scores = [curve[t][metric.name] for curve in curves]
         tokens = float(np.mean([curve[t]["tokens"] for curve in curves]))
-        found.append((tokens, float(np.mean(scores)), min(scores), max(scores)))
-    return found
+        points.append((tokens, float(np.mean(scores)), min(scores), max(scores)))
+    return points

@@ -55,8 +55,8 @@ def page(
     body.append('<h2>Figures</h2><div class="figures">' + "".join(drawn) + "</div>")
     maps = [_map(arm, example) for arm, example in examples.items() if example]
     if maps:
-        told = "The source across, the target down; the first seed of each arm is told the target. Known links are outlined."
-        body.append(f'<h2>One sentence</h2><p>{told}</p><div class="maps">{"".join(maps)}</div>')
+        caption = "The source across, the target down; the first seed of each arm is told the target. Known links are outlined."
+        body.append(f'<h2>One sentence</h2><p>{caption}</p><div class="maps">{"".join(maps)}</div>')
     body += [_table(table) for table in tables[2:]]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title>'
     # An icon that is none, since browsers ask for one.
@@ -74,10 +74,12 @@ def _table(table: Table) -> str:
     header = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
     lines = []
     for line in table.lines:
-        said = line[-1].partition(",")[0]
-        said = said if said in ("higher", "lower") else ""
+        direction = line[-1].partition(",")[0]
+        direction = direction if direction in ("higher", "lower") else ""
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in line)
-        lines.append(f'<tr class="says-{said}">{cells}</tr>' if said else f"<tr>{cells}</tr>")
+        lines.append(
+            f'<tr class="says-{direction}">{cells}</tr>' if direction else f"<tr>{cells}</tr>"
+        )
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
     return (
         f'<h2>{escape(table.title)}</h2>{note}<div class="wide"><table class="data">'

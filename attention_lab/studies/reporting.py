@@ -22,7 +22,7 @@ from attention_lab.studies.tables import (
     unless_early,
     verdict,
 )
-from attention_lab.training.finite import PATIENCE
+from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.views import curves
 
 NOTE = """Intervals hold the truth in 95 of 100 studies like this one, were other seeds and other test \
@@ -39,16 +39,16 @@ of the main metric on validation (the best until then, the mean of its seeds, li
 width of the interval of its score or of their difference, so that more training may turn what is said here round."""
 
 
-def write(study: Study, tell: Callable[[str], object] = lambda tables: None) -> str:
-    """Writes results.jsonl, report.md, report.html and figures/, and gives where. tell: gets the main tables before."""
+def write(study: Study, report: Callable[[str], object] = lambda tables: None) -> str:
+    """Writes results.jsonl, report.md, report.html and figures/, and gives where. report: gets the main tables before."""
     rows = results.rows_of(study)
     arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
     metrics = study.metrics
     main = [scores(rows, arms, metrics), differences(rows, arms, study.compared, metrics[0])]
-    said = [grid(one.header, one.lines) for one in main if one.lines]
+    sections = [grid(one.header, one.lines) for one in main if one.lines]
     if any(EARLY in cell for one in main for line in one.lines for cell in line):
-        said.append(EARLY_NOTE)
-    tell("\n" + "\n\n".join(filter(None, [*said, skipped(rows), refused(rows)])))
+        sections.append(EARLY_NOTE)
+    report("\n" + "\n\n".join(filter(None, [*sections, skipped(rows), refused(rows)])))
     files.replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     tables = [*main, *claims(study), *details(rows, arms, metrics[0])]
     drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms, metrics[0]).items()}
@@ -82,30 +82,30 @@ def _what(study, rows, base, done):
 
 def skipped(rows: Sequence[Row]) -> str:
     """Which replicas skipped updates that were not finite, in a sentence; "" where none did."""
-    told = [
+    lines = [
         f"{row['arm']}, seed {row['seed']}: {row['skipped']:,}{' (frozen)' * row['frozen']}"
         for row in rows
         if row.get("skipped")
     ]
-    if not told:
+    if not lines:
         return ""
     frozen = any(row.get("frozen") for row in rows)
     what = f"; frozen is a replica that skipped {PATIENCE} in a row, of which alone it would have ended"
     return (
         f"Replicas that skipped updates which were not finite, and count like the others{what * frozen}: "
-        f"{'; '.join(told)}."
+        f"{'; '.join(lines)}."
     )
 
 
 def refused(rows: Sequence[Row]) -> str:
     """Which replicas could not read some sentences, in a sentence; "" where none did."""
-    told = [
+    lines = [
         f"{row['arm']}, seed {row['seed']}: {row['refused']:,}"
         for row in rows
         if row.get("refused")
     ]
     what = "Sentences that a model could not read, and that count as translated by nothing"
-    return f"{what}: {'; '.join(told)}." if told else ""
+    return f"{what}: {'; '.join(lines)}." if lines else ""
 
 
 def _tuning(study):
@@ -135,14 +135,14 @@ def scores(rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]) 
     """The table of arms: their scores by each metric, the main one first."""
     lines, first = [], metrics[0]
     for arm in arms:
-        mine = findings.of_arm(rows, arm)
-        cells = [arm, str(len(mine))]
+        arm_rows = findings.of_arm(rows, arm)
+        cells = [arm, str(len(arm_rows))]
         main, *others = (interval(findings.score(rows, arm, metric)) for metric in metrics)
         early = findings.early(rows, arm, metric=first)
         cells += [f"{main} {EARLY}" if early else main, *others]
-        each = [row["scores"][first.name]["score"] for row in mine]
-        spread = f"{np.std(each, ddof=1):.2f}" if len(mine) > 1 else "-"
-        lines.append([*cells, spread, f"{mine[0]['parameters']:,}"])
+        each = [row["scores"][first.name]["score"] for row in arm_rows]
+        spread = f"{np.std(each, ddof=1):.2f}" if len(arm_rows) > 1 else "-"
+        lines.append([*cells, spread, f"{arm_rows[0]['parameters']:,}"])
     header = ["arm", "seeds", *(f"{m.title} [95 %]" for m in metrics), f"sd of {first.title}"]
     return Table("Arms", "", [*header, "parameters"], lines)
 
@@ -156,12 +156,12 @@ def differences(
     library = findings.library_p(rows, every)
     for one in every:
         low, high = one.bootstrap
-        found, p = one.difference, library.get((one.arm, one.other, one.metric.name))
+        result, p = one.difference, library.get((one.arm, one.other, one.metric.name))
         lines.append(
             [
                 f"{one.arm} - {one.other}",
                 one.metric.title,
-                f"{found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}]",
+                f"{result.estimate:+.2f} [{result.low:+.2f}, {result.high:+.2f}]",
                 p_value(one.adjusted),
                 f"{one.effect:+.1f}",
                 "-" if one.needed is None else str(one.needed),
@@ -211,15 +211,15 @@ def details(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> list[Ta
     what = f"{metric.title} of test sentences by words of the source."
     tables = [_by_class("By length", what, "sentences", diagnostics.LENGTH_NAMES, lengths)]
     for title, part, names, what in WORDS:
-        found = {arm: findings.by_class(rows, arm, part, len(names)) for arm in arms}
-        tables.append(_by_class(title, what, "words", names, found))
+        points = {arm: findings.by_class(rows, arm, part, len(names)) for arm in arms}
+        tables.append(_by_class(title, what, "words", names, points))
     tables += [attention(rows, arms), cost(rows, arms, metric)]
     return [one for one in tables if one.lines]
 
 
-def _by_class(title, note, size, names, found):
+def _by_class(title, note, size, names, by_arm):
     """A line for each class, a column for each arm."""
-    points = {arm: {p.number: p for p in each} for arm, each in found.items() if each}
+    points = {arm: {p.number: p for p in each} for arm, each in by_arm.items() if each}
     lines = []
     for number in sorted({number for each in points.values() for number in each}):
         of = [each.get(number) for each in points.values()]
@@ -250,12 +250,12 @@ def attention(rows: Sequence[Row], arms: Sequence[str]) -> Table:
     """How attention spreads, and how far seeds and heads agree."""
     lines = []
     for arm in arms:
-        mine = [row for row in findings.of_arm(rows, arm) if "entropy" in row]
-        if mine:
-            entropy = f"{np.mean([row['entropy'] for row in mine]):.2f}"
-            agreed = [[row["agreement"].get(of) for row in mine] for of in ("seeds", "heads")]
-            told = ["-" if None in each else f"{100 * np.mean(each):.0f}" for each in agreed]
-            lines.append([arm, entropy, *told])
+        arm_rows = [row for row in findings.of_arm(rows, arm) if "entropy" in row]
+        if arm_rows:
+            entropy = f"{np.mean([row['entropy'] for row in arm_rows]):.2f}"
+            agreed = [[row["agreement"].get(of) for row in arm_rows] for of in ("seeds", "heads")]
+            cells = ["-" if None in each else f"{100 * np.mean(each):.0f}" for each in agreed]
+            lines.append([arm, entropy, *cells])
     note = (
         "Entropy of the weights that a target token gives to source tokens, and how far two seeds or heads "
         "agree: the share of weight that they put on the same source tokens."

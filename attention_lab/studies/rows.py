@@ -24,10 +24,10 @@ from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
 from attention_lab.runs import evaluation, setup
-from attention_lab.studies.study import Crew
+from attention_lab.studies.study import ReplicaGroup
 from attention_lab.tasks import task_of
-from attention_lab.training.finite import PATIENCE
 from attention_lab.training.hooks import ranks_of, read
+from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.training.replicas import Layout
 
 Row = dict[str, Any]
@@ -57,71 +57,71 @@ def given_words(examples: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def rows_of(crew: Crew, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
+def rows_of(group: ReplicaGroup, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
     """What the replicas, whose runs stand in their folders, make of the test set and of other splits.
 
     seen: `counts_of` their corpus.
     """
-    replicas = crew.replicas
-    folders = [crew.replica_folder(replica) for replica in replicas]
+    replicas = group.replicas
+    folders = [group.replica_folder(replica) for replica in replicas]
     all_ = list(map(runs.load, folders))
     test = replicas[0].config["data"]["test"]
     # Wide steps: what is compiled here serves the seeds of one arm only.
-    found = {
+    evaluations = {
         split: evaluation.evaluate_each(all_, split, evaluation.bar, COARSE, layout)
-        for split in dict.fromkeys((test, *crew.also))
+        for split in dict.fromkeys((test, *group.also))
     }
-    for each in found.values():
+    for each in evaluations.values():
         for one, folder in zip(each, folders, strict=True):
             one.save(folder)
     examples = evaluation.examples_of(all_[0], test)
-    seen_records = [one.records[:SEEN] for one in found[test]]
+    seen_records = [one.records[:SEEN] for one in evaluations[test]]
     if not all(seen_records):
         forced = runs.Runs.of(all_, layout).teacher_forced(examples[:SEEN])
         seen_records = [one.records for one in forced]
     records = [[record for record in each if "refused" not in record.info] for each in seen_records]
     rows = []
     for number, replica in enumerate(replicas):
-        results = found[test][number].results
+        results = evaluations[test][number].results
         row = {
             "version": VERSION,
             "arm": replica.arm.name,
             "seed": replica.seed,
             **results,
-            "refused": sum(each[number].results["refused"] for each in found.values()),
+            "refused": sum(each[number].results["refused"] for each in evaluations.values()),
             "data": dict(all_[number].data),
             "statistics": {
                 split: statistics_of(
                     evaluation.examples_of(all_[number], split), each[number], seen
                 )
-                for split, each in found.items()
+                for split, each in evaluations.items()
             },
-            "hypotheses": found[test][number].texts,
+            "hypotheses": evaluations[test][number].texts,
             "references": [example["target"] for example in examples],
             **attention_of(records[number], results.get("alignment")),
         }
-        rows.append({**row, "curve": curve_of(crew, number), **skipped_of(crew, number)})
-    for arm in crew.arms:
-        mine = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
-        for number, agreed in zip(mine, agree([records[n] for n in mine]), strict=False):
+        rows.append({**row, "curve": curve_of(group, number), **skipped_of(group, number)})
+    for arm in group.arms:
+        members = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
+        for number, agreed in zip(members, agree([records[n] for n in members]), strict=False):
             rows[number]["agreement"]["seeds"] = agreed
     return rows
 
 
 def statistics_of(
-    examples: Sequence[Mapping[str, Any]], found: evaluation.Evaluation, seen: Mapping[str, int]
+    examples: Sequence[Mapping[str, Any]], result: evaluation.Evaluation, seen: Mapping[str, int]
 ) -> dict[str, Any]:
     """What each example of an evaluated split adds to each score, and to the diagnostics of words."""
-    parts = {name: plain(each) for name, each in found.statistics.items()}
+    parts = {name: plain(each) for name, each in result.statistics.items()}
     parts["source_words"] = [len(words_of(example["source"])) for example in examples]
     parts["frequency"] = []
     # A reference that comes with its words has l' homme where the text of a translation has l'homme.
-    given = given_words(examples)
-    known = {*given, *seen} if given else set()
+    reference_words = given_words(examples)
+    known = {*reference_words, *seen} if reference_words else set()
     linked = all("links" in example for example in examples)
     if linked:
         parts["jump"], parts["fertility"] = [], []
-    for text, example in zip(found.texts, examples, strict=True):
+    for text, example in zip(result.texts, examples, strict=True):
         words = words_in(example, "target")
         right = diagnostics.hits(divided(text, known), words)
 
@@ -145,24 +145,24 @@ def plain(values: np.ndarray) -> list[Any]:
 
 def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) -> Row:
     """How attention spreads over the source, and one sentence as an example; nothing without attention."""
-    places = cross_places(records)
-    if not places:  # or no sentence that the model can read
+    layers = cross_layers(records)
+    if not layers:  # or no sentence that the model can read
         return {}
     bits = np.concatenate(
-        [diagnostics.entropy(r.weights[place]).ravel() for r in records for place in places]
+        [diagnostics.entropy(r.weights[layer]).ravel() for r in records for layer in layers]
     )
     pairs = [
         [
             diagnostics.agreement(a, b).mean()
-            for place in places
-            for a, b in itertools.combinations(scaled(r.weights[place]), 2)
+            for layer in layers
+            for a, b in itertools.combinations(scaled(r.weights[layer]), 2)
         ]
         for r in records
     ]
     fitting = (r for r in records if EXAMPLE[0] <= len(r.source_words) <= EXAMPLE[1])
     shown = next(fitting, records[0])
-    place, head = (choice["place"], choice["head"]) if choice else (places[-1], None)
-    matrix = word_weights(shown, place, head)
+    layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)
+    matrix = word_weights(shown, layer, head)
     return {
         "entropy": float(np.nanmean(bits)),
         "agreement": {"heads": np.mean(pairs, axis=1).tolist()} if pairs[0] else {},
@@ -181,11 +181,11 @@ def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
     Of the mean over layers and heads, in which seeds can be compared; one seed agrees with nobody: [].
     `statistics.of_pairs` knows that seeds share their pairs.
     """
-    if len(records) < 2 or not cross_places(records[0]):
+    if len(records) < 2 or not cross_layers(records[0]):
         return []
     means = [
         [
-            scaled(np.mean([r.weights[place].mean(0) for place in cross_places(each)], axis=0))
+            scaled(np.mean([r.weights[layer].mean(0) for layer in cross_layers(each)], axis=0))
             for r in each
         ]
         for each in records
@@ -200,10 +200,10 @@ def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
     ]
 
 
-def cross_places(records: Sequence[Record]) -> list[str]:
+def cross_layers(records: Sequence[Record]) -> list[str]:
     """Where the decoder looks at the source, by layer."""
-    found = [place for r in records[:1] for place in r.weights if place.startswith("cross/")]
-    return sorted(found, key=lambda place: int(place.split("/")[1]))
+    layers = [layer for r in records[:1] for layer in r.weights if layer.startswith("cross/")]
+    return sorted(layers, key=lambda layer: int(layer.split("/")[1]))
 
 
 def scaled(weights: Any) -> np.ndarray:
@@ -212,12 +212,12 @@ def scaled(weights: Any) -> np.ndarray:
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
 
 
-def curve_of(crew: Crew, number: int) -> list[Row]:
+def curve_of(group: ReplicaGroup, number: int) -> list[Row]:
     """The validation scores of a replica while it was trained."""
-    config = crew.replicas[number].config
+    config = group.replicas[number].config
     better = {metric.name: metric.better for metric in task_of(config).ranking(config)}
     curve, tokens = [], 0
-    for line in read(crew.folder / "metrics.jsonl"):
+    for line in read(group.folder / "metrics.jsonl"):
         if line["kind"] == "train":
             tokens = of_replica(line["tokens"], number)
         elif line["kind"] == "validation":
@@ -234,15 +234,15 @@ def _since_the_best(curve, better):
     return len(ranks) - 1 - ranks.index(max(ranks))
 
 
-def skipped_of(crew: Crew, number: int) -> Row:
+def skipped_of(group: ReplicaGroup, number: int) -> Row:
     """How many updates of a replica were skipped, and whether so many in a row that alone it would have ended."""
-    lines = read(crew.folder / "metrics.jsonl")
+    lines = read(group.folder / "metrics.jsonl")
     skipped = [
         line["update"]
         for line in lines
         if line["kind"] == "skipped" and of_replica(line["skipped"], number)
     ]
-    in_a_row = Counter(update - place for place, update in enumerate(skipped))
+    in_a_row = Counter(update - index for index, update in enumerate(skipped))
     return {"skipped": len(skipped), "frozen": max(in_a_row.values(), default=0) >= PATIENCE}
 
 

@@ -17,7 +17,7 @@ from attention_lab.data.words import words_of
 from attention_lab.models import Model
 from attention_lab.padded import Padded
 from attention_lab.runs import setup
-from attention_lab.studies.study import Crew
+from attention_lab.studies.study import ReplicaGroup
 from attention_lab.training import cost
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout
@@ -25,7 +25,7 @@ from attention_lab.training.step import init_state, make_train_step
 
 
 class Size(NamedTuple):
-    """What a crew takes."""
+    """What a group takes."""
 
     parameters: int  # of one replica
     updates: int
@@ -33,15 +33,15 @@ class Size(NamedTuple):
     memory: int  # bytes, while training
 
 
-def size_of(crew: Crew, layout: Layout) -> Size:
-    """What the crew will take."""
-    config, folder = crew.arms[0].config, crew.folder
+def size_of(group: ReplicaGroup, layout: Layout) -> Size:
+    """What the group will take."""
+    config, folder = group.arms[0].config, group.folder
     model, _ = _parts(config, folder)
     params = jax.eval_shape(model.init, jax.random.key(0))
-    replicas = len(crew.replicas)
+    replicas = len(group.replicas)
     at_once = layout.width(replicas)
     # Parameters, two moments, the best, and gradients of those in work.
-    kept = cost.tree_bytes(params) * (4 * layout.room(replicas) + at_once)
+    kept = cost.tree_bytes(params) * (4 * layout.slots(replicas) + at_once)
     return Size(
         parameters_of(config, folder),
         updates_of(config, folder),
@@ -65,7 +65,7 @@ def updates_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
 def tokens_per_word(config: Mapping[str, Any]) -> float:
     """How many target tokens, END included, stand for a target word of the training pairs: what a budget is spent on."""
     pairs, examples = setup.corpus_of(config).pairs, setup.split_of(config, "train")
-    words = sum(len(words_of(examples[place]["target"])) for place in pairs.places)
+    words = sum(len(words_of(examples[index]["target"])) for index in pairs.places)
     return sum(map(len, pairs.target)) / words
 
 

@@ -1,10 +1,10 @@
 """A study: which arms are compared, with what held equal, and where everything stands. It computes nothing.
 
     study = study_of(config)
-    for crew in study.crews: ...
+    for group in study.groups: ...
 
 An arm is the base config with some fields changed. Arms that differ in traced numbers alone (dropout,
-learning rate, ..) and all seeds of an arm are one crew: one compiled program trains it, side by side.
+learning rate, ..) and all seeds of an arm are one group: one compiled program trains it, side by side.
 """
 
 import itertools
@@ -48,7 +48,7 @@ class Replica(NamedTuple):
         return {**self.arm.config, "seed": self.seed}
 
 
-class Crew(NamedTuple):
+class ReplicaGroup(NamedTuple):
     """Arms with one structure, and their seeds: what is trained together, in a folder of its own."""
 
     name: str
@@ -64,7 +64,7 @@ class Crew(NamedTuple):
 
     @property
     def results(self) -> Path:
-        """The JSON lines, one per replica, that stand here once the crew has finished."""
+        """The JSON lines, one per replica, that stand here once the group has finished."""
         return self.folder / "results.jsonl"
 
     def replica_folder(self, replica: Replica) -> Path:
@@ -80,7 +80,7 @@ class Study(NamedTuple):
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     folder: Path
-    crews: tuple[Crew, ...]
+    groups: tuple[ReplicaGroup, ...]
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -126,9 +126,9 @@ def study_of(config: Config, folder: Path) -> Study:
                 f"arm {arm.name}: devices split one run of experiments.train; a study spreads its seeds over devices "
                 "by itself, or over as many as --devices says"
             )
-    crews: dict[str, list[Arm]] = {}
+    groups: dict[str, list[Arm]] = {}
     for arm in arms:
-        crews.setdefault(json.dumps(structure(arm.config), sort_keys=True), []).append(arm)
+        groups.setdefault(json.dumps(structure(arm.config), sort_keys=True), []).append(arm)
     return Study(
         config["name"],
         config,
@@ -136,14 +136,14 @@ def study_of(config: Config, folder: Path) -> Study:
         seeds,
         folder,
         tuple(
-            Crew(
+            ReplicaGroup(
                 group[0].name,
                 tuple(group),
                 seeds,
                 tuple(config["also"]),
-                folder / "crews" / group[0].file_name,
+                folder / "groups" / group[0].file_name,
             )
-            for group in crews.values()
+            for group in groups.values()
         ),
     )
 
@@ -151,12 +151,12 @@ def study_of(config: Config, folder: Path) -> Study:
 def changed(base: Config, fields: Config, arm: str) -> dict[str, Any]:
     """The config with some fields, "model.decoder.attention.score", set. Raises ValueError where one is not there."""
     config = json.loads(json.dumps(base))
-    for place, value in fields.items():
-        *path, last = place.split(".")
+    for field, value in fields.items():
+        *path, last = field.split(".")
         node = config
         for step in path:
-            node = _enter(node, step, place, arm)
-        _enter(node, last, place, arm)
+            node = _enter(node, step, field, arm)
+        _enter(node, last, field, arm)
         node[last] = value
     return config
 
@@ -175,13 +175,13 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
     """
     plain = {name: "".join(c if c.isalnum() or c in "-+." else "_" for c in name) for name in names}
     times = Counter(map(_alike, plain.values()))
-    found = {}
+    unique = {}
     for name, file in plain.items():
         short = file.encode()[:LONGEST].decode(errors="ignore")
         if not file or file.endswith(".") or short != file or times[_alike(file)] > 1:
             file = f"{short}~{sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
-        found[name] = file
-    return found
+        unique[name] = file
+    return unique
 
 
 def _alike(file):
@@ -189,8 +189,8 @@ def _alike(file):
     return unicodedata.normalize("NFKC", file.casefold())
 
 
-def _enter(node, step, place, arm):
+def _enter(node, step, field, arm):
     if not isinstance(node, dict):
-        raise ValueError(f"arm {arm!r} sets {place!r}, but there is nothing inside {step!r}")
-    look_up(f"field for arm {arm!r} ({place})", tuple(node), step)
+        raise ValueError(f"arm {arm!r} sets {field!r}, but there is nothing inside {step!r}")
+    look_up(f"field for arm {arm!r} ({field})", tuple(node), step)
     return node[step]

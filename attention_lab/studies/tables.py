@@ -15,9 +15,9 @@ def verdict(one: Comparison) -> str:
     return "higher" if one.difference.estimate > 0 else "lower"
 
 
-def unless_early(said: str, early: bool) -> str:
+def unless_early(text: str, early: bool) -> str:
     """What is said, with a warning where more training may change it."""
-    return f"{said}, {EARLY}" if early else said
+    return f"{text}, {EARLY}" if early else text
 
 
 def p_value(p: float) -> str:
@@ -25,22 +25,22 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def interval(found: Point | None, decimals: int = 2) -> str:
+def interval(point: Point | None, decimals: int = 2) -> str:
     """A score with its interval."""
-    if found is None:
+    if point is None:
         return "-"
-    said = f"{found.score:.{decimals}f}"
-    if found.low == found.high:
-        return said
-    return f"{said} [{found.low:.{decimals}f}, {found.high:.{decimals}f}]"
+    text = f"{point.score:.{decimals}f}"
+    if point.low == point.high:
+        return text
+    return f"{text} [{point.low:.{decimals}f}, {point.high:.{decimals}f}]"
 
 
 def markdown(table: Table) -> str:
     """The table under its title."""
     if not table.lines:
         return f"## {table.title}\n\nNothing to compare: that needs two arms with two seeds each."
-    said = [f"## {table.title}", table.note, grid(table.header, table.lines)]
-    return "\n\n".join(part for part in said if part)
+    sections = [f"## {table.title}", table.note, grid(table.header, table.lines)]
+    return "\n\n".join(part for part in sections if part)
 
 
 def grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from attention_lab.evaluation.metrics import HIGHER, Metric
-from attention_lab.studies import findings, fleet, results
+from attention_lab.studies import findings, results, scheduler
 from attention_lab.studies.study import Arm, changed, study_of
 
 Config = Mapping[str, Any]
 
 
-def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()) -> Config:
+def tuned(config: Config, folder: Path, machine: scheduler.Machine = scheduler.Machine()) -> Config:
     """The config with the best value in each arm, by the mean over the tuning's seeds of the main metric on validation.
 
     Runs what the tuning lacks; of equals, the first is taken. Without candidates, the config as it is.
@@ -31,7 +31,7 @@ def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()
     if not tuning["candidates"]:
         return config
     study = study_of(trials(config), folder / "tuning")
-    fleet.run(study, study.crews, machine)
+    scheduler.run(study, study.groups, machine)
     rows = results.rows_of(study)
     arms, metric = {}, study.metrics[0]
     for arm in study_of(config, folder).arms:
@@ -39,7 +39,7 @@ def tuned(config: Config, folder: Path, machine: fleet.Machine = fleet.Machine()
             value: score(rows, trial(arm.name, value), metric) for value in tuning["candidates"]
         }
         best = best_of(metric)(scores, key=lambda value: scores[value])
-        each = ", ".join(f"{value:g}: {found:.2f}" for value, found in scores.items())
+        each = ", ".join(f"{value:g}: {score:.2f}" for value, score in scores.items())
         print(
             f"tuned    {arm.name}: {tuning['field']} = {best:g} (validation {metric.title} of {each})"
         )
@@ -74,7 +74,7 @@ def trials(config: Config) -> Config:
 def is_done(config: Config, folder: Path) -> bool:
     """Whether every trial has its results in the study's folder."""
     trial_study = study_of(trials(config), folder / "tuning")
-    return all(crew.results.is_file() for crew in trial_study.crews)
+    return all(group.results.is_file() for group in trial_study.groups)
 
 
 def value_of(arm: Arm, field: str) -> Any:

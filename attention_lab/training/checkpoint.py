@@ -21,7 +21,7 @@ import orbax.checkpoint as ocp
 
 from attention_lab import files
 from attention_lab.training.cost import tree_bytes
-from attention_lab.training.processes import anyone, from_first, is_first, meet, or_none
+from attention_lab.training.processes import any_process, barrier, from_first, is_first, or_none
 
 LATEST, BEST = "latest", "best"
 KEPT = 2  # of each
@@ -56,9 +56,9 @@ class Checkpoints:
                     read = manager.restore(0, args=ocp.args.StandardRestore(state))
                 np.testing.assert_array_equal(read["written"], state["written"])
             except Exception as error:  # of any of the libraries below
-                told = " ".join(str(error).split())[:200]
+                message = " ".join(str(error).split())[:200]
                 raise ValueError(
-                    f"{self.folder}: a checkpoint that is written there cannot be read back ({told}); choose "
+                    f"{self.folder}: a checkpoint that is written there cannot be read back ({message}); choose "
                     "another folder: --workdir"
                 ) from error
             finally:
@@ -79,7 +79,7 @@ class Checkpoints:
                     # stand among the two that are kept.
                     if old >= step or (kind, old) in self.damaged:
                         self._remove(kind, old)
-            meet(f"before {kind} {step}")
+            barrier(f"before {kind} {step}")
             self._have_room(tree_bytes(state))
             with self._manager(kind, create=True) as manager:
                 manager.save(step, args=ocp.args.StandardSave(state), force=True)
@@ -88,14 +88,14 @@ class Checkpoints:
                 _write_digest(self.folder / kind / str(step))
                 for old in self._steps(kind)[KEPT:]:
                     self._remove(kind, old)
-            meet(f"after {kind} {step}")
+            barrier(f"after {kind} {step}")
         except (ValueError, OSError) as error:
             self._tidy(kind)
             # The system's own reason stands last, behind tensorstore's paths.
-            told = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[-1]
+            message = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[-1]
             raise OSError(
                 f"the {kind} checkpoint of update {step:,} could not be written to {self.folder / kind}: "
-                f"{told}; what was saved before is intact"
+                f"{message}; what was saved before is intact"
             ) from error
 
     def step(self, kind: str) -> int | None:
@@ -106,8 +106,8 @@ class Checkpoints:
         if self.alone:
             return self._newest(kind)
         with or_none():
-            found = self._newest(kind)
-        chosen = self._of_first(-1 if found is None else found)
+            newest = self._newest(kind)
+        chosen = self._of_first(-1 if newest is None else newest)
         return None if chosen < 0 else chosen
 
     def _of_first(self, number):
@@ -122,7 +122,7 @@ class Checkpoints:
             return steps[0] if steps else None
         sound = next((step for step in digested if self._is_sound(kind, step)), None)
         for step in digested[: digested.index(sound) if sound is not None else None]:
-            self._say_damaged(kind, step, sound)
+            self._warn_damaged(kind, step, sound)
         if sound is None:
             raise ValueError(
                 f"the {kind} checkpoint of update {digested[0]:,} in {self.folder} is damaged (its sha256 "
@@ -146,12 +146,12 @@ class Checkpoints:
                 if kept == wanted:
                     return manager.restore(step, args=ocp.args.StandardRestore(shapes))
             except (ValueError, KeyError, TypeError, OSError) as error:
-                told = " ".join(str(error).split())[:200]
-                raise ValueError(f"{which} is damaged: {told}") from error
-        place = min(p for p in kept.keys() | wanted.keys() if kept.get(p) != wanted.get(p))
+                message = " ".join(str(error).split())[:200]
+                raise ValueError(f"{which} is damaged: {message}") from error
+        name = min(p for p in kept.keys() | wanted.keys() if kept.get(p) != wanted.get(p))
         raise ValueError(
-            f"{which} is of another model: it has {kept.get(place, 'nothing')} as {place}, where "
-            f"{wanted.get(place, 'nothing')} is expected"
+            f"{which} is of another model: it has {kept.get(name, 'nothing')} as {name}, where "
+            f"{wanted.get(name, 'nothing')} is expected"
         )
 
     def _steps(self, kind):
@@ -168,11 +168,11 @@ class Checkpoints:
         )
         return bool(lines) and all(_agrees(digest.parent, line) for line in lines)
 
-    def _say_damaged(self, kind, step, taken):
+    def _warn_damaged(self, kind, step, taken):
         if taken is not None and (kind, step) not in self.damaged:
             self.damaged.add((kind, step))
-            told = f"the {kind} checkpoint of update {step:,} in {self.folder} is damaged"
-            print(f"{told}; that of update {taken:,} is taken", file=sys.stderr, flush=True)
+            message = f"the {kind} checkpoint of update {step:,} in {self.folder} is damaged"
+            print(f"{message}; that of update {taken:,} is taken", file=sys.stderr, flush=True)
 
     def _remove(self, kind, step):
         saved = self.folder / kind / str(step)
@@ -188,9 +188,9 @@ class Checkpoints:
 
     def _have_room(self, needed):
         """Asked beforehand, since tensorstore's threads go on for a while when a disk is full, and say so."""
-        there = next(place for place in (self.folder, *self.folder.parents) if place.exists())
-        free = shutil.disk_usage(there).free
-        if anyone(free < needed):  # of several processes all give up, or none
+        existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+        free = shutil.disk_usage(existing).free
+        if any_process(free < needed):  # of several processes all give up, or none
             raise OSError(
                 f"No space left on device (it takes {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free)"
             )
@@ -217,13 +217,13 @@ class Checkpoints:
 @contextlib.contextmanager
 def emptied(folder: Path) -> Iterator[None]:
     """Removes, in the end, what was made within of the folder and those above it, where nothing was left in them."""
-    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    new = [folder for folder in (folder, *folder.parents) if not folder.exists()]
     try:
         yield
     finally:
-        for place in new:
+        for path in new:
             with contextlib.suppress(OSError):  # not made, or not empty
-                place.rmdir()
+                path.rmdir()
 
 
 @contextlib.contextmanager
@@ -237,8 +237,8 @@ def _plain(folder: Path) -> Iterator[Path]:
             f"{folder} and the folder for temporary files, {tempfile.gettempdir()}, have characters in their paths "
             "that are special to the store of arrays; let TMPDIR name one of letters and digits"
         )
-    with tempfile.TemporaryDirectory(prefix="attention_lab_") as place:
-        link = Path(place, "checkpoints")
+    with tempfile.TemporaryDirectory(prefix="attention_lab_") as path:
+        link = Path(path, "checkpoints")
         link.symlink_to(folder, target_is_directory=True)
         yield link
 
@@ -249,11 +249,11 @@ def _is_plain(path: Path) -> bool:
 
 def _here(leaf: Any) -> jax.ShapeDtypeStruct:
     """Its shape, on its own devices or, if it has none yet, on the first: what saved it may have had others."""
-    found = ocp.utils.to_shape_dtype_struct(leaf)
-    if found.sharding is not None:
-        return found
+    struct = ocp.utils.to_shape_dtype_struct(leaf)
+    if struct.sharding is not None:
+        return struct
     first = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(found.shape, found.dtype, sharding=first)
+    return jax.ShapeDtypeStruct(struct.shape, struct.dtype, sharding=first)
 
 
 def _digest_of(saved: Path) -> Path:
@@ -280,10 +280,10 @@ def _write_digest(saved: Path) -> None:
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """The shape of each array by its place, "params/bridge"; of a random key that of its numbers."""
-    found = {}
+    shapes = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         shape = tuple(leaf.shape)
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             shape = jax.eval_shape(jax.random.key_data, leaf).shape
-        found[jax.tree_util.keystr(path, simple=True, separator="/")] = shape
-    return found
+        shapes[jax.tree_util.keystr(path, simple=True, separator="/")] = shape
+    return shapes

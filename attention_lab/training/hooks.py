@@ -22,17 +22,17 @@ from attention_lab.training.replicas import where
 from attention_lab.training.step import Metrics
 
 
-class Journal:
+class MetricsLog:
     """metrics.jsonl: one line per record, the truth about a run. Read back when the run goes on."""
 
     def __init__(self, path: Path, step: int) -> None:
-        """Keeps what an earlier sitting wrote about the first `step` updates, and nothing later."""
+        """Keeps what an earlier session wrote about the first `step` updates, and nothing later."""
         self.path, self.writes = path, is_first()
         self.lines = [line for line in read(path) if line["update"] <= step]
         if not self.writes:
             return
-        whole = "".join(json.dumps(line) + "\n" for line in self.lines)
-        files.replace(path, whole)
+        content = "".join(json.dumps(line) + "\n" for line in self.lines)
+        files.replace(path, content)
 
     def write(self, **record: Any) -> None:
         """Adds a line, on disk at once."""
@@ -48,7 +48,7 @@ class Journal:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a journal; a last line that was cut off is not one."""
+    """The records of a metrics log; a last line that was cut off is not one."""
     records = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
@@ -61,31 +61,31 @@ def read(path: Path) -> list[dict[str, Any]]:
 class Meter:
     """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere.
 
-    Of replicas, each has a number in the journal; what is said is the mean of losses, the sum of speeds.
+    Of replicas, each has a number in the metrics log; what is said is the mean of losses, the sum of speeds.
     watch: told each update's number and metrics, in order; what it returns is said. waited: the seconds that were
     spent so far on waiting for batches.
     """
 
     def __init__(
         self,
-        journal: Journal,
+        metrics_log: MetricsLog,
         updates: int,
         watch: Callable[[int, Metrics], str | None] = lambda number, metrics: None,
         waited: Callable[[], float] = lambda: 0.0,
         *,
         period: int = 50,
-        say_every: float = 30.0,
+        print_every: float = 30.0,
     ) -> None:
-        self.journal, self.period, self.say_every = journal, period, say_every
+        self.metrics_log, self.period, self.print_every = metrics_log, period, print_every
         self.watch, self.waited, self.waited_before = watch, waited, 0.0
-        before = journal.of("train")
+        before = metrics_log.of("train")
         self.tokens = np.asarray(before[-1]["tokens"] if before else 0)
         self.window: list[tuple[int, Metrics]] = []
         self.done = before[-1]["update"] if before else 0
         self.updates = updates
         self.clock = time.perf_counter()
         self.idle = 0.0
-        self.said = time.perf_counter()
+        self.printed = time.perf_counter()
         self.terminal = sys.stderr.isatty() and is_first()
         self.bar = tqdm(
             total=updates, initial=self.done, unit="update", disable=not self.terminal, leave=False
@@ -106,20 +106,20 @@ class Meter:
             self.flush(update)
             self.bar.close()
         elif update.number % self.period == 0:
-            self._tell(update, self.window[:-1])
+            self._report(update, self.window[:-1])
 
     def flush(self, update: Update) -> None:
-        """Tells of all updates so far. Where a checkpoint stands, the journal must not lack any of them."""
+        """Tells of all updates so far. Where a checkpoint stands, the metrics log must not lack any of them."""
         if self.window:
-            self._tell(update, self.window)
+            self._report(update, self.window)
 
-    def _tell(self, update, window):
+    def _report(self, update, window):
         if not window:
             return
         self.window = self.window[len(window) :]
         for number, metrics in window:
-            if told := self.watch(number, metrics):
-                self.say(told)
+            if message := self.watch(number, metrics):
+                self.print(message)
         ready = [metrics for _, metrics in window]
         each = [np.asarray(metrics["tokens"]) for metrics in ready]
         losses = [np.asarray(metrics["loss"], float) for metrics in ready]
@@ -131,7 +131,7 @@ class Meter:
             loss = np.sum(np.multiply(each, losses), axis=0) / tokens
         speed = float(np.sum(tokens)) / seconds
         waiting, self.waited_before = self.waited() - self.waited_before, self.waited()
-        self.journal.write(
+        self.metrics_log.write(
             kind="train",
             update=update.number,
             tokens=plain(self.tokens),
@@ -143,10 +143,10 @@ class Meter:
             seconds=seconds,
         )
         self.bar.set_postfix_str(f"loss {_mean(loss):.3f}, {speed:,.0f} tokens/s")
-        if not self.terminal and (update.last or now - self.said >= self.say_every):
-            self.said = now
+        if not self.terminal and (update.last or now - self.printed >= self.print_every):
+            self.printed = now
             left = (self.updates - update.number) * seconds / max(len(ready), 1)
-            self.say(
+            self.print(
                 f"update {update.number:,}/{self.updates:,}  loss {_mean(loss):.3f}  "
                 f"{speed:,.0f} tokens/s  {left / 60:.0f} min left"
                 + (
@@ -156,7 +156,7 @@ class Meter:
                 )
             )
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """A line that does not tear the bar."""
         if not is_first():
             return
@@ -173,7 +173,7 @@ def _mean(losses):
 class Validate:
     """Evaluates the parameters of each replica now and then, keeps the best, and ends what no longer improves.
 
-    judge: params [S, ..] -> the score [S] of each metric. better: by metric, "higher" or "lower"; the first metric ranks,
+    evaluate: params [S, ..] -> the score [S] of each metric. better: by metric, "higher" or "lower"; the first metric ranks,
     and the next among equals. best: each replica's best parameters so far, [S, ..]. patience: how many validations in a row may
     bring a replica no improvement; 0 is any number. One whose patience has run out is finished: it is trained on,
     since all are one program, but nothing of it counts any more. improved: is called with the update where a
@@ -182,8 +182,8 @@ class Validate:
 
     def __init__(
         self,
-        judge: Callable[[Params], dict[str, np.ndarray]],
-        journal: Journal,
+        evaluate: Callable[[Params], dict[str, np.ndarray]],
+        metrics_log: MetricsLog,
         meter: Meter,
         best: Params,
         *,
@@ -192,7 +192,7 @@ class Validate:
         improved: Callable[[Update], None] = lambda update: None,
         replicas: int | None = None,
     ) -> None:
-        self.judge, self.journal, self.meter = judge, journal, meter
+        self.evaluate, self.metrics_log, self.meter = evaluate, metrics_log, meter
         self.best, self.patience, self.improved = best, patience, improved
         self.replicas, self.rank = replicas, partial(ranks_of, better=better)
 
@@ -202,35 +202,35 @@ class Validate:
         with self.meter.pause():
             started = time.perf_counter()
             # Computed by each process, and decided by the first: all save together, or none does.
-            found = from_first(self.judge(update.state.params))
-            before, _, finished = self._history(len(self.rank(found)))
-            self.journal.write(
+            scores = from_first(self.evaluate(update.state.params))
+            before, _, finished = self._history(len(self.rank(scores)))
+            self.metrics_log.write(
                 kind="validation",
                 update=update.number,
                 tokens=plain(self.meter.tokens),
                 seconds=time.perf_counter() - started,
-                **{name: plain(values) for name, values in found.items()},
+                **{name: plain(values) for name, values in scores.items()},
             )
             better = np.array(
                 [
                     not over and (old is None or new > old)
-                    for new, old, over in zip(self.rank(found), before, finished, strict=True)
+                    for new, old, over in zip(self.rank(scores), before, finished, strict=True)
                 ]
             )
-            # The journal of an earlier session may be read late on another machine.
+            # The metrics log of an earlier session may be read late on another machine.
             better = np.asarray(from_first({"better": better})["better"], bool)
             if better.any():
                 self.best = where(jnp.asarray(better), update.state.params, self.best)
                 self.improved(update)
             better = better[: self.replicas]
-            told = ", ".join(
-                f"{name} {np.mean(values[: self.replicas]):.2f}" for name, values in found.items()
+            message = ", ".join(
+                f"{name} {np.mean(values[: self.replicas]):.2f}" for name, values in scores.items()
             )
             if better.size == 1:
-                told += " (best)" if better.all() else ""
+                message += " (best)" if better.all() else ""
             else:
-                told += f" (means of replicas; {better.sum()} of {better.size} improved)"
-            self.meter.say(f"validation at update {update.number:,}: {told}")
+                message += f" (means of replicas; {better.sum()} of {better.size} improved)"
+            self.meter.print(f"validation at update {update.number:,}: {message}")
         return self.reason_to_stop()
 
     def reason_to_stop(self) -> str | None:
@@ -242,7 +242,7 @@ class Validate:
 
     def _history(self, replicas: int = 0) -> tuple[list[Any], np.ndarray, np.ndarray]:
         """Of each replica the best rank, the validations since, and whether its patience has run out."""
-        lines = [self.rank(line) for line in self.journal.of("validation")]
+        lines = [self.rank(line) for line in self.metrics_log.of("validation")]
         count = len(lines[0]) if lines else replicas
         best: list[Any] = [None] * count
         since, finished = np.zeros(count, int), np.zeros(count, bool)

@@ -41,7 +41,7 @@ class Interrupt(AbstractContextManager["Interrupt"]):
 
     def __init__(self, minutes: float | None = None) -> None:
         self.minutes, self.reason, self.training = minutes, "", False
-        self.started = self.asked = time.monotonic()
+        self.started = self.requested = time.monotonic()
         self.before: dict[signal.Signals, Any] = {}
         self.guards: list[Callable[[], None]] = []
 
@@ -65,8 +65,8 @@ class Interrupt(AbstractContextManager["Interrupt"]):
         if not self.training:
             raise Stopped(name)
         if not self.reason:
-            self.reason, self.asked = name, now
-        elif now - self.asked > REPEATED:
+            self.reason, self.requested = name, now
+        elif now - self.requested > REPEATED:
             raise Stopped(
                 f"{name} again; what came after the last checkpoint is lost", 128 + number
             )
@@ -86,10 +86,10 @@ class Interrupt(AbstractContextManager["Interrupt"]):
 
     def check(self) -> None:
         """Raises Stopped where the minutes are over, or what guards this work says so."""
-        self.ask_guards()
+        self.check_guards()
         self._check_minutes()
 
-    def ask_guards(self) -> None:
+    def check_guards(self) -> None:
         """Raises Stopped where what guards this work says so, whatever the minutes: before results are written."""
         for guard in self.guards:
             guard()
@@ -100,22 +100,22 @@ class Interrupt(AbstractContextManager["Interrupt"]):
 
     @contextmanager
     def saving(
-        self, keep: Hook, anyone: Callable[[bool], bool] = bool, period: int = 1
+        self, keep: Hook, any_process: Callable[[bool], bool] = bool, period: int = 1
     ) -> Iterator[Hook]:
         """For the time of training: the last of its hooks, in which `keep` saves what is to be stopped.
 
-        anyone: whether one of the processes that train together has a reason, which is asked every `period` updates.
+        any_process: whether one of the processes that train together has a reason, which is asked every `period` updates.
         """
 
         def hook(update: Update) -> None:
-            self.ask_guards()  # who must not save learns of it first
+            self.check_guards()  # who must not save learns of it first
             try:
                 self._check_minutes()
             except Stopped as over:
                 self.reason = self.reason or str(over)
             if update.number % period or update.last:
                 return
-            if anyone(bool(self.reason)):
+            if any_process(bool(self.reason)):
                 self.reason = self.reason or "another process"
                 keep(update)
                 raise Stopped(f"{self.reason}, after update {update.number:,}")

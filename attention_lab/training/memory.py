@@ -3,7 +3,7 @@
 import ctypes
 import gc
 
-ROOM = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
+ARENA_BYTES = 4 * 2**30  # bytes of address space that go on large pages; training here takes less
 YOUNG = 50_000  # objects made since the last collection of garbage, before the next; Python's own is 700
 
 
@@ -37,8 +37,8 @@ def keep_memory() -> None:
     malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     free.argtypes = [ctypes.c_void_p]
     madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    room = malloc(ROOM)  # addresses only: a page is taken when it is first written
-    if room:
-        first = -(-room // page) * page
-        madvise(first, (room + ROOM - first) // page * page, hugepage)
-        free(room)
+    arena = malloc(ARENA_BYTES)  # addresses only: a page is taken when it is first written
+    if arena:
+        first = -(-arena // page) * page
+        madvise(first, (arena + ARENA_BYTES - first) // page * page, hugepage)
+        free(arena)

@@ -43,11 +43,11 @@ class Devices(NamedTuple):
 
 def make_mesh(devices: Devices) -> Mesh:
     """The mesh ("data", "heads") of the first devices. Raises ValueError where there are not so many."""
-    there = jax.device_count()
-    data = max(1, there // devices.heads) if devices.data is None else devices.data
-    if data * devices.heads > there:
+    available = jax.device_count()
+    data = max(1, available // devices.heads) if devices.data is None else devices.data
+    if data * devices.heads > available:
         raise ValueError(
-            f"{data} x {devices.heads} devices (data x heads) are asked for, and there are {there}"
+            f"{data} x {devices.heads} devices (data x heads) are asked for, and there are {available}"
         )
     chosen = np.array(jax.devices()[: data * devices.heads]).reshape(data, devices.heads)
     return Mesh(chosen, (DATA, HEADS), axis_types=(AxisType.Auto, AxisType.Auto))

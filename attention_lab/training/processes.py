@@ -19,17 +19,17 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def meet(where: str) -> None:
+def barrier(where: str) -> None:
     """Waits until every process has come to this place."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)
 
 
-def anyone(asks: bool) -> bool:
+def any_process(flag: bool) -> bool:
     """Whether any process asks; all have to be asked at the same place."""
     if jax.process_count() == 1:
-        return asks
-    return bool(np.any(multihost_utils.process_allgather(np.array(asks))))
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
 def from_first(numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,9 +55,9 @@ def or_none() -> Iterator[None]:
     try:
         yield
     except Exception:
-        anyone(True)
+        any_process(True)
         raise
-    if anyone(False):
+    if any_process(False):
         raise ValueError("another of the processes cannot go on, and says why")
 
 
@@ -67,7 +67,7 @@ def shutdown() -> None:
         jax.distributed.shutdown()
 
 
-def whole(tree: Any) -> Any:
+def gather(tree: Any) -> Any:
     """Arrays that lie on the devices of many processes, whole on each, for who computes with them by itself."""
     if jax.process_count() == 1:
         return tree

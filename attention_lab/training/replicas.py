@@ -3,7 +3,7 @@
     layout = choose(len(seeds))
     step = jax.jit(spread(train_step, layout), donate_argnums=0)
     states = init_states(model, optimizer, seeds, hypers, layout)
-    states, metrics = step(states, Together(batches_of_each_seed)[0])       # metrics: [S]
+    states, metrics = step(states, StackedBatches(batches_of_each_seed)[0])       # metrics: [S]
 
 Replica r is what the same seed and numbers give alone. What is the same for all, code and shapes, is
 compiled once; whatever may differ, seeds, data and `hyper`, is an array.
@@ -37,13 +37,13 @@ class Layout(NamedTuple):
     devices: int = 1
     at_once: int | None = None
 
-    def room(self, replicas: int) -> int:
+    def slots(self, replicas: int) -> int:
         """The least multiple of `devices` that holds so many."""
         return -(-replicas // self.devices) * self.devices
 
     def width(self, replicas: int) -> int:
         """How many are computed at the same time, on all devices together."""
-        each = self.room(replicas) // self.devices
+        each = self.slots(replicas) // self.devices
         return self.devices * (each if self.at_once is None else min(self.at_once, each))
 
     def __str__(self):
@@ -144,7 +144,7 @@ class Batches(Protocol):
         """The batch."""
 
 
-class Together:
+class StackedBatches:
     """Batch t of every replica, side by side: each its own pairs, all of one shape."""
 
     def __init__(self, batches: Sequence[Batches]) -> None:

@@ -41,11 +41,11 @@ def init_state(
 
 
 def make_train_step(
-    model: Model, optimizer: optax.GradientTransformation, schedule: Schedule, parts: int = 1
+    model: Model, optimizer: optax.GradientTransformation, schedule: Schedule, microbatches: int = 1
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
-    loss: the mean over the batch's target tokens of the smoothed cross-entropy, in nats. parts: of the batch, one
+    loss: the mean over the batch's target tokens of the smoothed cross-entropy, in nats. microbatches: of the batch, one
     after the other, whose gradients are added up; the update is the same to rounding, and takes less memory.
     """
 
@@ -57,19 +57,21 @@ def make_train_step(
         losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"])
         return jnp.where(target.valid, losses, 0).sum() / jnp.maximum(tokens, 1)
 
-    def loss_and_gradients(params, batch, rng, *given):
-        ask = jax.value_and_grad(loss_of)
-        batch = jax.tree.map(lambda x: _divisible(x, parts), batch)
+    def loss_and_gradients(params, batch, rng, *rest):
+        value_and_gradients = jax.value_and_grad(loss_of)
+        batch = jax.tree.map(lambda x: _divisible(x, microbatches), batch)
         rngs = jax.random.split(rng, len(batch["target"].valid))
-        if parts == 1:
-            return ask(params, batch, rngs, *given)
+        if microbatches == 1:
+            return value_and_gradients(params, batch, rngs, *rest)
 
-        def add(so_far, part):
-            return jax.tree.map(jnp.add, so_far, ask(params, *part, *given)), None
+        def add(so_far, microbatch):
+            return jax.tree.map(
+                jnp.add, so_far, value_and_gradients(params, *microbatch, *rest)
+            ), None
 
-        # Every parts-th row: those of a part then lie on as many devices as those of the batch.
+        # Every n-th row, of n microbatches: those of one then lie on as many devices as those of the batch.
         split = jax.tree.map(
-            lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), (batch, rngs)
+            lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), (batch, rngs)
         )
         nothing = jnp.zeros((), jnp.result_type(float)), jax.tree.map(jnp.zeros_like, params)
         return jax.lax.scan(add, nothing, split)[0]
@@ -93,6 +95,6 @@ def make_train_step(
     return train_step
 
 
-def _divisible(rows: Array, parts: int) -> Array:
+def _divisible(rows: Array, microbatches: int) -> Array:
     """Rows of padding behind them, so that they can be split evenly."""
-    return jnp.pad(rows, ((0, -len(rows) % parts), *[(0, 0)] * (rows.ndim - 1)))
+    return jnp.pad(rows, ((0, -len(rows) % microbatches), *[(0, 0)] * (rows.ndim - 1)))

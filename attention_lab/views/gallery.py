@@ -123,11 +123,11 @@ def label(figure: Figure, axes: Any, kind: Kind) -> None:
     figure.text(0.012, middle + 0.002, kind.says, fontsize=7.5, color=MUTED, va="top")
 
 
-def legend(figure: Figure, room: Any) -> None:
-    """Draws the legend: a large panel of the default attention, at the right of the box `room`."""
+def legend(figure: Figure, slots: Any) -> None:
+    """Draws the legend: a large panel of the default attention, at the right of the box `slots`."""
     width, height = figure.get_size_inches()
-    side = room.height * height / width
-    axes = figure.add_axes((room.x1 - side - 0.045, room.y0, side, room.height))
+    side = slots.height * height / width
+    axes = figure.add_axes((slots.x1 - side - 0.045, slots.y0, side, slots.height))
     heatmap(axes, weights_of(KINDS[0], "scaled_dot"))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
@@ -136,7 +136,7 @@ def legend(figure: Figure, room: Any) -> None:
     axes.set_xlabel("key", fontsize=9, color=INK, labelpad=5)
     axes.set_ylabel("query", fontsize=9, color=INK, labelpad=5)
 
-    bar_axes = figure.add_axes((room.x1 - 0.037, room.y0, 0.009, room.height))
+    bar_axes = figure.add_axes((slots.x1 - 0.037, slots.y0, 0.009, slots.height))
     bar = figure.colorbar(axes.images[0], cax=bar_axes, ticks=[0, 1])
     bar.outline.set(color=LINE, linewidth=0.6)
     bar_axes.tick_params(length=0, pad=3)

@@ -42,10 +42,10 @@ BY_NAME = {claim.name: claim for claim in translation.CLAIMS}
 SHORT, LONG = range(20), range(20, 40)
 
 
-def test_every_claim_about_translation_is_told_here():
+def test_every_claim_about_translation_is_reported_here():
     assert set(CLAIMED) | set(ALONE) == set(BY_NAME)
-    for name, (_, *arms, said) in (CLAIMED | ALONE).items():
-        assert (list(BY_NAME[name].arms), bounds(BY_NAME[name])) == (arms, said)
+    for name, (_, *arms, message) in (CLAIMED | ALONE).items():
+        assert (list(BY_NAME[name].arms), bounds(BY_NAME[name])) == (arms, message)
 
 
 def rows(arm, what, level, seeds=3):
@@ -183,7 +183,7 @@ def test_more_words_by_hand():
     assert quantities.more_words("b", "a", "jump", (2, 3))([*a, *b]) is None
 
 
-def test_a_class_of_which_there_is_no_word_tells_nothing():
+def test_a_class_of_which_there_is_no_word_reports_nothing():
     some = rows("a", "jump", 1) + rows("b", "jump", 0)
     for row in some:
         row["statistics"]["test"]["jump"] = [[[1, 2], [0, 0]]] * 40

@@ -125,10 +125,10 @@ def test_the_bounds_of_each_claim():
 def clock(monkeypatch, *durations):
     """A clock by which the measured spans last so long, one after the other."""
     now, ends = [0.0], itertools.cycle(durations)
-    told = itertools.count()
+    message = itertools.count()
 
     def read():
-        if next(told) % 2:
+        if next(message) % 2:
             now[0] += next(ends)
         return now[0]
 

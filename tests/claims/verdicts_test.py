@@ -45,15 +45,24 @@ def claim(interval=None, limits=(0, 1), arms=()):
     ],
 )
 def test_the_whole_interval_is_within_or_outside(low, high, verdict):
-    said = judge(claim(found(low, high)), [])
-    assert (said.verdict, said.interval, said.early) == (verdict, found(low, high), False)
+    messages = judge(claim(found(low, high)), [])
+    assert (messages.verdict, messages.interval, messages.early) == (
+        verdict,
+        found(low, high),
+        False,
+    )
 
 
 def test_bounds_and_their_words():
     inf = float("inf")
     assert (above(2), below(2), within(2)) == ((2, inf), (-inf, 2), (-2, 2))
-    said = [bounds(claim(limits=one)) for one in (above(0.5), below(1e-5), within(0.3), (-1, 2))]
-    assert said == ["more than 0.5", "less than 1e-05", "between -0.3 and 0.3", "between -1 and 2"]
+    message = [bounds(claim(limits=one)) for one in (above(0.5), below(1e-5), within(0.3), (-1, 2))]
+    assert message == [
+        "more than 0.5",
+        "less than 1e-05",
+        "between -0.3 and 0.3",
+        "between -1 and 2",
+    ]
 
 
 def rows(gain, arm="a"):
@@ -102,7 +111,7 @@ def test_a_verdict_as_json_is_what_a_report_reads():
     }
 
 
-def test_the_legend_tells_of_early_of_skipped_and_of_refused():
+def test_the_legend_reports_of_early_of_skipped_and_of_refused():
     some = [{"arm": "a", "seed": 0, "skipped": 2, "frozen": False, "refused": 3}]
     skipped, refused = reporting.skipped(some), reporting.refused(some)
     assert skipped and refused

@@ -76,8 +76,8 @@ def test_the_warm_up_is_over_within_half_of_the_run_on_the_embedded_corpus(varia
     assert 2 * config["training"]["warmup"] < updates
     assert not setup.unfinished_warmup(config, updates)
     longer = changed(config, {"training.warmup": updates}, variant)
-    told = setup.unfinished_warmup(longer, updates)
-    assert f"training.warmup is {updates:,} updates, and the run has {updates:,}" in told
+    message = setup.unfinished_warmup(longer, updates)
+    assert f"training.warmup is {updates:,} updates, and the run has {updates:,}" in message
 
 
 STUDIES = [p.stem for p in (ROOT / "configs/ablations").glob("*.py") if p.stem != "__init__"]
@@ -90,7 +90,7 @@ def test_a_study_says_its_command_and_describes_arms_that_can_be_built(name, tmp
     assert command in module.__doc__
     config = json.loads(module.get_config().to_json())
     study = study_of(config, tmp_path)
-    assert len(study.arms) == len(study.crews) and len(study.seeds) >= 3
+    assert len(study.arms) == len(study.groups) and len(study.seeds) >= 3
     for arm in study.arms:
         assert set(arm.config) == set(json.loads(defaults.translation().to_json()))
         assert parameters(arm.config, 1000) > 0

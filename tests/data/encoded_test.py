@@ -11,7 +11,7 @@ import pytest
 from attention_lab.data import encoded
 from attention_lab.data.encoded import cached_encode, digest_of, from_bytes, to_bytes
 from attention_lab.data.pipeline import Pairs, encode
-from attention_lab.data.tokenizer import MARKS, Tokenizer
+from attention_lab.data.tokenizer import SPECIAL_TOKENS, Tokenizer
 from tests.data.small import SENTENCES, TRAINED, every_kind
 
 EXAMPLES = [
@@ -71,8 +71,8 @@ def test_all_that_encode_depends_on_changes_the_digest():
     given += [(one, dataclasses.replace(BPE, model=BPE.model + b" "), WORD, 9)]
     given += [(one, BPE, dataclasses.replace(WORD, kind="char"), 9)]
     assert len({digest_of(*each) for each in given}) == len(given)
-    told = [{"source": "ab", "target": "c", "links": [(0, 0)]}]
-    assert digest_of(told, BPE, WORD, 9) == digest_of(*given[0])
+    message = [{"source": "ab", "target": "c", "links": [(0, 0)]}]
+    assert digest_of(message, BPE, WORD, 9) == digest_of(*given[0])
 
 
 def test_another_tokenizer_or_text_is_encoded_anew(tmp_path):
@@ -151,7 +151,7 @@ def test_the_version_is_raised_where_a_text_is_encoded_otherwise():
         "\x1ca",
     ]
     pieces = {"char": sorted(set("".join(texts))), "word": ["a", "b", "é", "e\u0301", "<unk></s>"]}
-    both = (Tokenizer(kind, (*MARKS, *known)) for kind, known in pieces.items())
+    both = (Tokenizer(kind, (*SPECIAL_TOKENS, *known)) for kind, known in pieces.items())
     pairs = encode([{"source": text, "target": text} for text in texts], *both)
     found = json.dumps([[ids.tolist() for ids in side] for side in (pairs.source, pairs.target)])
     known = {3: "2b8364d0f3797bd7"}

@@ -33,7 +33,7 @@ def file_in(folder, sha256=SHA256):
     return File("train.de.gz", (folder / "train.de.gz").as_uri(), sha256)
 
 
-def told(function, *args):
+def message_of(function, *args):
     with pytest.raises(ValueError) as caught:
         function(*args)
     assert "\n" not in str(caught.value)
@@ -66,33 +66,36 @@ def test_what_the_user_has_is_never_replaced(net, tmp_path):
     mine.parent.mkdir()
     mine.write_bytes(b"something else")
     other = hashlib.sha256(b"something else").hexdigest()
-    said = told(fetch, [file_in(net)], mine.parent)
-    assert said.startswith(f"{mine}: the sha256 of its content is {other[:12]}..")
-    assert f"{SHA256[:12]}.. was expected" in said and file_in(net).url in said
+    message = message_of(fetch, [file_in(net)], mine.parent)
+    assert message.startswith(f"{mine}: the sha256 of its content is {other[:12]}..")
+    assert f"{SHA256[:12]}.. was expected" in message and file_in(net).url in message
     assert mine.read_bytes() == b"something else"
     mine.write_bytes(gzip.compress(TEXT)[:-9])
-    assert f"{mine} is a damaged gzip file" in told(fetch, [file_in(net)], mine.parent)
+    assert f"{mine} is a damaged gzip file" in message_of(fetch, [file_in(net)], mine.parent)
 
 
-def test_a_download_of_another_content_is_told_and_not_kept(net, tmp_path):
-    said = told(fetch, [file_in(net, sha256="0" * 64)], tmp_path / "into")
-    assert f"{SHA256[:12]}.., and {'0' * 12}.. was expected" in said
-    assert f"put the right train.de.gz into {tmp_path / 'into'}" in said
+def test_a_download_of_another_content_is_reported_and_not_kept(net, tmp_path):
+    message = message_of(fetch, [file_in(net, sha256="0" * 64)], tmp_path / "into")
+    assert f"{SHA256[:12]}.., and {'0' * 12}.. was expected" in message
+    assert f"put the right train.de.gz into {tmp_path / 'into'}" in message
     (net / "train.de.gz").write_bytes(gzip.compress(TEXT)[:-9])
-    assert "gave a damaged gzip file; run it again" in told(
+    assert "gave a damaged gzip file; run it again" in message_of(
         fetch, [file_in(net)], tmp_path / "into"
     )
     assert nothing_in(tmp_path / "into")
 
 
-def test_where_there_is_nothing_the_way_without_a_net_is_told(net, tmp_path):
+def test_where_there_is_nothing_the_way_without_a_net_is_reported(net, tmp_path):
     (net / "train.de.gz").unlink()
-    said = told(fetch, [file_in(net)], tmp_path / "into")
+    message = message_of(fetch, [file_in(net)], tmp_path / "into")
     assert (
-        "cannot be reached: No such file or directory; where the net is out of reach, put" in said
+        "cannot be reached: No such file or directory; where the net is out of reach, put"
+        in message
     )
     refused = File("train.de.gz", "http://127.0.0.1:9/train.de.gz", SHA256)  # port 9 discards
-    assert "cannot be reached: Connection refused" in told(fetch, [refused], tmp_path / "into")
+    assert "cannot be reached: Connection refused" in message_of(
+        fetch, [refused], tmp_path / "into"
+    )
     assert nothing_in(tmp_path / "into")
 
 
@@ -120,7 +123,7 @@ def address():
         server.shutdown()
 
 
-def test_http_tells_progress_and_what_is_not_there(address, tmp_path):
+def test_http_reports_progress_and_what_is_not_there(address, tmp_path):
     seen = []
 
     class Bar:
@@ -136,18 +139,18 @@ def test_http_tells_progress_and_what_is_not_there(address, tmp_path):
     fetch([File("train.de", f"{address}/train.de", SHA256)], tmp_path, Bar)
     assert seen[0] == (len(TEXT), "train.de") and seen[-1] == "end"
     assert sum(seen[1:-1]) == len(TEXT)
-    said = told(fetch, [File("val.de", f"{address}/no/val.de", SHA256)], tmp_path)
-    assert said == f"{address}/no/val.de: HTTP 404 Not Found; put val.de into {tmp_path} by hand"
+    message = message_of(fetch, [File("val.de", f"{address}/no/val.de", SHA256)], tmp_path)
+    assert message == f"{address}/no/val.de: HTTP 404 Not Found; put val.de into {tmp_path} by hand"
 
 
 def test_what_breaks_off_is_not_kept(address, tmp_path):
-    said = told(fetch, [File("train.de", f"{address}/half", SHA256)], tmp_path)
-    assert f"broke off after {len(TEXT) // 2:,} of {len(TEXT):,} bytes; run it again" in said
+    message = message_of(fetch, [File("train.de", f"{address}/half", SHA256)], tmp_path)
+    assert f"broke off after {len(TEXT) // 2:,} of {len(TEXT):,} bytes; run it again" in message
     assert nothing_in(tmp_path)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
-def test_what_cannot_be_written_is_told_and_leaves_nothing(number, net, tmp_path, monkeypatch):
+def test_what_cannot_be_written_is_reported_and_leaves_nothing(number, net, tmp_path, monkeypatch):
     class Full:
         def __init__(self, file):
             self.file = file
@@ -163,8 +166,8 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(number, net, tmp_path
 
     opened = pathlib.Path.open
     monkeypatch.setattr(pathlib.Path, "open", lambda path, mode: Full(opened(path, mode)))
-    said = told(fetch, [file_in(net)], tmp_path / "into")
-    assert said == (
+    message = message_of(fetch, [file_in(net)], tmp_path / "into")
+    assert message == (
         f"{tmp_path / 'into' / 'train.de.gz'} cannot be written: it is full; choose a folder that can be, with "
         "room in it"
     )
@@ -189,7 +192,7 @@ def test_multi30k_is_six_files_of_two_languages():
     stems = ("train", "val", "test_2016_flickr")
     assert names == {f"{stem}.{language}.gz" for stem in stems for language in ("en", "fr")}
     assert all(file.url.endswith(f"/raw/{file.name}") for file in originals.multi30k())
-    assert "no language of multi30k 'it'; known are" in told(originals.multi30k, "it", "en")
+    assert "no language of multi30k 'it'; known are" in message_of(originals.multi30k, "it", "en")
 
 
 @pytest.mark.skipif(not MULTI30K.exists(), reason="Multi30k is not beside the project")

@@ -53,7 +53,7 @@ def test_what_comes_from_the_cache_is_what_is_generated(split, options, tmp_path
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
-def test_load_keeps_what_is_generated_where_it_is_told_to(tmp_path, monkeypatch):
+def test_load_keeps_what_is_generated_where_it_is_reported_to(tmp_path, monkeypatch):
     fresh = load("rosetta", "test", **SMALL)
     assert not list(tmp_path.iterdir())
     assert list(load("rosetta", "test", cache_dir=tmp_path, **SMALL)) == list(fresh)

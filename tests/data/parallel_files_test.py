@@ -28,7 +28,7 @@ def put(tmp_path):
     return put
 
 
-def told(*args, **options):
+def message_of(*args, **options):
     with pytest.raises(ValueError) as caught:
         read_parallel(*args, **options)
     assert "\n" not in str(caught.value)
@@ -94,18 +94,18 @@ def test_a_blank_line_is_reported_not_lost(put):
     ]
 
 
-def test_files_of_unequal_length_are_told_with_both_counts(put):
-    message = told(put("x.de", "a\nb\n"), put("x.en", "a\n\n\n"))
+def test_files_of_unequal_length_are_reported_with_both_counts(put):
+    message = message_of(put("x.de", "a\nb\n"), put("x.en", "a\n\n\n"))
     assert "x.de has 2 lines" in message and "x.en has 3" in message
 
 
-def test_bytes_that_are_not_utf8_are_told_with_their_line(put):
+def test_bytes_that_are_not_utf8_are_reported_with_their_line(put):
     good = put("x.en", "a\nb\nc\n")
-    assert "x.de:2: byte 0xfc is not UTF-8" in told(put("x.de", b"a\nM\xfcller\nc\n"), good)
-    assert "x.de:3: byte 0x00 is not UTF-8" in told(put("x.de", b"a\nb\nc\0\n"), good)
-    assert "x.de:1: byte 0xff" in told(put("x.de", "a\n".encode("utf-16")), good)
-    assert "x.de:1: byte 0x00" in told(put("x.de", "a\n".encode("utf-16-le")), good)
-    assert "x.de:2: byte 0xed" in told(put("x.de", b"a\n\xed\xa0\x80\n"), good)
+    assert "x.de:2: byte 0xfc is not UTF-8" in message_of(put("x.de", b"a\nM\xfcller\nc\n"), good)
+    assert "x.de:3: byte 0x00 is not UTF-8" in message_of(put("x.de", b"a\nb\nc\0\n"), good)
+    assert "x.de:1: byte 0xff" in message_of(put("x.de", "a\n".encode("utf-16")), good)
+    assert "x.de:1: byte 0x00" in message_of(put("x.de", "a\n".encode("utf-16-le")), good)
+    assert "x.de:2: byte 0xed" in message_of(put("x.de", b"a\n\xed\xa0\x80\n"), good)
 
 
 def test_text_from_elsewhere_is_read_as_a_file_is():
@@ -114,21 +114,21 @@ def test_text_from_elsewhere_is_read_as_a_file_is():
         lines_of(b"a\ncaf\xe9\n", "standard input")
 
 
-def test_a_missing_file_is_told_with_those_that_are_most_like_it(put, tmp_path):
+def test_a_missing_file_is_reported_with_those_that_are_most_like_it(put, tmp_path):
     put("train.de.gz", "")
     here = put("train.en.gz", "")
-    message = told(tmp_path / "train.de", here)
+    message = message_of(tmp_path / "train.de", here)
     assert f"there is no file {tmp_path / 'train.de'}" in message
     assert "train.de.gz, train.en.gz" in message
-    assert "nothing in" in told(tmp_path / "qqqq", here)
-    assert "there is no folder" in told(tmp_path / "no" / "train.de", here)
+    assert "nothing in" in message_of(tmp_path / "qqqq", here)
+    assert "there is no folder" in message_of(tmp_path / "no" / "train.de", here)
 
 
-def test_a_folder_and_a_damaged_gzip_file_are_told(put, tmp_path):
-    assert "cannot be read: Is a directory" in told(tmp_path, put("x.en", ""))
+def test_a_folder_and_a_damaged_gzip_file_are_reported(put, tmp_path):
+    assert "cannot be read: Is a directory" in message_of(tmp_path, put("x.en", ""))
     whole = gzip.compress(b"a\tb\n" * 1000)
     for wrong in (whole[:-9], whole[:40], whole[:15] + b"\xff\xff" + whole[17:], b"\x1f\x8b"):
-        assert "damaged gzip" in told(put("x.tsv.gz", wrong))
+        assert "damaged gzip" in message_of(put("x.tsv.gz", wrong))
 
 
 @pytest.mark.parametrize("line", ["", " ", "   ", "\u00a0", "\t", " \t "])
@@ -141,24 +141,24 @@ def test_columns_say_the_order_of_a_table_and_others_are_not_read(put):
     path = put("x.tsv", "hello\tbonjour\tCC BY\nyes\toui\n")
     assert read_parallel(path)[0] == {"source": "hello", "target": "bonjour"}
     assert read_parallel(path, columns=(1, 0))[1] == {"source": "oui", "target": "yes"}
-    assert "x.tsv:2: 2 columns and no column 2" in told(path, columns=(0, 2))
+    assert "x.tsv:2: 2 columns and no column 2" in message_of(path, columns=(0, 2))
 
 
-def test_a_line_of_a_table_without_a_tab_is_told(put):
-    assert "x.tsv:2: 1 column and no column 1" in told(put("x.tsv", "a\tb\nno tab\n"))
+def test_a_line_of_a_table_without_a_tab_is_reported(put):
+    assert "x.tsv:2: 1 column and no column 1" in message_of(put("x.tsv", "a\tb\nno tab\n"))
 
 
 @pytest.mark.parametrize("columns", [(0, 0), (0,), (-1, 0), ("0", "1"), (True, 0), (), 5, "01"])
-def test_columns_that_are_none_are_told(put, columns):
-    assert "columns are two different numbers" in told(put("x.tsv", "a\tb"), columns=columns)
+def test_columns_that_are_none_are_reported(put, columns):
+    assert "columns are two different numbers" in message_of(put("x.tsv", "a\tb"), columns=columns)
 
 
-def test_options_that_do_not_fit_the_files_are_told(put):
+def test_options_that_do_not_fit_the_files_are_reported(put):
     x = put("x.jsonl", "")
-    assert "columns are for TSV files" in told(x, columns=(1, 0))
-    assert "columns are for one TSV file" in told(x, x, columns=(1, 0))
-    assert "give target_path too" in told(x, links_path=x)
-    assert "two files of lines need target_path" in told(put("x.de.gz", ""))
+    assert "columns are for TSV files" in message_of(x, columns=(1, 0))
+    assert "columns are for one TSV file" in message_of(x, x, columns=(1, 0))
+    assert "give target_path too" in message_of(x, links_path=x)
+    assert "two files of lines need target_path" in message_of(put("x.de.gz", ""))
 
 
 def test_json_lines_speak_two_dialects(put):
@@ -179,7 +179,7 @@ def test_links_count_the_words_that_are_given(put):
     good = json.dumps({**example, "links": [[1, 0]]})
     assert read_parallel(put("x.jsonl", good))[0]["links"] == [(1, 0)]
     wrong = json.dumps({**example, "links": [[2, 0]]})
-    assert "x.jsonl:1: link 2-0 is outside 2 source and 1 target words" in told(
+    assert "x.jsonl:1: link 2-0 is outside 2 source and 1 target words" in message_of(
         put("x.jsonl", wrong)
     )
 
@@ -213,8 +213,8 @@ def test_links_count_the_words_that_are_given(put):
         ('{"src": "a b", "tgt": "c", "source_words": []}', "source_words has no words"),
     ],
 )
-def test_what_is_wrong_in_json_lines_is_told_with_its_line(put, line, why):
-    message = told(put("x.jsonl", f'{{"src": "a", "tgt": "b"}}\n{line}\n'))
+def test_what_is_wrong_in_json_lines_is_reported_with_its_line(put, line, why):
+    message = message_of(put("x.jsonl", f'{{"src": "a", "tgt": "b"}}\n{line}\n'))
     assert "x.jsonl:2: " in message and why in message
 
 
@@ -243,8 +243,10 @@ def test_two_files_of_lines_may_have_a_third_of_links(put):
     de, en = put("x.de", "a b\nc\n"), put("x.en", "d\ne f\n")
     pairs = read_parallel(de, en, links_path=put("x.align", "0-0 1-0\n\n"))
     assert [pair["links"] for pair in pairs] == [[(0, 0), (1, 0)], []]
-    assert "x.align:2: link 1-1 is outside" in told(de, en, links_path=put("x.align", "\n1-1\n"))
-    assert "x.align has 1" in told(de, en, links_path=put("x.align", "0-0\n"))
+    assert "x.align:2: link 1-1 is outside" in message_of(
+        de, en, links_path=put("x.align", "\n1-1\n")
+    )
+    assert "x.align has 1" in message_of(de, en, links_path=put("x.align", "0-0\n"))
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the corpora are not beside the project")

@@ -32,8 +32,8 @@ def who(name):
 
 def clause(agent, verb, tense, *rest, **options):
     agent = who(agent) if isinstance(agent, str) else agent
-    said = predicate(agent, VERBS[verb] if isinstance(verb, str) else verb, tense, **options)
-    return join(said, *(r.phrase if isinstance(r, Nominal) else r for r in rest))
+    message = predicate(agent, VERBS[verb] if isinstance(verb, str) else verb, tense, **options)
+    return join(message, *(r.phrase if isinstance(r, Nominal) else r for r in rest))
 
 
 def that(head, agent, verb, tense, word="that"):

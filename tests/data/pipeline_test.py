@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from attention_lab.data.pipeline import Batches, Pairs, best_limits, encode
 from attention_lab.data.tokenizer import train
-from attention_lab.marks import END, PAD
+from attention_lab.special_tokens import END, PAD
 
 
 def pairs_of(lengths):
@@ -105,6 +105,6 @@ def test_blank_and_long_pairs_are_left_out_and_counted():
     assert len(encode(examples, tokenizer, tokenizer)) == 3
 
 
-def test_nothing_to_train_on_is_told():
+def test_nothing_to_train_on_is_reported():
     with pytest.raises(ValueError, match="no pair"):
         Batches(pairs_of([]), tokens=9, buckets=1)

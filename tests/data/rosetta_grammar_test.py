@@ -266,12 +266,12 @@ HAND_WRITTEN = [
 )
 def test_the_grammar_writes_what_a_person_would_write(phrase, english, french):
     phrase = phrase.phrase if isinstance(phrase, Nominal) else phrase
-    told = realize(phrase)
-    assert (told.source, told.target) == (english, french)
+    message = realize(phrase)
+    assert (message.source, message.target) == (english, french)
 
 
-def linked(told):
-    return {(told.source_words[i], told.target_words[j]) for i, j in told.links}
+def linked(message):
+    return {(message.source_words[i], message.target_words[j]) for i, j in message.links}
 
 
 def test_links_follow_the_policy():

@@ -171,7 +171,7 @@ def test_sizes_seeds_and_slices():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("dev",), "'dev': expected one of train"),
         (("train", 0), "size 0: expected 1 or more"),
@@ -181,9 +181,9 @@ def test_sizes_seeds_and_slices():
         (("test", 5_000, 0, 1, 4), "no 5,000 different sentences in test"),
     ],
 )
-def test_a_bad_request_is_answered_in_one_line(arguments, said, monkeypatch):
+def test_a_bad_request_is_answered_in_one_line(arguments, message, monkeypatch):
     monkeypatch.setattr(corpus, "_FRUITLESS", 50)  # to be patient with a small world takes minutes
-    with pytest.raises(ValueError, match=said) as error:
+    with pytest.raises(ValueError, match=message) as error:
         rosetta(*arguments)
     assert "\n" not in str(error.value)
 
@@ -282,13 +282,13 @@ def digest():
 
 def test_another_process_with_another_hash_seed_draws_the_same():
     for hash_seed in ("1", "2"):
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", DIGEST],
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
         )
-        assert told.stdout.strip() == digest(), told.stderr
+        assert result.stdout.strip() == digest(), result.stderr
 
 
 def test_the_corpus_is_frozen():

@@ -27,7 +27,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def told(*args, **options):
+def message_of(*args, **options):
     with pytest.raises(ValueError) as caught:
         load(*args, **options)
     assert "\n" not in str(caught.value)
@@ -104,10 +104,10 @@ def test_unpacked_files_do_as_well(folder):
         ("greek_nt", "train", {"target": "grc"}, "grc and en, either way round"),
     ],
 )
-def test_what_does_not_exist_is_told_with_what_does(folder, name, split, options, why):
+def test_what_does_not_exist_is_reported_with_what_does(folder, name, split, options, why):
     if "source" in options or "target" in options:
         options = {"path": folder, **options}
-    assert why in told(name, split, **options)
+    assert why in message_of(name, split, **options)
 
 
 def test_your_own_files_are_named_by_a_pattern(folder):
@@ -123,11 +123,11 @@ def test_your_own_files_are_named_by_a_pattern(folder):
 
 def test_your_own_validation_files_may_be_called_as_they_are(folder):
     path = folder / "{split}.own.tsv"
-    assert "validation.own.tsv" in told("files", "validation", path=path)
+    assert "validation.own.tsv" in message_of("files", "validation", path=path)
     (folder / "dev.own.tsv").write_text("a\tb\n")
     assert load("files", "validation", path=path) == ({"source": "a", "target": "b"},)
     (folder / "val.own.tsv").write_text("c\td\n")
-    assert "is there for val and dev" in told("files", "validation", path=path)
+    assert "is there for val and dev" in message_of("files", "validation", path=path)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_your_own_validation_files_may_be_called_as_they_are(folder):
         ({"source": "x.{split}", "target": "x.en"}, "x.en has no {split}"),
     ],
 )
-def test_patterns_that_do_not_fit_are_told(options, why):
-    assert why in told("files", "train", **options)
+def test_patterns_that_do_not_fit_are_reported(options, why):
+    assert why in message_of("files", "train", **options)
 
 
 def test_naming_the_datasets_loads_no_tokenizer_and_no_corpus():
@@ -173,7 +173,7 @@ def test_the_real_corpora_are_whole(name, folder, counts):
     assert all(isinstance(source[0]["source"], str) for source in sources)
 
 
-def test_all_that_models_are_trained_and_judged_on_changes_the_digest():
+def test_all_that_models_are_trained_and_evaluated_on_changes_the_digest():
     one = {"source": "a b", "target": "c d", "links": [(0, 1), (1, 0)]}
     others = [
         {**one, **fields}

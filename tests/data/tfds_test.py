@@ -9,7 +9,7 @@ import pytest
 from attention_lab.data.sources import load
 from attention_lab.data.tfds_builders import prepare, prepare_official
 from attention_lab.data.tfds_sources import load_library
-from tests.data.sources_test import told
+from tests.data.sources_test import message_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 NAME = "ted_hrlr_translate/pt_to_en"
@@ -52,9 +52,9 @@ def test_splits_have_our_names_or_are_cut_out(folder):
     assert len(load("tfds:words", "validation", data_dir=folder)) == 2  # called dev there
     cut = load("tfds:words", "test", data_dir=folder, test="train[25%:50%]")
     assert [cut[n]["source"] for n in range(len(cut))] == [f"Wort {n}" for n in range(5, 10)]
-    said = told("tfds:words", "test", data_dir=folder)
-    assert "no split of tfds:words 'test'; known are" in said
-    assert 'the option test may cut one out, as test="train[99%:]"' in said
+    message = message_of("tfds:words", "test", data_dir=folder)
+    assert "no split of tfds:words 'test'; known are" in message
+    assert 'the option test may cut one out, as test="train[99%:]"' in message
 
 
 def test_what_was_prepared_stays(folder):
@@ -64,7 +64,7 @@ def test_what_was_prepared_stays(folder):
     assert len(load("tfds:words", "train", data_dir=folder)) == 20
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_nothing_half_written(tmp_path):
     code = (
         "import os, resource, sys; from attention_lab.data import tfds_builders; "
         "from attention_lab.data.tfds_sources import load_library; load_library(); "
@@ -73,9 +73,9 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path):
         "tfds_builders.prepare('big', sys.argv[1], {'train': pairs})"
     )
     words = [sys.executable, "-c", code, tmp_path]
-    told = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
-    assert f"OSError: {tmp_path}/big/1.0.0 cannot be written: " in told.stderr
-    assert "File too large" in told.stderr
+    result = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert f"OSError: {tmp_path}/big/1.0.0 cannot be written: " in result.stderr
+    assert "File too large" in result.stderr
     assert not list(tmp_path.glob("big/*"))
 
 
@@ -93,11 +93,11 @@ def test_texts_other_than_two_languages_are_named(tmp_path):
     with load_library().testing.mock_data(num_examples=2):
         options = {"data_dir": tmp_path, "source": "article", "target": "highlights"}
         assert set(load("tfds:cnn_dailymail", "train", **options)[0]) == {"source", "target"}
-        said = told("tfds:cnn_dailymail", "train", data_dir=tmp_path)
-        assert "has the texts article, highlights, id, publisher; the options source and" in said
-        assert "name two of" in told("tfds:cnn_dailymail", "train", source="id", target="id")
-    said = told(f"tfds:{NAME}", "train", source="pt_br")
-    assert said.endswith(f"there is no text in tfds:{NAME} 'pt_br'; known are en, pt")
+        message = message_of("tfds:cnn_dailymail", "train", data_dir=tmp_path)
+        assert "has the texts article, highlights, id, publisher; the options source and" in message
+        assert "name two of" in message_of("tfds:cnn_dailymail", "train", source="id", target="id")
+    message = message_of(f"tfds:{NAME}", "train", source="pt_br")
+    assert message.endswith(f"there is no text in tfds:{NAME} 'pt_br'; known are en, pt")
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_texts_other_than_two_languages_are_named(tmp_path):
         ("qqqq", "TFDS has no dataset 'qqqq'"),
     ],
 )
-def test_a_name_that_does_not_exist_is_told_with_the_nearest(name, why, tmp_path):
-    assert why in told(f"tfds:{name}", "train", data_dir=tmp_path)
+def test_a_name_that_does_not_exist_is_reported_with_the_nearest(name, why, tmp_path):
+    assert why in message_of(f"tfds:{name}", "train", data_dir=tmp_path)
 
 
-def test_what_was_not_prepared_is_told_with_the_command_that_does(tmp_path):
-    said = told(f"tfds:{NAME}", "train", data_dir=tmp_path)
-    assert said.endswith(
+def test_what_was_not_prepared_is_reported_with_the_command_that_does(tmp_path):
+    message = message_of(f"tfds:{NAME}", "train", data_dir=tmp_path)
+    assert message.endswith(
         f"python -m experiments.prepare tfds:{NAME} --data_dir={tmp_path} does that"
     )
 
@@ -139,7 +139,7 @@ def test_preparing_an_official_dataset_says_what_is_missing(tmp_path, monkeypatc
         ("mine", {"train": []}, "the split train of mine is empty"),
     ],
 )
-def test_what_tfds_cannot_hold_is_told(name, splits, why, tmp_path):
+def test_what_tfds_cannot_hold_is_reported(name, splits, why, tmp_path):
     with pytest.raises(ValueError, match=why):
         prepare(name, tmp_path, splits)
     assert not list(tmp_path.iterdir())

@@ -30,7 +30,7 @@ def test_files_bytes_pickles_and_copies_are_equal(kind, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["tokenizer.json"]
 
 
-def test_a_damaged_file_is_told_wherever_the_damage_is(tmp_path):
+def test_a_damaged_file_is_reported_wherever_the_damage_is(tmp_path):
     path = tmp_path / "tokenizer.json"
     good = to_bytes(TRAINED["bpe"])
     for place in range(0, len(good), max(1, len(good) // 60)):
@@ -44,7 +44,7 @@ def test_a_damaged_file_is_told_wherever_the_damage_is(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_or_a_folder_is_told(tmp_path):
+def test_a_missing_file_or_a_folder_is_reported(tmp_path):
     with pytest.raises(
         ValueError, match=r"no tokenizer can be read from .*none\.json: No such file"
     ):
@@ -53,7 +53,7 @@ def test_a_missing_file_or_a_folder_is_told(tmp_path):
         load(tmp_path)
 
 
-def test_a_file_of_another_version_is_told(monkeypatch):
+def test_a_file_of_another_version_is_reported(monkeypatch):
     monkeypatch.setattr(tokenizers, "VERSION", 7)
     data = to_bytes(TRAINED["char"])
     assert json.loads(data)["version"] == 7
@@ -62,7 +62,7 @@ def test_a_file_of_another_version_is_told(monkeypatch):
         from_bytes(data, name="old")
 
 
-def test_a_file_from_before_letters_had_one_form_is_told(monkeypatch):
+def test_a_file_from_before_letters_had_one_form_is_reported(monkeypatch):
     monkeypatch.setattr(tokenizers, "VERSION", 1)
     old = to_bytes(TRAINED["bpe"])
     monkeypatch.undo()
@@ -70,7 +70,7 @@ def test_a_file_from_before_letters_had_one_form_is_told(monkeypatch):
         from_bytes(old)
 
 
-def test_a_place_that_cannot_be_written_is_told_and_left_clean(tmp_path):
+def test_a_place_that_cannot_be_written_is_reported_and_left_clean(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder" / "inside").mkdir(parents=True)
     for place in (tmp_path / "file" / "t.json", tmp_path / "folder"):
@@ -131,7 +131,7 @@ def test_a_tokenizer_of_other_text_that_lies_in_the_cache_under_the_name_of_this
     assert cached(kind, SENTENCES, 150, tmp_path) == TRAINED[kind]
 
 
-def test_another_version_is_told_whatever_its_digest_is_of():
+def test_another_version_is_reported_whatever_its_digest_is_of():
     content = {"version": 7, "kind": "char", "words": [], "sha256": "of something else"}
     with pytest.raises(ValueError, match="new is a tokenizer of version 7"):
         from_bytes(json.dumps(content).encode(), name="new")

@@ -6,9 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from attention_lab.data import tokenizer as tokenizers
-from attention_lab.data.tokenizer import KINDS, MARKS, UNKNOWN_TEXT
+from attention_lab.data.tokenizer import KINDS, SPECIAL_TOKENS, UNKNOWN_TEXT
 from attention_lab.data.words import normalize, words_of
-from attention_lab.marks import END, PAD, START, UNKNOWN
+from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 from tests.data.small import SENTENCES, TRAINED, every_kind, few
 
 BYTES = {
@@ -26,7 +26,7 @@ STRANGE = {
     "a lone surrogate": "der \ud800Mann\udfff",
     "the sign for a space": "▁der ▁ Mann▁",
     "sentencepiece's own signs": "▅ ⁇ ",
-    "marks": "<s> der </s> <unk><pad>",
+    "special tokens": "<s> der </s> <unk><pad>",
     "separators": "der\u2028Mann\u0085geht\x1cund\u00a0lacht\u200b!",
     "combining": "a\u0301\u0301\u0301 \u0301",
     "500 words": "der Mann lacht und geht " * 100,
@@ -37,7 +37,7 @@ STRANGE = {
 @every_kind
 def test_the_marks_are_the_first_pieces(kind):
     assert (PAD, UNKNOWN, START, END) == (0, 1, 2, 3)
-    assert TRAINED[kind].pieces[:4] == MARKS == ("<pad>", "<unk>", "<s>", "</s>")
+    assert TRAINED[kind].pieces[:4] == SPECIAL_TOKENS == ("<pad>", "<unk>", "<s>", "</s>")
     assert len(TRAINED[kind]) <= 150
 
 
@@ -74,8 +74,21 @@ def test_text_of_known_characters_comes_back(kind, text):
     assert TRAINED[kind].decode(ids) == " ".join(text.split())
 
 
-# Texts of marks, of what stands for something inside, and of anything else.
-SIGNS = [*MARKS, "▁", "▅", "\0", "\ufffd", "⁇", "<0x41>", "@@", "\x1c", "\x1f", "\ufeff", "e\u0301"]
+# Texts of special tokens, of what stands for something inside, and of anything else.
+SIGNS = [
+    *SPECIAL_TOKENS,
+    "▁",
+    "▅",
+    "\0",
+    "\ufffd",
+    "⁇",
+    "<0x41>",
+    "@@",
+    "\x1c",
+    "\x1f",
+    "\ufeff",
+    "e\u0301",
+]
 anything = st.lists(st.sampled_from([*SIGNS, " "]) | st.text(), max_size=8).map("".join)
 
 
@@ -195,7 +208,7 @@ def test_any_ids_of_the_vocabulary_decode(kind, data):
 
 
 @pytest.mark.parametrize("wrong", [-1, 150, 10**9])
-def test_an_id_outside_the_vocabulary_is_told(wrong):
+def test_an_id_outside_the_vocabulary_is_reported(wrong):
     with pytest.raises(ValueError, match=f"id {wrong} is not in a vocabulary of"):
         TRAINED["bpe"].decode([4, wrong])
 
@@ -219,7 +232,7 @@ def test_what_lies_in_no_word_goes_to_the_next_and_then_to_the_last():
 
 
 @pytest.mark.parametrize("words", [["der", "Hund"], ["Mann", "der"], ["der", ""], [], ["der", " "]])
-def test_words_that_are_not_in_the_text_are_told(words):
+def test_words_that_are_not_in_the_text_are_reported(words):
     with pytest.raises(ValueError, match="word") as caught:
         TRAINED["bpe"].encode("der Mann", words)
     assert "\n" not in str(caught.value) and "der Mann" in str(caught.value)

@@ -14,7 +14,7 @@ from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.parallel_files import read_lines
 from attention_lab.data.tokenizer import KINDS
 from attention_lab.data.tokenizer_files import to_bytes
-from attention_lab.marks import END, UNKNOWN
+from attention_lab.special_tokens import END, UNKNOWN
 from tests.data.small import SENTENCES, TRAINED, every_kind, few
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -66,18 +66,18 @@ def test_a_sentence_with_a_forbidden_character_or_of_great_length_is_learnt_too(
 
 
 @pytest.mark.parametrize(
-    "kind, sentences, size, told",
+    "kind, sentences, size, message",
     [
         ("bpf", SENTENCES, 100, "no tokenizer 'bpf'; known are bpe, unigram, char, word"),
         ("bpe", [], 100, "needs text"),
         ("unigram", ["", " \t", "\x1c"], 100, "needs text"),
-        ("char", SENTENCES, 4, "size 4 has room for marks alone"),
+        ("char", SENTENCES, 4, "size 4 has room for special tokens alone"),
         ("word", "one string", 100, "put it in a list"),
         ("bpe", [b"bytes"], 100, "a text is a str, not bytes"),
     ],
 )
-def test_what_cannot_be_trained_is_told(kind, sentences, size, told):
-    with pytest.raises(ValueError, match=told) as caught:
+def test_what_cannot_be_trained_is_reported(kind, sentences, size, message):
+    with pytest.raises(ValueError, match=message) as caught:
         tokenizers.train(kind, sentences, size)
     assert "\n" not in str(caught.value)
 
@@ -111,14 +111,14 @@ def test_another_process_trains_the_very_same_model():
         "from attention_lab.data.tokenizer_files import to_bytes; "
         "sys.stdout.buffer.write(to_bytes(train('unigram', json.load(sys.stdin), 150)))"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps(SENTENCES).encode(),
         capture_output=True,
         cwd=ROOT,
     )
-    assert told.stdout == to_bytes(TRAINED["unigram"]), told.stderr
-    assert not told.stderr
+    assert result.stdout == to_bytes(TRAINED["unigram"]), result.stderr
+    assert not result.stderr
 
 
 @pytest.mark.skipif(not MULTI30K.exists(), reason="Multi30k is not beside the project")

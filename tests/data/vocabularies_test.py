@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attention_lab.data.tokenizer import KINDS, MARKS, train
+from attention_lab.data.tokenizer import KINDS, SPECIAL_TOKENS, train
 from attention_lab.data.tokenizer_files import from_bytes, to_bytes
 from attention_lab.data.vocabularies import make_tokenizers, restricted
 from attention_lab.data.words import normalize
-from attention_lab.marks import UNKNOWN
+from attention_lab.special_tokens import UNKNOWN
 from tests.data.small import every_kind, few
 
 GERMAN = ["der Mann sieht die Straßenbahn", "die Frau sieht den Mann", "der Hund läuft"]
@@ -24,7 +24,7 @@ def test_the_target_has_the_first_part_of_the_sources_vocabulary(kind):
     both = train(kind, GERMAN + ENGLISH, 90)
     assert len(target) < len(source)
     assert target.pieces == source.pieces[: len(target)]
-    assert target.pieces[: len(MARKS)] == MARKS
+    assert target.pieces[: len(SPECIAL_TOKENS)] == SPECIAL_TOKENS
     assert sorted(source.pieces) == sorted(both.pieces)
     assert not any("ß" in piece or "ä" in piece for piece in target.pieces)
 
@@ -74,7 +74,7 @@ def test_a_part_survives_a_file(kind):
 @few
 @given(data=st.data())
 def test_marks_in_either_language_come_back_from_a_part(kind, data):
-    signs = st.sampled_from([*MARKS, "▁", "\ufffd", "\0", "word"])
+    signs = st.sampled_from([*SPECIAL_TOKENS, "▁", "\ufffd", "\0", "word"])
     texts = st.lists(st.lists(signs, min_size=1).map(" ".join), min_size=1, max_size=3)
     sources, targets = data.draw(texts), data.draw(texts)
     source, target = restricted(train(kind, sources + targets, 1000), targets)
@@ -111,7 +111,7 @@ def test_a_corpus_has_two_vocabularies_one_or_one_and_a_part(tmp_path):
     assert both == same == train("bpe", GERMAN + ENGLISH, 90)
     assert make(joint=True, restrict=True) == PARTS["bpe"]
     assert make(joint=True, byte_fallback=False) == (both, both)
-    with pytest.raises(ValueError, match="size 90 has room for marks and bytes alone"):
+    with pytest.raises(ValueError, match="size 90 has room for special tokens and bytes alone"):
         make(joint=True, byte_fallback=True)
     with pytest.raises(ValueError, match="only a joint vocabulary can be restricted"):
         make(joint=False, restrict=True)

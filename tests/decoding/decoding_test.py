@@ -9,7 +9,7 @@ import pytest
 
 from attention_lab.decoding import Search, beam, decode, greedy, in_batches
 from attention_lab.decoding.beam import greatest
-from attention_lab.marks import END, PAD, START
+from attention_lab.special_tokens import END, PAD, START
 from tests.models import small
 from tests.models.small import STRUCTURES, VOCABULARY, params_of, row, sentences, tokens
 
@@ -159,11 +159,11 @@ def test_many_sentences_come_back_in_order_in_few_shapes():
         assert not np.any(batch.values[~batch.valid])
         return {"sum": batch.values.sum(1), "first": batch.values[:, 0]}
 
-    told = []
-    found = in_batches(answer, columns, rows=4, progress=told.append)
+    messages = []
+    found = in_batches(answer, columns, rows=4, progress=messages.append)
     assert [int(one["sum"]) for one in found] == [int(c.sum()) for c in columns]
     assert [int(one["first"]) for one in found] == [int(c[0]) for c in columns]
-    assert shapes == {(4, 24), (4, 8)} and sum(told) == len(columns)
+    assert shapes == {(4, 24), (4, 8)} and sum(messages) == len(columns)
     assert in_batches(answer, []) == []
 
 
@@ -171,9 +171,9 @@ def test_greedy_stops_at_the_end_or_the_limit():
     model, params = trained_like("luong")
     found = np.asarray(greedy(model, params, batch_of(*FOUR), LONGEST).tokens)
     for words, length in zip(found, FOUR, strict=True):
-        said = [t for t in words if t != PAD]
-        assert START not in said[1:] and len(said) <= LONGEST[0] + LONGEST[1] * length
-        assert END not in said[:-1] and not np.any(words[len(said) :])
+        message = [t for t in words if t != PAD]
+        assert START not in message[1:] and len(message) <= LONGEST[0] + LONGEST[1] * length
+        assert END not in message[:-1] and not np.any(words[len(message) :])
 
 
 @pytest.mark.parametrize("size", [7, 64, 100, 1000])

@@ -22,9 +22,9 @@ from attention_lab.decoding.beam import (
     trace_back,
 )
 from attention_lab.decoding.greedy import limits, most_steps, sayable
-from attention_lab.marks import END, PAD, START
 from attention_lab.models import Model, Output
 from attention_lab.models.base import Limits, Source
+from attention_lab.special_tokens import END, PAD, START
 from tests.models.small import tokens
 
 V, STEPS, H, K = 7, 8, 2, 3
@@ -81,7 +81,7 @@ def test_a_limit_is_a_length_and_so_many_for_each_source_token():
     assert most_steps(3, (2, 0.5), 50) == 3
 
 
-def test_a_search_is_of_five_beams_and_normalized_by_length_where_nothing_else_is_said():
+def test_a_search_is_of_five_beams_and_normalized_by_length_where_nothing_else_is_printed():
     assert checked(Search()) == (5, 1.0, 0.0, (10, 2.0), 1)
     assert checked(Search(longest=(0.5, 0.5))).longest == (0.5, 0.5)  # one token of one
 
@@ -209,8 +209,8 @@ def test_a_coverage_penalty_counts_all_that_was_looked_at():
         for b, source in enumerate(SOURCES):
             expected = searched(params, source, search)
             np.testing.assert_allclose(found.scores[b], [one[0] for one in expected], rtol=1e-6)
-            said = [[t for t in words if t != PAD] for words in found.tokens[b].tolist()]
-            assert said == [one[3] for one in expected]
+            message = [[t for t in words if t != PAD] for words in found.tokens[b].tolist()]
+            assert message == [one[3] for one in expected]
         assert found.weights is None
 
 
@@ -379,19 +379,19 @@ def test_a_final_score_is_the_paper_s_formula():
 def test_a_batch_is_as_wide_as_a_multiple_of_the_step_and_as_tall_as_a_power_of_two():
     ids = [np.full(n, n, np.int32) for n in (3, 9, 1, 8, 2)]
     targets = [np.full(n, 10 + n, np.int32) for n in (1, 2, 3, 4, 5)]
-    seen, told = [], []
+    seen, messages = [], []
 
     def answer(source, *target):
         seen.append((source.valid.shape, *(t.valid.shape for t in target)))
         return {"ids": source.values[:, 0], "pairs": [t.values[:, 0] for t in target]}
 
     found = in_batches(
-        answer, ids, targets, rows=2, step=4, limits=Limits(9, None), progress=told.append
+        answer, ids, targets, rows=2, step=4, limits=Limits(9, None), progress=messages.append
     )
     assert [int(one["ids"]) for one in found] == [3, 9, 1, 8, 2]
     assert [int(one["pairs"][0]) for one in found] == [11, 12, 13, 14, 15]
     # Longest first: 9 and 8, in 12 places or the 9 of the limit, then 3 and 2, then 1 and padding.
-    assert seen == [((2, 9), (2, 4)), ((2, 4), (2, 8)), ((2, 4), (2, 4))] and told == [2, 2, 1]
+    assert seen == [((2, 9), (2, 4)), ((2, 4), (2, 8)), ((2, 4), (2, 4))] and messages == [2, 2, 1]
     for count, rows in ((1, 1), (2, 2), (3, 4), (4, 4), (5, 8)):
         seen.clear()
         in_batches(answer, ids[:count])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from attention_lab.decoding import Search, beam, decode
-from attention_lab.marks import END, PAD, START
 from attention_lab.models import Model, Output, make_model
 from attention_lab.models.base import Source
 from attention_lab.runs import search_of
+from attention_lab.special_tokens import END, PAD, START
 from tests.models.small import tokens
 
 
@@ -66,8 +66,8 @@ def test_a_beam_as_wide_as_the_language_finds_every_sentence_in_order(size, limi
     search = Search(len(expected), alpha, longest=(limit, 0.0), n_best=len(expected))
     found = beam(bigrams(), params, tokens([[4, END]]), search)
     np.testing.assert_allclose(found.scores[0], [score for score, _ in expected], atol=1e-6)
-    told = [[t for t in row if t != PAD] for row in np.asarray(found.tokens[0]).tolist()]
-    assert told == [tokens for _, tokens in expected]
+    message = [[t for t in row if t != PAD] for row in np.asarray(found.tokens[0]).tolist()]
+    assert message == [tokens for _, tokens in expected]
 
 
 def test_the_best_is_the_same_at_any_width_that_holds_it():
@@ -108,15 +108,15 @@ def test_any_search_gives_sorted_sentences_of_the_vocabulary_or_is_refused(
         return
     source = tokens([[4, 3, PAD], [4, 4, 3]])
     found = decode(bigrams(), table(size, seed=size), source, search_of(settings))
-    scores, said = np.asarray(found.scores), np.asarray(found.tokens)
-    assert said.min() >= 0 and said.max() < size
-    for row, words, ended in zip(scores, said, np.asarray(found.ended), strict=True):
+    scores, text = np.asarray(found.scores), np.asarray(found.tokens)
+    assert text.min() >= 0 and text.max() < size
+    for row, words, ended in zip(scores, text, np.asarray(found.ended), strict=True):
         there = np.isfinite(row)
         assert there[0] and not np.isnan(row).any()
         for kind in (True, False):
             assert (np.diff(row[there & (ended == kind)]) <= 1e-9).all()
-        told = [tuple(words[n]) for n in np.flatnonzero(there)]
-        assert len(set(told)) == len(told)
+        message = [tuple(words[n]) for n in np.flatnonzero(there)]
+        assert len(set(message)) == len(message)
 
 
 NO_NUMBER = [

@@ -13,7 +13,7 @@ from attention_lab.evaluation.alignment import (
     Errors,
     Rule,
     alignment_error,
-    best_place,
+    best_layer,
     diagonal,
     errors,
     hard_links,
@@ -82,12 +82,12 @@ def test_a_word_without_tokens_is_linked_to_nothing():
 
 
 @pytest.mark.parametrize(
-    ("place", "head", "message"),
+    ("layer", "head", "message"),
     [("cross/0", 2, "has 2 heads, counted from 0, but head 2"), ("cross/1", None, "only cross/0")],
 )
-def test_a_place_that_is_not_there_is_told(place, head, message):
+def test_a_place_that_is_not_there_is_reported(layer, head, message):
     with pytest.raises(ValueError, match=message):
-        word_weights(cottage(), place, head)
+        word_weights(cottage(), layer, head)
 
 
 MATRIX = [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.4, 0.4, 0.2], [0, 0, 0]]
@@ -171,7 +171,7 @@ def test_nothing_predicted_is_all_wrong():
         (([], []), "none of 0 sentences"),
     ],
 )
-def test_what_cannot_be_counted_is_told(args, message):
+def test_what_cannot_be_counted_is_reported(args, message):
     with pytest.raises(ValueError, match=message):
         errors(*args)
 
@@ -197,22 +197,22 @@ def test_the_diagonal_of_the_greek_new_testament_is_about_as_published():
     assert errors(found, gold).aer == pytest.approx(0.766, abs=0.005)
 
 
-def corpus_of(*good, heads=3, places=("cross/0", "cross/1"), rows=3):
+def corpus_of(*good, heads=3, layers=("cross/0", "cross/1"), rows=3):
     """Records whose attention is the gold links at (place, head, shift) `good`, else one step aside."""
     records = []
     for seed in range(4):
         order = np.random.default_rng(seed).permutation(rows)
         weights = {}
-        for place in places:
+        for layer in layers:
             stack = []
             for head in range(heads):
                 right = np.zeros((rows + 1, rows + 1))
-                shift = {g[:2]: g[2] for g in good}.get((place, head))
+                shift = {g[:2]: g[2] for g in good}.get((layer, head))
                 for j, i in enumerate(order):
                     step = j + (shift or 0)
                     right[step, i if shift is not None else (i + 1) % rows] = 1
                 stack.append(right)
-            weights[place] = np.array(stack)
+            weights[layer] = np.array(stack)
         names = [str(i) for i in range(rows)]
         side = [*range(rows), -1]
         records.append(
@@ -232,39 +232,39 @@ def corpus_of(*good, heads=3, places=("cross/0", "cross/1"), rows=3):
 
 @pytest.mark.parametrize("good", [("cross/0", 2, 0), ("cross/1", 1, 0), ("cross/1", 0, 1)])
 def test_the_best_place_is_found_and_read_the_same_way(good):
-    choice = best_place(corpus_of(good))
-    assert (choice.place, choice.head, choice.rule.shift, choice.errors.aer) == (*good, 0)
+    choice = best_layer(corpus_of(good))
+    assert (choice.layer, choice.head, choice.rule.shift, choice.errors.aer) == (*good, 0)
     assert alignment_error(corpus_of(good), choice) == choice.errors
 
 
 def test_a_choice_is_kept_where_another_would_be_better():
-    choice = best_place(corpus_of(("cross/0", 2, 0)))
+    choice = best_layer(corpus_of(("cross/0", 2, 0)))
     assert alignment_error(corpus_of(("cross/1", 1, 0)), choice).aer == 1
 
 
 def test_of_equals_the_plainest_is_chosen():
     everywhere = [(p, h, 0) for p in ("cross/0", "cross/1") for h in range(3)]
-    assert best_place(corpus_of(*everywhere))[:3] == ("cross/0", None, Rule())
+    assert best_layer(corpus_of(*everywhere))[:3] == ("cross/0", None, Rule())
 
 
 def test_a_choice_prints_as_a_sentence():
-    choice = best_place(corpus_of(("cross/1", 1, 0)), [Rule(0.4, 0)])
-    told = "cross/1, head 1, at least 0.4 of the greatest weight: AER 0.0 (precision 100.0, recall 100.0)"
-    assert str(choice) == told
+    choice = best_layer(corpus_of(("cross/1", 1, 0)), [Rule(0.4, 0)])
+    message = "cross/1, head 1, at least 0.4 of the greatest weight: AER 0.0 (precision 100.0, recall 100.0)"
+    assert str(choice) == message
 
 
 def test_without_links_nothing_is_chosen():
     with pytest.raises(ValueError, match="record 1 has no gold links"):
-        best_place([cottage(links=[(0, 0)]), cottage()])
+        best_layer([cottage(links=[(0, 0)]), cottage()])
     with pytest.raises(ValueError, match="there are no records"):
-        best_place([])
+        best_layer([])
 
 
 def test_records_of_two_models_are_not_compared():
     with pytest.raises(ValueError, match=r"record 4 has cross-attention .*choose among records"):
-        best_place(corpus_of() + corpus_of(heads=2))
+        best_layer(corpus_of() + corpus_of(heads=2))
 
 
 def test_a_record_without_cross_attention_gives_no_choice():
     with pytest.raises(ValueError, match="nothing to choose from"):
-        best_place([make_record(["a"], ["b"], {}, links=[(0, 0)])])
+        best_layer([make_record(["a"], ["b"], {}, links=[(0, 0)])])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_lab.evaluation import metrics, quality
-from attention_lab.evaluation.alignment import best_place, errors
+from attention_lab.evaluation.alignment import best_layer, errors
 from attention_lab.evaluation.metrics import Outcome
 from tests.evaluation.alignment_test import corpus_of
 
@@ -76,10 +76,10 @@ def test_perplexity_is_of_all_tokens_alike():
 def test_the_alignment_error_is_read_as_was_chosen():
     chosen_on, records = (corpus_of(("cross/0", head, 0)) for head in (2, 1))
     metric = metrics.alignment_error()
-    given = outcome([""] * 4, [""] * 4, records=records, fitted=best_place(chosen_on))
+    given = outcome([""] * 4, [""] * 4, records=records, fitted=best_layer(chosen_on))
     np.testing.assert_array_equal(metric.statistics(given), [[3, 0, 0, 3]] * 4)
     assert metric.score_of(given) == 100
-    right = given._replace(fitted=best_place(records))
+    right = given._replace(fitted=best_layer(records))
     gold = [record.links for record in records]
     assert metric.score_of(right) == pytest.approx(100 * errors(gold, gold).aer) == 0
 
@@ -102,7 +102,7 @@ def test_a_metric_says_which_way_is_better(metric):
             texts,
             losses=np.array([[loss, 1.0]] * 2),
             records=corpus_of(("cross/0", head, 0)),
-            fitted=best_place(corpus_of(("cross/0", 1, 0))),
+            fitted=best_layer(corpus_of(("cross/0", 1, 0))),
         )
         for word, loss, head in (("a", 2.0, 2), ("the", 1.0, 1))
     )

@@ -38,11 +38,11 @@ def test_punctuation_is_cut_off():
 
 
 def test_a_score_says_how_it_was_made():
-    for score, said in (
+    for score, message in (
         (bleu(TEXTS, TEXTS), "case:mixed|eff:no|tok:13a"),
         (chrf(TEXTS, TEXTS), "nc:6"),
     ):
-        assert said in score.signature and "version:" in score.signature
+        assert message in score.signature and "version:" in score.signature
         assert str(score) == f"100.00  {score.signature}"
 
 
@@ -61,7 +61,7 @@ def test_an_empty_translation_is_bad_but_no_error():
         (["a"], [["a"]], r"references\[0\] is a list"),
     ],
 )
-def test_what_cannot_be_compared_is_told(score, hypotheses, references, message):
+def test_what_cannot_be_compared_is_reported(score, hypotheses, references, message):
     with pytest.raises(ValueError, match=message):
         score(hypotheses, references)
 
@@ -85,9 +85,9 @@ def test_a_perfect_translation_without_spaces_has_all_points(tokenize):
     "reference", [CHINESE[0], "ฉันชอบแมวตัวนี้มาก", "猫がとても好きです.", "<猫>在这里!"]
 )
 def test_a_reference_without_spaces_that_is_left_whole_is_warned_of(tokenize, reference):
-    with pytest.warns(UserWarning, match=f"BLEU's tokenizer {tokenize} does not cut") as told:
+    with pytest.warns(UserWarning, match=f"BLEU's tokenizer {tokenize} does not cut") as raised:
         bleu(["a b", "c"], ["a b", reference], tokenize)
-    (one,) = told
+    (one,) = raised
     assert "\n" not in str(one.message) and reference[:10] in str(one.message)
 
 
@@ -103,9 +103,9 @@ def test_a_tokenizer_that_cannot_be_had_is_one_line():
         pytest.skip("MeCab is installed")
     with pytest.raises(
         ValueError, match=r"tokenizer ja-mecab cannot be had.*sacrebleu\[ja\]"
-    ) as told:
+    ) as raised:
         bleu_metric("ja-mecab")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_both_forms_of_a_letter_are_equal():

@@ -34,9 +34,9 @@ def some_record(**changes):
 def same(one, other):
     assert one._replace(weights={}) == other._replace(weights={})
     assert one.weights.keys() == other.weights.keys()
-    for place, array in one.weights.items():
-        assert array.dtype == other.weights[place].dtype == np.float32
-        np.testing.assert_array_equal(array, other.weights[place])
+    for layer, array in one.weights.items():
+        assert array.dtype == other.weights[layer].dtype == np.float32
+        np.testing.assert_array_equal(array, other.weights[layer])
 
 
 def test_records_come_back_as_they_were_saved(tmp_path):
@@ -110,7 +110,7 @@ def test_halves_of_two_saves_are_not_read_as_one(tmp_path):
         load(tmp_path / "r")
 
 
-def test_another_version_is_told(tmp_path, monkeypatch):
+def test_another_version_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr("attention_lab.evaluation.records.VERSION", 99)
     save([some_record()], tmp_path / "r")
     monkeypatch.undo()
@@ -118,7 +118,7 @@ def test_another_version_is_told(tmp_path, monkeypatch):
         load(tmp_path / "r")
 
 
-def test_another_version_is_told_whatever_its_digest_is_of(tmp_path):
+def test_another_version_is_reported_whatever_its_digest_is_of(tmp_path):
     save([some_record()], tmp_path / "r")
     (tmp_path / "r.json").write_text('{"version": 99, "sha256": "of something else"}')
     with pytest.raises(ValueError, match="has version 99, but this program reads version 1"):
@@ -166,10 +166,10 @@ def test_tokens_without_words_are_words():
         ({"info": {"array": np.ones(2)}}, "info must be data that JSON can represent"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(changes, message):
-    with pytest.raises(ValueError, match=message) as told:
+def test_what_does_not_fit_is_refused_in_one_line(changes, message):
+    with pytest.raises(ValueError, match=message) as raised:
         some_record(**changes)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_place_says_who_looks_at_whom():

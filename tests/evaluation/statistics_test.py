@@ -93,7 +93,7 @@ def test_effect_size_is_hedges_g_of_the_paired_differences():
     assert effect_size(by_seed[:, None] + np.zeros(7)) == pytest.approx(expected)
 
 
-def test_as_many_seeds_as_are_said_to_be_needed_are_enough():
+def test_as_many_seeds_as_are_printed_to_be_needed_are_enough():
     truth = simulated(200, studies=1, sentences=400, sizes=(1.0, 1.0, 4.0), mean=1.2)[0]
     needed = seeds_needed(truth)
     power = {

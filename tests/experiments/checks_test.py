@@ -10,14 +10,14 @@ from tests.experiments.commands import command
 @pytest.mark.parametrize("name", ["train", "ablate"])
 def test_none_can_be_said_of_what_can_be_none(name):
     field = "--config.devices.data" if name == "train" else "--config.base.devices.data"
-    told = command(name, f"{field}=2", f"{field}=None", "--print_config")
-    assert told.returncode == 0, told.stderr
-    config = json.loads(told.stdout)
+    result = command(name, f"{field}=2", f"{field}=None", "--print_config")
+    assert result.returncode == 0, result.stderr
+    config = json.loads(result.stdout)
     assert config.get("base", config)["devices"]["data"] is None
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "said"),
+    ("name", "words", "message"),
     [
         ("train", ["--config=configs/ablations/quickstart.py"], "no data and no model"),
         ("ablate", ["--config=configs/quickstart.py", "--list"], "no base and no arms"),
@@ -42,8 +42,8 @@ def test_none_can_be_said_of_what_can_be_none(name):
         ("benchmark", ["--config.heads=None"], "config.heads: None should be a whole number"),
     ],
 )
-def test_a_command_says_so_in_one_line(name, words, said, tmp_path):
-    told = command(name, *words, f"--workdir={tmp_path / 'run'}")
-    assert told.returncode == 2 and said in told.stderr, told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+def test_a_command_says_so_in_one_line(name, words, message, tmp_path):
+    result = command(name, *words, f"--workdir={tmp_path / 'run'}")
+    assert result.returncode == 2 and message in result.stderr, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()

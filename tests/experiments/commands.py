@@ -43,7 +43,7 @@ def command(name, *words, signal_after=None, kill_after=None, environment=()):
     started, wall = time.monotonic(), time.time()
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, stream) for stream in ("stdout", "stderr")]
-        process = SERVER.Process(target=_obey, args=(name, words, *paths, dict(environment)))
+        process = SERVER.Process(target=_run, args=(name, words, *paths, dict(environment)))
         process.start()
         if kill_after is not None:
             path, seconds = kill_after
@@ -70,7 +70,7 @@ def _is_there(awaited, seconds):
     return seconds > awaited
 
 
-def _obey(name, words, stdout, stderr, environment):
+def _run(name, words, stdout, stderr, environment):
     os.environ.update(environment)
     for stream, path in ((sys.stdout, stdout), (sys.stderr, stderr)):
         stream.flush()

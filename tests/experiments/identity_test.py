@@ -11,7 +11,7 @@ import attention_lab
 from attention_lab import runs
 from attention_lab.evaluation import records
 from attention_lab.runs import setup
-from attention_lab.studies import fleet, rows
+from attention_lab.studies import rows, scheduler
 from attention_lab.studies.study import study_of
 from attention_lab.tasks import translation
 from attention_lab.training import checkpoint
@@ -50,17 +50,17 @@ def study(folder, *more):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A corpus with a run and a study beside it; and as that was when a crew of two had finished, and in the end."""
+    """A corpus with a run and a study beside it; and as that was when a group of two had finished, and in the end."""
     folder = tmp_path_factory.mktemp("identity") / "corpus"
     folder.mkdir()
     corpus(folder)
     kept = {when: folder.parent / when for when in BOTH}
     stopped = [study(folder, "--arm=no attention"), train(folder, "--max_minutes=0")]
     stopped += [study(folder, "--max_minutes=0")]
-    assert [told.returncode for told in stopped] == [0, 0, 0], stopped
+    assert [result.returncode for result in stopped] == [0, 0, 0], stopped
     shutil.copytree(folder, kept["half"])
     ended = [train(folder), study(folder)]
-    assert [told.returncode for told in ended] == [0, 0], ended
+    assert [result.returncode for result in ended] == [0, 0], ended
     shutil.copytree(folder, kept["finished"])
     return folder, kept
 
@@ -162,7 +162,7 @@ CHANGES = {
         BOTH,
     ),
     "version of rows": (
-        another_version("study/crews/*/results.jsonl", "version"),
+        another_version("study/groups/*/results.jsonl", "version"),
         f"rows of version 99, and this program reads {rows.VERSION}",
         None,
         BOTH,
@@ -180,24 +180,24 @@ CASES = [
 
 
 @pytest.mark.parametrize(("when", "what", "change"), CASES)
-def test_what_changes_under_training_is_refused_by_name_or_it_goes_on(again, when, what, change):
+def test_what_changes_under_training_is_refused_by_name_or_it_resumes(again, when, what, change):
     folder = again(when)
-    make, said, *refused = CHANGES[change]
+    make, message, *refused = CHANGES[change]
     place, base = ("run", "config") if what == "run" else ("study", "config.base")
     flags = [f"--{base}.{name}={value}" for name, value in (make(folder) or {}).items()]
     before = digest_of(folder / place)
-    told = (train if what == "run" else study)(folder, *flags)
+    result = (train if what == "run" else study)(folder, *flags)
     if when in refused[what == "study"]:
-        assert told.returncode == 2 and said in told.stderr, told
-        assert len(told.stderr.strip().splitlines()) == 1, told.stderr
+        assert result.returncode == 2 and message in result.stderr, result
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
         assert digest_of(folder / place) == before
         return
-    assert told.returncode == 0, told.stderr
+    assert result.returncode == 0, result.stderr
     if what == "run":
         assert attention_lab.load(folder / "run").translate([SENTENCE])[0].text == TRANSLATED
         assert records.load(folder / "run/evaluation/test_records")
     else:
-        for path in folder.glob("study/crews/*/results.jsonl"):
+        for path in folder.glob("study/groups/*/results.jsonl"):
             assert (
                 path.read_bytes() == (folder.parent / when / path.relative_to(folder)).read_bytes()
             )
@@ -205,27 +205,29 @@ def test_what_changes_under_training_is_refused_by_name_or_it_goes_on(again, whe
 
 def test_an_arm_that_has_not_begun_is_refused_where_another_was_trained_on_other_data(again):
     folder = again("half")
-    shutil.rmtree(folder / "study/crews/additive")
+    shutil.rmtree(folder / "study/groups/additive")
     another_pair("train")(folder)
     before = digest_of(folder / "study")
-    told = study(folder)
-    assert told.returncode == 2 and "split train are not those" in told.stderr, told
+    result = study(folder)
+    assert result.returncode == 2 and "split train are not those" in result.stderr, result
     assert digest_of(folder / "study") == before
 
 
 @pytest.mark.parametrize("name", ["report", "claims"])
-def test_rows_of_other_data_are_neither_reported_nor_judged(again, name):
+def test_rows_of_other_data_are_neither_reported_nor_evaluated(again, name):
     folder = again("finished")
-    path = folder / "study/crews/additive/results.jsonl"
+    path = folder / "study/groups/additive/results.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for row in rows:
         row["data"]["test"] = "0" * 64
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     before = digest_of(folder / "study")
-    told = command(
+    result = command(
         name, *(arguments(folder) if name == "claims" else [f"--workdir={folder}/study"])
     )
-    assert told.returncode == 2 and "other examples of the split test than" in told.stderr, told
+    assert result.returncode == 2 and "other examples of the split test than" in result.stderr, (
+        result
+    )
     assert digest_of(folder / "study") == before
 
 
@@ -234,20 +236,20 @@ def test_a_run_is_not_evaluated_on_other_data_under_the_same_name(again, split):
     folder = again("finished")
     another_pair(split)(folder)
     before = digest_of(folder / "run")
-    told = command("evaluate", f"--workdir={folder}/run")  # an alignment is chosen on validation
-    assert told.returncode == 2 and f"split {split} are not those" in told.stderr, told
-    assert len(told.stderr.strip().splitlines()) == 1 and digest_of(folder / "run") == before
+    result = command("evaluate", f"--workdir={folder}/run")  # an alignment is chosen on validation
+    assert result.returncode == 2 and f"split {split} are not those" in result.stderr, result
+    assert len(result.stderr.strip().splitlines()) == 1 and digest_of(folder / "run") == before
 
 
 def test_scores_of_other_data_are_made_once_the_earlier_ones_are_moved_away(again):
     folder = again("finished")
     another_pair("test")(folder)
-    told = command("evaluate", f"--workdir={folder}/run")
-    assert f"move {folder}/run/evaluation/test.json away" in told.stderr
+    result = command("evaluate", f"--workdir={folder}/run")
+    assert f"move {folder}/run/evaluation/test.json away" in result.stderr
     path = folder / "run/evaluation/test.json"
     earlier = json.loads(path.rename(folder / "run/evaluation/earlier.json").read_text())
-    for told in (command("evaluate", f"--workdir={folder}/run"), train(folder)):
-        assert told.returncode == 0, told.stderr
+    for result in (command("evaluate", f"--workdir={folder}/run"), train(folder)):
+        assert result.returncode == 0, result.stderr
     assert json.loads(path.read_text())["sentences"] == earlier["sentences"] + 1
 
 
@@ -258,8 +260,10 @@ def test_scores_of_which_the_data_are_not_known_are_not_overwritten(again):
     del scores["data"]
     path.write_text(json.dumps(scores))
     before = digest_of(folder / "run")
-    told = train(folder)
-    assert told.returncode == 2 and "move" in told.stderr and digest_of(folder / "run") == before
+    result = train(folder)
+    assert (
+        result.returncode == 2 and "move" in result.stderr and digest_of(folder / "run") == before
+    )
     path.write_text("{")  # whoever wrote it was killed: nothing is lost
     assert command("evaluate", f"--workdir={folder}/run").returncode == 0
 
@@ -280,13 +284,13 @@ def test_the_same_command_on_more_pairs_leaves_a_finished_run_as_it_is(kind, tmp
     translated, before = command(*translate).stdout, digest_of(tmp_path / "run")
     with (tmp_path / "train.tsv").open("a") as file:
         file.write("".join(f"the zebra {n} jumped\tla zébrure {n} sautait\n" for n in range(30)))
-    told = command("train", *words)
-    assert told.returncode == 2 and "the split train are not those" in told.stderr, told
-    assert "--workdir" in told.stderr and digest_of(tmp_path / "run") == before
+    result = command("train", *words)
+    assert result.returncode == 2 and "the split train are not those" in result.stderr, result
+    assert "--workdir" in result.stderr and digest_of(tmp_path / "run") == before
     assert translated.strip() and command(*translate).stdout == translated
 
 
-def test_training_goes_on_with_its_own_tokenizers_and_not_with_new_ones(made, monkeypatch):
+def test_training_resumes_with_its_own_tokenizers_and_not_with_new_ones(made, monkeypatch):
     folder, _ = made
     config = json.loads((folder.parent / "half/run/config.json").read_text())
     own = runs.codec_of(folder.parent / "half/run")
@@ -304,7 +308,7 @@ def test_arms_that_would_translate_different_test_sets_are_refused_before_anythi
     both = [{name: {**fields, "data.options.path": path} for name, fields in arms.items()}]
     both += [{name: {**fields, "data.test": "test"} for name, fields in both[0].items()}]
     unlike, alike = (study_of({**config, "arms": arms}, folder / "new") for arms in both)
-    fleet.unchanged(alike)
+    scheduler.unchanged(alike)
     with pytest.raises(ValueError, match="arms one and other have different test sets"):
-        fleet.run(unlike, unlike.crews)
+        scheduler.run(unlike, unlike.groups)
     assert not (folder / "new").exists()

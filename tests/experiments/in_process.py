@@ -23,7 +23,7 @@ class Told(NamedTuple):
     stderr: bytes
 
 
-def obey(name, *words, stdin=b""):
+def run_command(name, *words, stdin=b""):
     """`python -m experiments.NAME WORDS`. Raises what would end it in a traceback."""
     streams = {
         stream: io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")

@@ -77,21 +77,21 @@ def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     longer(folder)
     showcase = f"('{SHORT}', '{LONG}')"
-    told = command("train", *flags(folder, folder / "run", request.param, showcase=showcase))
-    assert told.returncode == 0, told.stderr
-    return request.param, folder, told
+    result = command("train", *flags(folder, folder / "run", request.param, showcase=showcase))
+    assert result.returncode == 0, result.stderr
+    return request.param, folder, result
 
 
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("limits")
 def test_training_counts_what_it_leaves_out_and_what_it_cannot_read(trained):
-    name, folder, told = trained
+    name, folder, result = trained
     targets = name == "learned positions"  # which have a table too
     unread = f"{1 + targets} of them, which perplexity leaves out, nor the sources of 1"
-    for said in (unread, "2 with more than 24 tokens", f"(no translation: {TOLD})"):
-        assert said in told.stdout
-    assert "Traceback" not in told.stderr and "nan" not in told.stderr
+    for message in (unread, "2 with more than 24 tokens", f"(no translation: {TOLD})"):
+        assert message in result.stdout
+    assert "Traceback" not in result.stderr and "nan" not in result.stderr
     run = attention_lab.load(folder / "run")
     assert all(np.isfinite(x).all() for x in map(np.asarray, leaves(run.params)))
 
@@ -108,15 +108,15 @@ def test_lines_out_are_lines_in_and_the_one_that_cannot_be_read_is_named(trained
     _, folder, _ = trained
     path = tmp_path / "in.txt"
     path.write_text(f"{SHORT}\n{LONG}\nmy eve\n", encoding="utf-8")
-    told = command(
+    result = command(
         "translate", f"--workdir={folder / 'run'}", f"--file={path}", f"--n_best={n_best}"
     )
-    assert told.returncode == 1, told.stderr
-    lines = told.stdout.split("\n")
+    assert result.returncode == 1, result.stderr
+    lines = result.stdout.split("\n")
     assert lines.pop() == "" and len(lines) == 3 * n_best
     nothing = "" if n_best == 1 else "-inf\t"
     assert lines[n_best : 2 * n_best] == [nothing] * n_best
-    named = [line for line in told.stderr.splitlines() if "cut off" not in line]
+    named = [line for line in result.stderr.splitlines() if "cut off" not in line]
     assert named == [f"translate: line 2: {TOLD}: {LONG[:60]!r}"]
 
 
@@ -127,26 +127,26 @@ def test_what_is_typed_and_cannot_be_read_is_remembered_in_the_status(trained):
     _, folder, _ = trained
     ours, theirs = os.openpty()
     os.write(ours, f"{LONG}\nmy eve\n\x04".encode())
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "experiments.translate", f"--workdir={folder / 'run'}"],
         stdin=theirs,
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
     )
-    assert told.returncode == 1 and TOLD in told.stderr, told.stderr
-    assert told.stdout.replace("> ", "").startswith("\n")
+    assert result.returncode == 1 and TOLD in result.stderr, result.stderr
+    assert result.stdout.replace("> ", "").startswith("\n")
 
 
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("limits")
-def test_a_split_is_judged_and_says_how_many_sentences_count_as_empty(trained):
+def test_a_split_is_evaluated_and_says_how_many_sentences_count_as_empty(trained):
     name, folder, _ = trained
-    told = command("evaluate", f"--workdir={folder / 'run'}")
-    assert told.returncode == 0, told.stderr
-    assert "BLEU" in told.stdout and "AER" in told.stdout and "Traceback" not in told.stderr
-    assert "without a translation, and empty for all scores: 1" in told.stdout
+    result = command("evaluate", f"--workdir={folder / 'run'}")
+    assert result.returncode == 0, result.stderr
+    assert "BLEU" in result.stdout and "AER" in result.stdout and "Traceback" not in result.stderr
+    assert "without a translation, and empty for all scores: 1" in result.stdout
     evaluation = folder / "run" / "evaluation"
     found = json.loads((evaluation / "test.json").read_text(encoding="utf-8"))
     assert found["refused"] == 1
@@ -157,23 +157,23 @@ def test_a_split_is_judged_and_says_how_many_sentences_count_as_empty(trained):
     targets = ["31 target tokens, and the model reads at most 24"] * (name == "learned positions")
     assert unread == [TOLD, *targets] and len(looked) == found["sentences"]
     assert found["alignment"]["refused"] == len(unread)
-    assert f"without links: {len(unread)}" in told.stdout
+    assert f"without links: {len(unread)}" in result.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.promise
 def test_a_study_says_how_many_sentences_its_models_cannot_read(tmp_path):
     longer(tmp_path)
-    told = command(
+    result = command(
         "ablate",
         "--config=tests/experiments/tiny_study.py:limits",
         f"--config.base.data.options.path={tmp_path}/{{split}}.jsonl",
         f"--workdir={tmp_path}/study",
     )
-    assert told.returncode == 0 and "Traceback" not in told.stderr, told.stderr
-    said = "translated by nothing: location, seed 0: 1; location, seed 1: 1."
-    assert said in told.stdout
-    assert said in (tmp_path / "study" / "report.md").read_text(encoding="utf-8")
+    assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
+    message = "translated by nothing: location, seed 0: 1; location, seed 1: 1."
+    assert message in result.stdout
+    assert message in (tmp_path / "study" / "report.md").read_text(encoding="utf-8")
     for line in (tmp_path / "study" / "results.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         agreed = row["agreement"]["seeds"]
@@ -199,20 +199,20 @@ def test_training_pairs_may_not_be_longer_than_a_model_reads(model, side, field,
     fields, positions = {f"model.{side}.{field}": table}, f"model.{side}.positions"
     checks.run(changed(config, {positions: 24}, "this"))  # it has no table
     checks.run(changed(config, {**fields, positions: 128}, "this"))
-    said = (
+    message = (
         "data.max_length is 128, but this model reads at most 127 (source|target) tokens; lower it"
     )
-    with pytest.raises(ValueError, match=said) as told:
+    with pytest.raises(ValueError, match=message) as raised:
         checks.run(changed(config, {**fields, positions: 127}, "this"))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_training_longer_pairs_is_refused_before_anything_is_written(tmp_path):
     corpus(tmp_path)
     more = {"data.max_length": 25}
-    told = command("train", *flags(tmp_path, tmp_path / "run", "learned positions", **more))
-    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1, told.stderr
-    assert "data.max_length is 25, but this model reads at most 24 source tokens" in told.stderr
+    result = command("train", *flags(tmp_path, tmp_path / "run", "learned positions", **more))
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "data.max_length is 25, but this model reads at most 24 source tokens" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -220,7 +220,7 @@ def test_a_validation_split_of_which_nothing_can_be_read_is_refused(tmp_path):
     corpus(tmp_path)
     (tmp_path / "validation.jsonl").unlink()
     add(tmp_path / "validation.jsonl", LONG, "mon ann")
-    told = command("train", *flags(tmp_path, tmp_path / "run", "location"))
-    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1, told.stderr
-    assert "none of 1 validation pairs can be read: the first has 31 source" in told.stderr
+    result = command("train", *flags(tmp_path, tmp_path / "run", "location"))
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "none of 1 validation pairs can be read: the first has 31 source" in result.stderr
     assert not (tmp_path / "run" / "config.json").exists()

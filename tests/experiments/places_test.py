@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from attention_lab.runs.setup import Corpus
-from attention_lab.studies import crew
+from attention_lab.studies import replica_group
 from attention_lab.studies.study import study_of
 from attention_lab.training.checkpoint import BEST, Checkpoints
 from experiments import command as commands
@@ -27,14 +27,14 @@ HOSTILE = os.fsdecode(b"run[1]*\xff\n{\xc3\xa9}")
 def python(*arguments, folder, **more):
     """What a Python process of its own says and leaves, in that locale."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
         env={**environment, **POSIX, **more},
         capture_output=True,
         timeout=PATIENCE,
     )
-    return told.returncode, told.stdout.decode(), told.stderr.decode()
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ def trained(tmp_path_factory):
     )
     given[0] = f"--config={ROOT}/tests/experiments/tiny.py"
     showcase = "--config.showcase=('my zoé sees my bob',)"
-    told = python("-m", "experiments.train", *given, showcase, folder=folder)
-    return workdir, told
+    message = python("-m", "experiments.train", *given, showcase, folder=folder)
+    return workdir, message
 
 
 @pytest.mark.xdist_group("places")
@@ -80,10 +80,10 @@ def test_what_cannot_be_saved_is_printed_all_the_same(trained, tmp_path):
     shutil.rmtree(copy / "evaluation")
     (copy / "evaluation").touch()
     arguments = [f"--workdir={copy}", "--beam=1"]
-    told = command("evaluate", *arguments)
-    assert told.returncode == 2 and "BLEU" in told.stdout and "chrF" in told.stdout
-    assert "the scores could not be saved" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command("evaluate", *arguments)
+    assert result.returncode == 2 and "BLEU" in result.stdout and "chrF" in result.stdout
+    assert "the scores could not be saved" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
     assert (copy / "evaluation").is_file()
 
 
@@ -107,9 +107,9 @@ def test_a_program_whose_path_jax_cannot_take_says_so_in_one_line(tmp_path):
 @pytest.mark.parametrize("name", ["report", "translate", "evaluate"])
 def test_a_path_that_cannot_be_printed_is_printed_all_the_same(name, tmp_path):
     place = os.fsdecode(b"no\xff[\n]\xc3\xa9")
-    told = command(name, f"--workdir={tmp_path / place}")
-    assert told.returncode == 2 and "holds no" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command(name, f"--workdir={tmp_path / place}")
+    assert result.returncode == 2 and "holds no" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_a_command_that_is_printed_can_be_pasted_whatever_is_in_it():
@@ -117,13 +117,13 @@ def test_a_command_that_is_printed_can_be_pasted_whatever_is_in_it():
     line = " ".join(map(commands.quoted, given))
     assert line.isprintable()
     code = "import os, sys; print([os.fsencode(word) for word in sys.argv[1:]])"
-    told = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", f'"$0" -c "$1" {line}', sys.executable, code],
         capture_output=True,
         encoding="utf-8",
         check=True,
     )
-    assert told.stdout.strip() == str([os.fsencode(word) for word in given])
+    assert result.stdout.strip() == str([os.fsencode(word) for word in given])
 
 
 def test_words_are_utf8_where_the_locale_knows_no_letters():
@@ -163,19 +163,21 @@ def test_a_picture_that_cannot_be_saved_is_refused_before_anything_is_computed(p
 
 
 def test_a_translation_whose_picture_cannot_be_saved_is_not_begun(tmp_path):
-    told = command("translate", "x", f"--save_heatmap={in_a_file(tmp_path)}", "--workdir=/nowhere")
-    assert told.returncode == 2 and "--save_heatmap" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command(
+        "translate", "x", f"--save_heatmap={in_a_file(tmp_path)}", "--workdir=/nowhere"
+    )
+    assert result.returncode == 2 and "--save_heatmap" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_an_arm_whose_runs_could_not_be_kept_is_refused_before_training(tmp_path, monkeypatch):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     config = {**json.loads(tiny_study.get_config().to_json()), "arms": {"one": {}}}
-    (one,) = study_of(config, tmp_path / "taken").crews
+    (one,) = study_of(config, tmp_path / "taken").groups
     never = functools.partial(pytest.fail, "it was trained")
     nothing = Corpus(None, [], None, {})
-    monkeypatch.setattr(crew.setup, "corpus_of", lambda *given: nothing)
-    monkeypatch.setattr(crew.runs, "model_of", lambda *given: None)
-    monkeypatch.setattr(crew, "fit", lambda *given: never())
+    monkeypatch.setattr(replica_group.setup, "corpus_of", lambda *given: nothing)
+    monkeypatch.setattr(replica_group.runs, "model_of", lambda *given: None)
+    monkeypatch.setattr(replica_group, "fit", lambda *given: never())
     with pytest.raises((ValueError, OSError), match="Not a directory"):
-        crew.run(one, None, None)
+        replica_group.run(one, None, None)

@@ -18,11 +18,11 @@ NO_NET = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:
 def test_a_prepared_dataset_is_a_corpus_to_train_on(tmp_path):
     options = ("--options=size=30", f"--data_dir={tmp_path}")
     for name in ("rosetta", "again"):
-        told = command("prepare", "rosetta", *options, f"--name={name}")
-        assert told.returncode == 0, told.stderr
-        assert not told.stderr
-        assert "train 30, validation 30, test 30, test_long 30" in told.stdout
-        assert f"--config=configs/tfds.py:{name} --config.data.options.data_dir=" in told.stdout
+        result = command("prepare", "rosetta", *options, f"--name={name}")
+        assert result.returncode == 0, result.stderr
+        assert not result.stderr
+        assert "train 30, validation 30, test 30, test_long 30" in result.stdout
+        assert f"--config=configs/tfds.py:{name} --config.data.options.data_dir=" in result.stdout
     config = tfds.get_config("again")
     config.tokenizer.size = 300
     config.data.options.data_dir = str(tmp_path)
@@ -42,12 +42,12 @@ def test_multi30k_is_prepared_from_what_was_downloaded_or_from_a_folder(tmp_path
         "multi30k": (),
         "multi30k_en_fr": (f"--options=source=en,target=fr,path={MULTI30K}",),
     }.items():
-        told = command(
+        result = command(
             "prepare", "multi30k", *options, f"--data_dir={tmp_path}", environment=NO_NET
         )
-        assert told.returncode == 0, told.stderr
-        assert f"{name}/1.0.0: train 29,000, validation 1,014, test 1,000" in told.stdout
-        assert f"--config=configs/tfds.py:{name} --config.data.options.data_dir=" in told.stdout
+        assert result.returncode == 0, result.stderr
+        assert f"{name}/1.0.0: train 29,000, validation 1,014, test 1,000" in result.stdout
+        assert f"--config=configs/tfds.py:{name} --config.data.options.data_dir=" in result.stdout
     one = load("tfds:multi30k", "test", data_dir=tmp_path)[0]
     assert one["source"] == "Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt."
     assert one["target"] == "A man in an orange hat starring at something."
@@ -55,27 +55,27 @@ def test_multi30k_is_prepared_from_what_was_downloaded_or_from_a_folder(tmp_path
     assert other["source"] == one["target"] and other["target"].startswith("Un homme avec")
 
 
-def test_what_cannot_be_downloaded_is_told_in_one_line_with_the_way_out(tmp_path):
-    def told(*words):
+def test_what_cannot_be_downloaded_is_refused_in_one_line_with_the_way_out(tmp_path):
+    def message(*words):
         answer = command("prepare", "multi30k", *words, environment=NO_NET)
         assert answer.returncode == 2 and not answer.stdout
         assert answer.stderr.count("\n") == 1, answer.stderr
         return answer.stderr
 
     downloads = tmp_path / "downloads" / "multi30k"
-    said = told(f"--data_dir={tmp_path}")
-    assert "/raw/train.de.gz cannot be reached: Connection refused; where the net is out of" in said
-    assert f"put train.de.gz into {downloads}\n" in said
+    text = message(f"--data_dir={tmp_path}")
+    assert "/raw/train.de.gz cannot be reached: Connection refused; where the net is out of" in text
+    assert f"put train.de.gz into {downloads}\n" in text
     (downloads / "train.de").write_text("Ein anderer Text.\n")
-    said = told(f"--data_dir={tmp_path}")
-    assert f"{downloads}/train.de: the sha256 of its content is " in said
-    assert "2c2b73fd2b54.. was expected; it is damaged or another version: put" in said
-    assert said == told(f"--options=path={downloads}", f"--data_dir={tmp_path}")
+    text = message(f"--data_dir={tmp_path}")
+    assert f"{downloads}/train.de: the sha256 of its content is " in text
+    assert "2c2b73fd2b54.. was expected; it is damaged or another version: put" in text
+    assert text == message(f"--options=path={downloads}", f"--data_dir={tmp_path}")
     assert (downloads / "train.de").read_text() == "Ein anderer Text.\n"
-    said = told("--data_dir=/proc/nowhere")
-    assert "/proc/nowhere/downloads/multi30k/train.de.gz cannot be written: No such file or" in said
-    assert "did you mean 'path'?" in told("--options=paht=x", f"--data_dir={tmp_path}")
-    assert "there is no folder no/where with train.de" in told("--options=path=no/where")
+    text = message("--data_dir=/proc/nowhere")
+    assert "/proc/nowhere/downloads/multi30k/train.de.gz cannot be written: No such file or" in text
+    assert "did you mean 'path'?" in message("--options=paht=x", f"--data_dir={tmp_path}")
+    assert "there is no folder no/where with train.de" in message("--options=path=no/where")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_what_cannot_be_downloaded_is_told_in_one_line_with_the_way_out(tmp_path
         ),
     ],
 )
-def test_what_cannot_be_prepared_is_told_in_one_line(words, why):
-    told = command("prepare", *words)
-    assert told.returncode == 2
-    assert why in told.stderr
-    assert told.stderr.count("\n") == 1, told.stderr
+def test_what_cannot_be_prepared_is_refused_in_one_line(words, why):
+    result = command("prepare", *words)
+    assert result.returncode == 2
+    assert why in result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr

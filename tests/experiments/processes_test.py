@@ -26,9 +26,9 @@ def together(arguments, signal_after=None):
     where = f"--coordinator=127.0.0.1:{port()}"
 
     def one(number):
-        told = [where, "--processes=2", f"--process={number}"]
+        message = [where, "--processes=2", f"--process={number}"]
         return command(
-            "train", *arguments, *told, signal_after=signal_after if number == 1 else None
+            "train", *arguments, *message, signal_after=signal_after if number == 1 else None
         )
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -53,7 +53,7 @@ def numbers(workdir, name):
 @pytest.fixture(scope="module")
 def undisturbed(folder):
     both = together(arguments(folder, "two"))
-    assert [told.returncode for told in both] == [0, 0], both
+    assert [result.returncode for result in both] == [0, 0], both
     return both
 
 
@@ -71,14 +71,14 @@ def test_the_first_one_speaks_for_both(undisturbed):
     assert "BLEU" not in second.stdout and not second.stderr
 
 
-def test_one_is_told_to_stop_both_save_and_the_run_goes_on_bitwise(folder, undisturbed):
+def test_one_is_reported_to_stop_both_save_and_the_run_resumes_bitwise(folder, undisturbed):
     given, workdir = arguments(folder, "stopped"), folder / "stopped"
-    for told in together(given, signal_after=workdir / "metrics.jsonl"):
-        assert told.returncode == 0 and "stopped (" in told.stdout, told
-        assert "after update" in told.stdout and "--process=" in told.stdout
+    for result in together(given, signal_after=workdir / "metrics.jsonl"):
+        assert result.returncode == 0 and "stopped (" in result.stdout, result
+        assert "after update" in result.stdout and "--process=" in result.stdout
     done = read(workdir / "metrics.jsonl")[-1]["update"]
     assert done < read(folder / "two" / "metrics.jsonl")[-1]["update"]
-    assert [told.returncode for told in together(given)] == [0, 0]
+    assert [result.returncode for result in together(given)] == [0, 0]
     for name in ("bleu", "perplexity"):
         assert numbers(workdir, name) == numbers(folder / "two", name)
     whole, stopped = (arrays(folder / name) for name in ("two", "stopped"))

@@ -27,25 +27,25 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_trained_leaves_nothing(what, tmp_path):
-    change, fields, said = REFUSED[what]
+    change, fields, message = REFUSED[what]
     corpus(tmp_path)
     if change is not None:
         change(tmp_path)
-    told = command("train", *words(tmp_path, tmp_path / "new" / "run", **fields))
-    assert told.returncode == 2 and said in told.stderr, told
-    assert len(told.stderr.strip().splitlines()) == 1
-    assert not told.stdout and not (tmp_path / "new").exists()
+    result = command("train", *words(tmp_path, tmp_path / "new" / "run", **fields))
+    assert result.returncode == 2 and message in result.stderr, result
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not result.stdout and not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("what", ["a test set that is no text", "no pair short enough"])
 def test_a_study_that_cannot_be_trained_leaves_nothing(what, tmp_path):
-    change, fields, said = REFUSED[what]
+    change, fields, message = REFUSED[what]
     corpus(tmp_path)
     if change is not None:
         change(tmp_path)
     fields = {**fields, "data.options.path": f"{tmp_path}/{{split}}.jsonl"}
     given = [f"--config.base.{name}={value}" for name, value in fields.items()]
-    told = command("ablate", STUDY, *given, f"--workdir={tmp_path}/new/study")
-    assert told.returncode == 2 and said in told.stderr, told
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command("ablate", STUDY, *given, f"--workdir={tmp_path}/new/study")
+    assert result.returncode == 2 and message in result.stderr, result
+    assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists()

@@ -33,22 +33,22 @@ def studied(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     corpus(folder)
     workdir = folder / "study"
-    told = command("ablate", *words(folder, workdir))
-    assert told.returncode == 0, told.stderr
-    return folder, workdir, told
+    result = command("ablate", *words(folder, workdir))
+    assert result.returncode == 0, result.stderr
+    return folder, workdir, result
 
 
 @pytest.mark.xdist_group("study")
 def test_a_study_reports_what_it_found(studied):
-    folder, workdir, told = studied
+    folder, workdir, result = studied
     rows = [json.loads(line) for line in (workdir / "results.jsonl").read_text().splitlines()]
     assert [(row["arm"], row["seed"]) for row in rows] == [
         (arm, seed) for arm in config_of()["arms"] for seed in (0, 1)
     ]
     report = (workdir / "report.md").read_text()
-    for said in ("no attention", "additive - no attention", "BLEU", "AER", "Holm"):
-        assert said in report
-    assert "| arm" in told.stdout and str(workdir / "report.html") in told.stdout
+    for message in ("no attention", "additive - no attention", "BLEU", "AER", "Holm"):
+        assert message in report
+    assert "| arm" in result.stdout and str(workdir / "report.html") in result.stdout
     html = (workdir / "report.html").read_text()
     assert "additive, no dropout" in html and html.count('class="map"') == 2
     last = rows[-1]
@@ -58,17 +58,17 @@ def test_a_study_reports_what_it_found(studied):
     assert rows[0]["alignment"] is None and "entropy" not in rows[0]
     jumps = np.sum(last["statistics"]["test"]["jump"], axis=0)  # word for word: all are in order
     assert jumps[0][1] == 5 * last["sentences"] and jumps[1:].sum() == 0
-    run = attention_lab.load(workdir / "crews" / "additive" / "additive_seed_1")
+    run = attention_lab.load(workdir / "groups" / "additive" / "additive_seed_1")
     assert run.config["seed"] == 1 and run.translate(["my ann sees my bob"])[0].text
     again = command("ablate", *words(folder, workdir))
     assert again.returncode == 0 and "replicas," not in again.stdout
 
 
 @pytest.mark.xdist_group("study")
-def test_a_replica_is_judged_as_it_is_alone(studied):
+def test_a_replica_is_evaluated_as_it_is_alone(studied):
     _, workdir, _ = studied
     rows = [json.loads(line) for line in (workdir / "results.jsonl").read_text().splitlines()]
-    folder = workdir / "crews" / "additive" / "additive_seed_1"
+    folder = workdir / "groups" / "additive" / "additive_seed_1"
     (row,) = (row for row in rows if row["arm"] == "additive" and row["seed"] == 1)
     found = evaluation.evaluate(attention_lab.load(folder), "test", evaluation.bar)
     results = found.results
@@ -89,17 +89,17 @@ def test_a_report_that_cannot_be_saved_is_printed_all_the_same(studied, tmp_path
     (copy / "results.jsonl").unlink()
     (copy / "results.jsonl").mkdir()
     given = words(studied[0], copy) if name == "ablate" else [f"--workdir={copy}"]
-    told = command(name, *given)
-    assert told.returncode == 2 and "| additive - no attention" in told.stdout, told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command(name, *given)
+    assert result.returncode == 2 and "| additive - no attention" in result.stdout, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"name": "x", "arms": {}}', "[1]"])
-def test_a_study_that_cannot_be_read_is_told_in_one_line(tmp_path, text):
+def test_a_study_that_cannot_be_read_is_refused_in_one_line(tmp_path, text):
     (tmp_path / "study.json").write_text(text)
-    told = command("report", f"--workdir={tmp_path}")
-    assert told.returncode == 2 and "study.json" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command("report", f"--workdir={tmp_path}")
+    assert result.returncode == 2 and "study.json" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def without_times(path):
@@ -115,7 +115,7 @@ def without_times(path):
 @pytest.mark.xdist_group("study")
 def test_a_replica_is_the_run_that_train_gives_alone(studied):
     folder, workdir, _ = studied
-    replica = workdir / "crews" / "additive" / "additive_seed_1"
+    replica = workdir / "groups" / "additive" / "additive_seed_1"
     config = json.loads((replica / "config.json").read_text())
     flags = [
         f"--config.{place}={value}"
@@ -133,11 +133,11 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
         }.items()
     ]
     alone = folder / "alone"
-    told = command("train", "--config=tests/experiments/tiny.py", f"--workdir={alone}", *flags)
-    assert told.returncode == 0, told.stderr
+    result = command("train", "--config=tests/experiments/tiny.py", f"--workdir={alone}", *flags)
+    assert result.returncode == 0, result.stderr
     kinds = [
         [line for line in without_times(path / "metrics.jsonl") if line["kind"] == "train"]
-        for path in (alone, workdir / "crews" / "additive")
+        for path in (alone, workdir / "groups" / "additive")
     ]
     for one, all_ in zip(*kinds, strict=True):
         assert all_["tokens"][1] == one["tokens"]
@@ -150,24 +150,24 @@ def test_a_replica_is_the_run_that_train_gives_alone(studied):
 @pytest.mark.xdist_group("study")
 def test_a_seed_of_a_study_loads_like_any_run_also_on_another_number_of_devices(studied):
     _, workdir, _ = studied
-    told = command(
-        "translate", "my ann sees my bob", f"--workdir={workdir}/crews/additive/additive_seed_0"
+    result = command(
+        "translate", "my ann sees my bob", f"--workdir={workdir}/groups/additive/additive_seed_0"
     )
-    assert told.returncode == 0 and told.stdout.strip(), told.stderr
+    assert result.returncode == 0 and result.stdout.strip(), result.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("study")
-def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studied):
+def test_a_group_that_is_stopped_on_one_device_resumes_to_the_same_results(studied):
     folder, whole, _ = studied
     workdir = folder / "stopped"
     flags = [*words(folder, workdir), "--arm=no attention", "--devices=1"]
-    told = command("ablate", *flags, "--max_minutes=0")
-    assert told.returncode == 0 and "after update 1); resume with" in told.stdout, told.stderr
-    told = command("ablate", *flags)
-    assert told.returncode == 0 and "goes on  after update 1" in told.stdout, told.stderr
-    results = "crews/no_attention/results.jsonl"
+    result = command("ablate", *flags, "--max_minutes=0")
+    assert result.returncode == 0 and "after update 1); resume with" in result.stdout, result.stderr
+    result = command("ablate", *flags)
+    assert result.returncode == 0 and "goes on  after update 1" in result.stdout, result.stderr
+    results = "groups/no_attention/results.jsonl"
     found, wanted = without_times(workdir / results), without_times(whole / results)
     assert [row["scores"]["bleu"]["score"] for row in found] == pytest.approx(
         [row["scores"]["bleu"]["score"] for row in wanted]
@@ -180,23 +180,23 @@ def test_a_crew_that_is_stopped_on_one_device_goes_on_to_the_same_results(studie
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("study")
-def test_a_crew_that_diverges_does_not_keep_the_others_from_their_results(studied, tmp_path):
+def test_a_group_that_diverges_does_not_keep_the_others_from_their_results(studied, tmp_path):
     folder, _, _ = studied
     flags = [f"{STUDY}:diverging", *words(folder, tmp_path)[1:]]
-    told = command("ablate", *flags)
-    assert told.returncode == 2
-    last = told.stderr.strip().splitlines()[-1]
+    result = command("ablate", *flags)
+    assert result.returncode == 2
+    last = result.stderr.strip().splitlines()[-1]
     assert "broken: no loss or gradient was finite" in last
-    assert (tmp_path / "crews/additive/results.jsonl").exists()
+    assert (tmp_path / "groups/additive/results.jsonl").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.promise
 @pytest.mark.xdist_group("study")
-def test_a_study_that_is_killed_goes_on_as_if_nothing_had_been(studied):
+def test_a_study_that_is_killed_resumes_as_if_nothing_had_been(studied):
     folder, whole, _ = studied
     workdir = folder / "killed"
-    latest = workdir / "crews" / "additive" / "checkpoints" / "latest"
+    latest = workdir / "groups" / "additive" / "checkpoints" / "latest"
     arguments = [sys.executable, "-m", "experiments.ablate", *words(folder, workdir)]
     process = subprocess.Popen(
         arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -207,13 +207,13 @@ def test_a_study_that_is_killed_goes_on_as_if_nothing_had_been(studied):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (workdir / "results.jsonl").exists()
-    before = (workdir / "crews" / "no_attention" / "results.jsonl").stat().st_mtime_ns
-    told = command("ablate", *words(folder, workdir))
-    assert told.returncode == 0, told.stderr
-    assert "goes on" in told.stdout
-    assert (workdir / "crews" / "no_attention" / "results.jsonl").stat().st_mtime_ns == before
+    before = (workdir / "groups" / "no_attention" / "results.jsonl").stat().st_mtime_ns
+    result = command("ablate", *words(folder, workdir))
+    assert result.returncode == 0, result.stderr
+    assert "goes on" in result.stdout
+    assert (workdir / "groups" / "no_attention" / "results.jsonl").stat().st_mtime_ns == before
     assert without_times(workdir / "results.jsonl") == without_times(whole / "results.jsonl")
     report = [(path / "report.md").read_text() for path in (workdir, whole)]
     assert report[0] == report[1]
-    journals = [without_times(p / "crews/additive/metrics.jsonl") for p in (workdir, whole)]
+    journals = [without_times(p / "groups/additive/metrics.jsonl") for p in (workdir, whole)]
     np.testing.assert_equal(*journals)

@@ -51,11 +51,13 @@ def arguments(folder, name, family, workers=0, **more):
         **FAMILIES[family],
         **more,
     }
-    told = words(folder, folder / name, **given)
+    message = words(folder, folder / name, **given)
     if family == "transformer":
-        told = [word for word in told if not word.startswith("--config.model.") or _is_of(word)]
-        told[0] += ":transformer"
-    return told
+        message = [
+            word for word in message if not word.startswith("--config.model.") or _is_of(word)
+        ]
+        message[0] += ":transformer"
+    return message
 
 
 def _is_of(word):
@@ -70,8 +72,8 @@ def undisturbed(folder, family):
 
 
 def finish(folder, name, family, **more):
-    told = command("train", *arguments(folder, name, family, **more))
-    assert told.returncode == 0, told.stderr
+    result = command("train", *arguments(folder, name, family, **more))
+    assert result.returncode == 0, result.stderr
 
 
 def validations(workdir):
@@ -137,8 +139,8 @@ def test_stopped_half_way_and_resumed_it_is_the_same_run(folder, family, workers
     name = f"{family}_{workers}"
     given = arguments(folder, name, family, workers)
     awaited = folder / name / "checkpoints" / "latest" / "100.sha256"
-    told = command("train", *given, signal_after=awaited)
-    assert told.returncode == 0 and "stopped (SIGTERM, after update 1" in told.stdout, told
+    result = command("train", *given, signal_after=awaited)
+    assert result.returncode == 0 and "stopped (SIGTERM, after update 1" in result.stdout, result
     finish(folder, name, family, workers=workers)
     same(folder / name, undisturbed(folder, family))
 
@@ -148,12 +150,14 @@ def test_a_damaged_checkpoint_costs_time_only(folder, truncate):
     chance = random.Random(truncate)
     name = f"damaged_{truncate}"
     given = arguments(folder, name, "recurrent")
-    told = command(
+    result = command(
         "train", *given, signal_after=folder / name / "checkpoints" / "latest" / "100.sha256"
     )
-    assert told.returncode == 0 and damage(folder / name, chance, truncate)
-    told = command("train", *given)
-    assert told.returncode == 0 and "is damaged; that of update 100 is taken" in told.stderr, told
+    assert result.returncode == 0 and damage(folder / name, chance, truncate)
+    result = command("train", *given)
+    assert result.returncode == 0 and "is damaged; that of update 100 is taken" in result.stderr, (
+        result
+    )
     same(folder / name, undisturbed(folder, "recurrent"))
 
 
@@ -168,12 +172,12 @@ def test_killed_at_25_random_moments_it_is_the_same_run(folder, family, workers)
         file, moment = chance.choice(["config.json", "metrics.jsonl"]), chance.uniform(0, 6)
         if file == "config.json":
             (folder / name / file).unlink(missing_ok=True)
-        told = command("train", *given, kill_after=(folder / name / file, moment))
-        if told.returncode == 0:  # it was done; another life, then
+        result = command("train", *given, kill_after=(folder / name / file, moment))
+        if result.returncode == 0:  # it was done; another life, then
             same(folder / name, expected)
             shutil.rmtree(folder / name)
             continue
-        assert told.returncode == -9, told
+        assert result.returncode == -9, result
         saved = newest(folder / name)
         moments.append((round(moment, 1), int(saved.name) if saved else 0))
     finish(folder, name, family, workers=workers)
@@ -203,9 +207,9 @@ def test_random_operations_end_like_the_undisturbed_run(folder, devices):
         if what in ("kill", "terminate"):
             moment = (workdir / "metrics.jsonl", chance.uniform(0, 6))
             when = {"kill_after": moment} if what == "kill" else {"signal_after": 4 + 2 * moment[1]}
-            told = command("train", *given, environment=where, **when)
-            assert told.returncode in (0, -9), told
-            if "all of it" in told.stdout:
+            result = command("train", *given, environment=where, **when)
+            assert result.returncode in (0, -9), result
+            if "all of it" in result.stdout:
                 (close if devices else same)(workdir, expected)
                 lives += 1
                 shutil.rmtree(workdir)

@@ -29,16 +29,16 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     corpus(folder)
     workdir = folder / "run"
-    told = command("train", *words(folder, workdir))
-    assert told.returncode == 0, told.stderr
-    return folder, workdir, told
+    result = command("train", *words(folder, workdir))
+    assert result.returncode == 0, result.stderr
+    return folder, workdir, result
 
 
-def test_training_tells_what_it_does_and_leaves_what_it_found(trained):
-    _, workdir, told = trained
-    for said in ("parameters", "pairs", "BLEU", "AER", "sees", "picture", str(workdir)):
-        assert said in told.stdout
-    assert "min left" in told.stderr and "validation" in told.stderr
+def test_training_reports_what_it_does_and_leaves_what_it_found(trained):
+    _, workdir, result = trained
+    for message in ("parameters", "pairs", "BLEU", "AER", "sees", "picture", str(workdir)):
+        assert message in result.stdout
+    assert "min left" in result.stderr and "validation" in result.stderr
     found = json.loads((workdir / "evaluation" / "test.json").read_text())
     assert found["scores"]["bleu"]["score"] > 90
     assert "version:" in found["scores"]["bleu"]["signature"]
@@ -57,11 +57,11 @@ def test_a_finished_run_is_not_trained_again(trained, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(workdir, copy)
     before = read(copy / "metrics.jsonl")
-    told = command("train", *words(folder, copy))
-    assert told.returncode == 0, told.stderr
-    assert read(copy / "metrics.jsonl") == before and "goes on" in told.stdout
-    sittings = [json.loads(line) for line in (copy / "sittings.jsonl").read_text().splitlines()]
-    assert len(sittings) == 2 and sittings[1]["jax"] == jax.__version__
+    result = command("train", *words(folder, copy))
+    assert result.returncode == 0, result.stderr
+    assert read(copy / "metrics.jsonl") == before and "goes on" in result.stdout
+    sessions = [json.loads(line) for line in (copy / "sessions.jsonl").read_text().splitlines()]
+    assert len(sessions) == 2 and sessions[1]["jax"] == jax.__version__
 
 
 def test_a_run_is_loaded_in_one_line(trained):
@@ -93,16 +93,16 @@ def test_any_line_is_translated_and_lines_stay_in_order(trained, tmp_path):
     _, workdir, _ = trained
     path = tmp_path / "in.txt"
     path.write_bytes("\n".join(line for line in HOSTILE if "\x00" not in line).encode())
-    told = command("translate", f"--workdir={workdir}", f"--file={path}")
-    assert told.returncode == 0, told.stderr
-    lines = told.stdout.split("\n")[:-1]
+    result = command("translate", f"--workdir={workdir}", f"--file={path}")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.split("\n")[:-1]
     assert len(lines) == len(HOSTILE) - 1
     assert lines[0] == "mon ann voit mon bob" and lines[1] == lines[3] == ""
     assert lines[6] == "mon bob aime mon eve" and lines[8] == "mon max entend mon lee"
     path.write_bytes(HOSTILE[6].encode())
-    told = command("translate", f"--workdir={workdir}", f"--file={path}")
-    assert told.returncode == 2 and "in.txt:1" in told.stderr
-    assert len(told.stderr.splitlines()) == 1
+    result = command("translate", f"--workdir={workdir}", f"--file={path}")
+    assert result.returncode == 2 and "in.txt:1" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_company_changes_no_translation_of_a_trained_model(trained):
@@ -118,21 +118,21 @@ def test_company_changes_no_translation_of_a_trained_model(trained):
 def test_a_translation_shows_where_it_looked(trained, tmp_path):
     _, workdir, _ = trained
     picture = tmp_path / "x.png"
-    told = command(
+    result = command(
         "translate",
         "my kim likes my max",
         f"--workdir={workdir}",
         "--show_attention",
         f"--save_heatmap={picture}",
     )
-    assert told.returncode == 0, told.stderr
-    assert "mon kim aime mon max" in told.stdout
-    assert told.stdout.count("likes") == 2  # the sentence, and the head of a column
-    assert picture.read_bytes().startswith(b"\x89PNG") and str(picture) in told.stdout
+    assert result.returncode == 0, result.stderr
+    assert "mon kim aime mon max" in result.stdout
+    assert result.stdout.count("likes") == 2  # the sentence, and the head of a column
+    assert picture.read_bytes().startswith(b"\x89PNG") and str(picture) in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("name", "flags", "said"),
+    ("name", "flags", "message"),
     [
         ("translate", ["x", "--workdir=/nowhere"], "holds no run"),
         ("translate", ["x", "--file=y"], "not both"),
@@ -149,29 +149,29 @@ def test_a_translation_shows_where_it_looked(trained, tmp_path):
         ("train", ["--config.tokenizer.kind=bep"], "known are bpe"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_line(trained, name, flags, said, tmp_path):
+def test_what_cannot_be_done_is_refused_in_one_line(trained, name, flags, message, tmp_path):
     folder, workdir, _ = trained
     if name == "train":
         flags = [*words(folder, tmp_path / "run"), *flags]
     elif not any("--workdir" in flag for flag in flags):
         flags = [f"--workdir={workdir}", *flags]
-    told = command(name, *flags)
-    assert told.returncode == 2, told.stdout
-    assert said in told.stderr and len(told.stderr.strip().splitlines()) == 1, told.stderr
+    result = command(name, *flags)
+    assert result.returncode == 2, result.stdout
+    assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_is_stopped_is_saved_and_goes_on_to_the_same_end(trained, tmp_path):
+def test_a_run_that_is_stopped_is_saved_and_resumes_to_the_same_end(trained, tmp_path):
     folder, whole, _ = trained
     arguments = words(folder, tmp_path / "run")
     for update in (1, 2):
-        told = command("train", *arguments, "--max_minutes=0")
-        assert told.returncode == 0, told.stderr
-        assert f"stopped (0 minutes are over, after update {update})" in told.stdout
-        assert f"python -m experiments.train {arguments[0]}" in told.stdout
-        assert all(line.startswith("compiling") for line in told.stderr.splitlines())
-    told = command("train", *arguments)
-    assert told.returncode == 0 and "goes on  after update 2" in told.stdout, told.stderr
+        result = command("train", *arguments, "--max_minutes=0")
+        assert result.returncode == 0, result.stderr
+        assert f"stopped (0 minutes are over, after update {update})" in result.stdout
+        assert f"python -m experiments.train {arguments[0]}" in result.stdout
+        assert all(line.startswith("compiling") for line in result.stderr.splitlines())
+    result = command("train", *arguments)
+    assert result.returncode == 0 and "goes on  after update 2" in result.stdout, result.stderr
     like = jax.eval_shape(attention_lab.load(whole).model.init, jax.random.key(0))
     params = [
         Checkpoints(run / "checkpoints").restore(BEST, like) for run in (whole, tmp_path / "run")
@@ -181,9 +181,9 @@ def test_a_run_that_is_stopped_is_saved_and_goes_on_to_the_same_end(trained, tmp
 
 def test_a_signal_stops_a_command_in_order(trained, tmp_path):
     arguments = words(trained[0], tmp_path / "run", **{"training.tokens": 10**8})
-    told = command("train", *arguments, signal_after=tmp_path / "run" / "metrics.jsonl")
-    assert told.returncode == 0, told.stderr
-    assert "stopped (SIGTERM, after update" in told.stdout
+    result = command("train", *arguments, signal_after=tmp_path / "run" / "metrics.jsonl")
+    assert result.returncode == 0, result.stderr
+    assert "stopped (SIGTERM, after update" in result.stdout
     assert Checkpoints(tmp_path / "run" / "checkpoints").step(LATEST) >= 50
     assert not (tmp_path / "run" / "lease").exists()
 
@@ -191,9 +191,9 @@ def test_a_signal_stops_a_command_in_order(trained, tmp_path):
 def test_a_run_that_diverges_ends_in_one_line_and_leaves_the_batch(trained, tmp_path):
     workdir = tmp_path / "run"
     fields = {"training.learning_rate": 1e30, "training.warmup": 0, "training.validations": 1}
-    told = command("train", *words(trained[0], workdir, **fields))
-    assert told.returncode == 2 and "no loss or gradient was finite" in told.stderr
-    *lines, _ = told.stderr.strip().splitlines()
+    result = command("train", *words(trained[0], workdir, **fields))
+    assert result.returncode == 2 and "no loss or gradient was finite" in result.stderr
+    *lines, _ = result.stderr.strip().splitlines()
     skipped = [line for line in lines if not line.startswith("compiling the training step")]
     assert skipped and all("skipped" in line for line in skipped)
     assert len(list(workdir.glob("batch_*.npz"))) == 1
@@ -203,9 +203,9 @@ def test_a_folder_in_which_another_process_trains_is_refused(trained):
     folder, workdir, _ = trained
     with leases.take(workdir / "lease") as mine:
         assert mine
-        told = command("train", *words(folder, workdir))
-    assert told.returncode == 2 and f"in use by process {os.getpid()} on" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+        result = command("train", *words(folder, workdir))
+    assert result.returncode == 2 and f"in use by process {os.getpid()} on" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_a_run_whose_folder_another_process_has_taken_over_stops_and_saves_nothing(
@@ -219,9 +219,9 @@ def test_a_run_whose_folder_another_process_has_taken_over_stops_and_saves_nothi
             time.sleep(0.05)
         other = json.dumps({"host": "elsewhere", "pid": 7, "token": "x"})
         (workdir / "lease").write_text(other)
-        told = run.result()
-    assert told.returncode == 1, told
-    assert "train: stopped (process 7 on elsewhere has taken over" in told.stdout
+        result = run.result()
+    assert result.returncode == 1, result
+    assert "train: stopped (process 7 on elsewhere has taken over" in result.stdout
     assert (workdir / "lease").read_text() == other
     assert Checkpoints(workdir / "checkpoints").step(LATEST) is None
     assert not (workdir / "evaluation").exists()
@@ -229,13 +229,13 @@ def test_a_run_whose_folder_another_process_has_taken_over_stops_and_saves_nothi
 
 def test_a_checkpoint_of_another_model_is_refused(trained):
     folder, workdir, _ = trained
-    told = command(
+    result = command(
         "train",
         *words(folder, workdir, **{"model.decoder.hidden": 18, "model.encoder.features": 18}),
     )
-    assert told.returncode == 2
-    assert "model.decoder.hidden" in told.stderr and "--workdir" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    assert result.returncode == 2
+    assert "model.decoder.hidden" in result.stderr and "--workdir" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
     assert (
         attention_lab.load(workdir).translate(["my ann sees my bob"])[0].text
         == "mon ann voit mon bob"
@@ -245,14 +245,14 @@ def test_a_checkpoint_of_another_model_is_refused(trained):
 @pytest.mark.parametrize(
     ("field", "value"), [("matmul_precision", "default"), ("compute", "bfloat16")]
 )
-def test_a_run_does_not_go_on_with_other_products(trained, field, value):
+def test_a_run_does_not_resume_with_other_products(trained, field, value):
     folder, workdir, _ = trained
-    told = command("train", *words(folder, workdir, **{f"training.{field}": value}))
-    assert told.returncode == 2 and f"training.{field}: " in told.stderr
-    assert f", now {value}" in told.stderr and len(told.stderr.strip().splitlines()) == 1
+    result = command("train", *words(folder, workdir, **{f"training.{field}": value}))
+    assert result.returncode == 2 and f"training.{field}: " in result.stderr
+    assert f", now {value}" in result.stderr and len(result.stderr.strip().splitlines()) == 1
 
 
-def test_a_checkpoint_that_does_not_fit_or_is_damaged_is_told_in_one_line(trained, tmp_path):
+def test_a_checkpoint_that_does_not_fit_or_is_damaged_is_refused_in_one_line(trained, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(trained[1], other)
     config = (other / "config.json").read_text()
@@ -264,50 +264,50 @@ def test_a_checkpoint_that_does_not_fit_or_is_damaged_is_told_in_one_line(traine
     for file in (other / "checkpoints" / "best").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[:100])
-    told = command("translate", "my ann", f"--workdir={other}")
-    assert told.returncode == 2 and "is damaged" in told.stderr
-    assert len(told.stderr.strip().splitlines()) == 1
+    result = command("translate", "my ann", f"--workdir={other}")
+    assert result.returncode == 2 and "is damaged" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_unequal_files_are_refused(trained, tmp_path):
     (tmp_path / "train.en").write_text("a\nb\n")
     (tmp_path / "train.fr").write_text("c\n")
-    told = command(
+    result = command(
         "train",
         "--config=tests/experiments/tiny.py:two_files",
         f"--config.data.options.source={tmp_path}/{{split}}.en",
         f"--config.data.options.target={tmp_path}/{{split}}.fr",
         f"--workdir={tmp_path}/run",
     )
-    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
-    assert "2" in told.stderr and "1" in told.stderr and "train.en" in told.stderr
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
+    assert "2" in result.stderr and "1" in result.stderr and "train.en" in result.stderr
 
 
 def test_an_empty_file_is_refused_by_name(tmp_path):
     corpus(tmp_path)
     (tmp_path / "validation.jsonl").write_text("")
-    told = command("train", *words(tmp_path, tmp_path / "run"))
-    assert told.returncode == 2 and len(told.stderr.strip().splitlines()) == 1
-    assert "the split validation of files has no example" in told.stderr
+    result = command("train", *words(tmp_path, tmp_path / "run"))
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
+    assert "the split validation of files has no example" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
 def measured(folder, workdir, *options):
-    told = command("benchmark_replicas", *words(folder, workdir), "--turns=1", *options)
-    assert told.returncode == 0, told.stderr
+    result = command("benchmark_replicas", *words(folder, workdir), "--turns=1", *options)
+    assert result.returncode == 0, result.stderr
     (line,) = (workdir / "results.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert all(len(seconds) == 1 for seconds in found["seconds"].values())
-    return told.stdout, found
+    return result.stdout, found
 
 
 @pytest.mark.slow
 def test_replicas_are_measured_in_every_layout(trained, tmp_path):
-    said, found = measured(trained[0], tmp_path, "--seeds=3", "--updates=1")
+    result, found = measured(trained[0], tmp_path, "--seeds=3", "--updates=1")
     assert (
-        said.count("chosen") == 1
-        and "3 single runs" in said
-        and "single-threaded processes" in said
+        result.count("chosen") == 1
+        and "3 single runs" in result
+        and "single-threaded processes" in result
     )
     assert found["chosen"] in found["seconds"]
 
@@ -316,8 +316,8 @@ def test_replicas_are_measured_in_every_layout(trained, tmp_path):
 def test_replicas_are_measured_as_whole_runs(trained, tmp_path):
     kept = tmp_path / "study.json"
     kept.write_text("of another study")
-    said, _ = measured(trained[0], tmp_path, "--whole_runs", "--seeds=2")
-    assert "2 single runs" in said and "a study" in said
+    result, _ = measured(trained[0], tmp_path, "--whole_runs", "--seeds=2")
+    assert "2 single runs" in result and "a study" in result
     left = {path.name for path in (tmp_path / "whole_runs").iterdir() if path.is_file()}
     assert left == {"single.py", "single.json", "study.py", "study.json", "running.log"}
     assert not list((tmp_path / "whole_runs").glob("run_*"))

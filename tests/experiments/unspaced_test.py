@@ -30,9 +30,9 @@ def train(folder, workdir, **more):
 def test_a_corpus_without_spaces_is_learnt_scored_and_shown(folder, tmp_path):
     workdir = tmp_path / "run"
     kind = {"tokenizer.kind": "char", "tokenizer.size": 400, "tokenizer.byte_fallback": True}
-    told = train(folder, workdir, **kind)
-    assert told.returncode == 0, told.stderr
-    assert "tok:zh" in told.stdout and "does not cut" not in told.stderr
+    result = train(folder, workdir, **kind)
+    assert result.returncode == 0, result.stderr
+    assert "tok:zh" in result.stdout and "does not cut" not in result.stderr
     found = json.loads((workdir / "evaluation" / "test.json").read_text())
     assert found["scores"]["bleu"]["score"] == pytest.approx(100)
     run = attention_lab.load(workdir)
@@ -44,21 +44,23 @@ def test_a_corpus_without_spaces_is_learnt_scored_and_shown(folder, tmp_path):
 
 
 def test_a_score_that_cannot_be_right_is_warned_of_in_one_line(folder, tmp_path):
-    told = train(folder, tmp_path / "run", **{"data.bleu_tokenize": "13a", "training.tokens": 60})
-    assert told.returncode == 0, told.stderr
-    lines = [line for line in told.stderr.splitlines() if "does not cut" in line]
+    result = train(folder, tmp_path / "run", **{"data.bleu_tokenize": "13a", "training.tokens": 60})
+    assert result.returncode == 0, result.stderr
+    lines = [line for line in result.stderr.splitlines() if "does not cut" in line]
     assert lines and all(re.match("train: BLEU's tokenizer 13a does not cut", x) for x in lines)
-    assert "warn(" not in told.stderr
+    assert "warn(" not in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ({"data.bleu_tokenize": "zhh"}, "did you mean 'zh'"),
         ({"tokenizer.byte_fallback": True}, "byte_fallback is for pieces of words"),
     ],
 )
-def test_what_cannot_be_is_told_before_training(folder, tmp_path, more, said):
-    told = train(folder, tmp_path / "run", **more)
-    assert told.returncode == 2 and said in told.stderr and len(told.stderr.splitlines()) == 1
+def test_what_cannot_be_is_reported_before_training(folder, tmp_path, more, message):
+    result = train(folder, tmp_path / "run", **more)
+    assert (
+        result.returncode == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+    )
     assert not (tmp_path / "run" / "config.json").exists()

@@ -24,7 +24,7 @@ from attention_lab.data.words import normalize
 from attention_lab.models import make_model
 from attention_lab.runs import folder, setup
 from tests.experiments.commands import ROOT
-from tests.experiments.in_process import obey
+from tests.experiments.in_process import run_command
 
 SIZE, LENGTH, ROWS = 300, 24, 4  # of vocabularies and batches
 CONFIG = {
@@ -218,7 +218,7 @@ def whole_way(place, names, data, corpus, decoding, what):
     which = "two_files" if corpus.stored == "lines" else "one_file"
     before = digest_of(place)
     setup._corpus.cache_clear()
-    told = obey(
+    result = run_command(
         "train",
         f"--config={ROOT}/tests/experiments/tiny.py:{which}",
         f"--workdir={workdir}",
@@ -228,10 +228,10 @@ def whole_way(place, names, data, corpus, decoding, what):
         t for split in (corpus.train, corpus.validation, corpus.test) for p in split for t in p
     ]
     if decoding not in LEGAL or (corpus.stored != "jsonl" and not all(map(is_plain, texts))):
-        refused(told)
+        refused(result)
         assert digest_of(place) == before
         return
-    assert told.status == 0, told
+    assert result.status == 0, result
     if what.padded:
         what = what._replace(data=f"{long(corpus.kind)}\n".encode() * 5 + what.data)
     (place / "asked").write_bytes(what.data)
@@ -250,29 +250,33 @@ def translate(workdir, path, what):
         given_as = what.data.replace(b"\0", b"").split(b"\n")
         words += ["--", *map(os.fsdecode, given_as)]
         lines = None if lines_of(b"\n".join(given_as)) is None else [w.decode() for w in given_as]
-    told = obey("translate", f"--workdir={workdir}", *words, stdin=what.data)
+    result = run_command("translate", f"--workdir={workdir}", *words, stdin=what.data)
     if lines is None or what.flags not in WIDTHS:
-        refused(told)
+        refused(result)
         return
     number = int(what.flags.get("n_best", 1))
     beam = int(what.flags.get("beam", run.config["decoding"]["beam"]))
     found = run.n_best(lines, n_best=number, beam=max(beam, number))
     assert len(found) == len(lines) and all(map(len, found))
-    said = []
+    messages = []
     for some in found:
         best = some[:number]
         assert all(one.text == normalize(one.text) for one in best)
-        said += [f"{one.score:.4f}\t{one.text}" if number > 1 else one.text for one in best]
-        said += ["-inf\t"] * (number - len(best))  # so that each line has equally many
-    assert told.stdout == "".join(f"{line}\n" for line in said).encode()
-    assert told.stdout.count(b"\n") == number * len(lines) == len(told.stdout.decode().splitlines())
-    assert told.status == int(any(some[0].refused is not None for some in found))
+        messages += [f"{one.score:.4f}\t{one.text}" if number > 1 else one.text for one in best]
+        messages += ["-inf\t"] * (number - len(best))  # so that each line has equally many
+    assert result.stdout == "".join(f"{line}\n" for line in messages).encode()
+    assert (
+        result.stdout.count(b"\n")
+        == number * len(lines)
+        == len(result.stdout.decode().splitlines())
+    )
+    assert result.status == int(any(some[0].refused is not None for some in found))
 
 
-def refused(told):
+def refused(result):
     """That it has said why in one line, and nothing else."""
-    assert told.status == 2 and not told.stdout, told
-    assert re.fullmatch(rb"[^\n]+\n", told.stderr), told
+    assert result.status == 2 and not result.stdout, result
+    assert re.fullmatch(rb"[^\n]+\n", result.stderr), result
 
 
 def is_plain(text):

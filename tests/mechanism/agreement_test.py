@@ -126,7 +126,7 @@ def test_fused_values_agree_with_the_oracle_and_gradients_with_dense_ones(case):
     graded = jax.jit(jax.grad(loss, (0, 1), has_aux=True), static_argnums=2)
     fused, found = graded(*jax.tree.map(jnp.float32, (params, inputs)), case.how)
     assert_near(found, theirs(case, params, inputs, valid), jnp.float32, 1e-5)
-    dense, _ = graded(params, inputs, case.request.place + " dense")
+    dense, _ = graded(params, inputs, case.request.kind + " dense")
     assert distance(fused, dense) < 1e-4
 
 
@@ -186,11 +186,11 @@ def test_an_illegal_pair_says_which_and_why(pair):
     chosen = dict(pair)
     case = Case(**{"how": "self dense", **chosen})
     inputs, valid = data()
-    with pytest.raises(ValueError) as told:
+    with pytest.raises(ValueError) as raised:
         ours(case, parameters(case), inputs, valid)
     names = [word.partition("(")[0] for kind, word in pair if kind != "how"]
-    assert any(name in str(told.value) for name in names)
-    assert "use " in str(told.value)
+    assert any(name in str(raised.value) for name in names)
+    assert "use " in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ENCODINGS)

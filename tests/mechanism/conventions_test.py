@@ -180,7 +180,7 @@ def test_fused_takes_narrow_types(dtype, words):
 
 
 def test_the_conventions_are_in_one_place():
-    told = mechanism.__doc__
+    message = mechanism.__doc__
     for word in (
         "upper left",
         "lower right",
@@ -189,4 +189,4 @@ def test_the_conventions_are_in_one_place():
         "query heads",
         "key minus query",
     ):
-        assert word in told
+        assert word in message

@@ -153,7 +153,7 @@ def by_oracle(score, params, x, valid, seen, locality="local_p", half_width=3):
 
 
 @pytest.mark.parametrize("how", [*HOWS, "step"])
-def test_seen_and_segments_narrow_the_mask_and_the_length_that_local_p_is_told(how):
+def test_seen_and_segments_narrow_the_mask_and_the_length_that_local_p_is_reported(how):
     attention, params = built(score="additive", mask="causal", locality="local_p(3)")
     x, seen = normal(1, LENGTH, FEATURES), table()
     valid = ~np.isin(np.arange(LENGTH), (9, 17, 18))
@@ -330,7 +330,7 @@ def test_segments_never_become_a_matrix():
 
 
 @pytest.mark.parametrize(
-    ("which", "told"),
+    ("which", "message"),
     [
         ({"seen": jnp.ones((2, 3), bool)}, r"seen must be bool\[3, 3\], but is bool\[2, 3\]"),
         ({"seen": jnp.ones((3, 3))}, r"seen must be bool\[3, 3\], but is float64\[3, 3\]"),
@@ -338,10 +338,10 @@ def test_segments_never_become_a_matrix():
         ({"segments": [0, 1, 1]}, "the query has segments but the memory has none; give them to"),
     ],
 )
-def test_a_mask_of_data_that_does_not_fit_is_refused(which, told):
+def test_a_mask_of_data_that_does_not_fit_is_refused(which, message):
     attention, params = built()
     x = jnp.ones((3, FEATURES))
-    with pytest.raises(ValueError, match=told) as refusal:
+    with pytest.raises(ValueError, match=message) as refusal:
         cross_attention(attention, params, x, remember(attention, params, x, x), **which)
     assert "\n" not in str(refusal.value)
 

@@ -107,21 +107,21 @@ def test_a_decoder_that_asks_its_cache_gets_what_it_would_get_all_at_once():
     for i in range(QUERIES):
         past = cache._replace(valid=jnp.arange(QUERIES) <= i)
         step = multi_head(
-            attention, params, x[i : i + 1], past, place="self", positions=jnp.asarray([i])
+            attention, params, x[i : i + 1], past, kind="self", positions=jnp.asarray([i])
         )
         np.testing.assert_allclose(step.vector[0], at_once[i], atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         ({"heads": 4, "key_value_heads": 3}, "4 heads cannot share 3 key-value heads evenly"),
         ({"heads": 3}, "3 heads cannot share 8 features evenly"),
         ({"heads": 0}, "0 heads"),
     ],
 )
-def test_what_cannot_be_shared_evenly_is_refused(options, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_cannot_be_shared_evenly_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
         init_multi_head(make_attention(), jax.random.key(0), Dims(FEATURES, FEATURES), **options)
 
 
@@ -143,18 +143,18 @@ def test_what_stands_in_padding_reaches_no_gradient(filler):
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
-        ({"place": "slef"}, "there is no such place"),
-        ({"place": "self"}, "say positions="),
-        ({"place": "cross", "memory": None}, "needs a memory"),
+        ({"kind": "slef"}, "there is no such kind of attention"),
+        ({"kind": "self"}, "say positions="),
+        ({"kind": "cross", "memory": None}, "needs a memory"),
     ],
 )
-def test_a_place_that_makes_no_sense_is_refused(options, told):
+def test_a_place_that_makes_no_sense_is_refused(options, message):
     attention, params = built()
     x, source, _ = sequences()
     given = {"memory": remember_heads(attention, params, source), **options}
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         multi_head(attention, params, x, **given)
 
 

@@ -103,13 +103,13 @@ WORDS = [
 
 def asked(how, attention, params, x):
     """What all rows of x but the last get, asked in this way."""
-    place, _, implementation = how.partition(" ")
-    if place == "whole":
+    kind, _, implementation = how.partition(" ")
+    if kind == "whole":
         return self_attention(attention, params, x, implementation=implementation).vector[:-1]
-    if place == "heads":
+    if kind == "heads":
         return multi_head(attention, params, x, implementation=implementation).vector[:-1]
     memory, queries = remember(attention, params, x, x), x[:-1]
-    if place == "step":
+    if kind == "step":
         step = lambda query, i: attend(attention, params, query, i, memory).vector  # noqa: E731
         return jax.vmap(step)(queries, jnp.arange(LENGTH - 1))
     return ask_all("self", attention, params, queries, memory, implementation=implementation).vector

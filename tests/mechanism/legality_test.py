@@ -30,7 +30,7 @@ def test_every_no_in_the_table_has_its_reason_below():
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         ({"implementation": "flash"}, "there is no such implementation; choose dense"),
         ({"implementation": "blockwise", "weights": True}, "only dense makes"),
@@ -39,11 +39,11 @@ def test_every_no_in_the_table_has_its_reason_below():
         ({"implementation": "fused"}, "float32 even for float64"),
     ],
 )
-def test_what_an_implementation_cannot_do_is_refused(options, told):
+def test_what_an_implementation_cannot_do_is_refused(options, message):
     attention = make_attention()
     params = init_attention(attention, jax.random.key(0), Dims(4, 4))
-    x = jnp.ones((3, 4), jnp.float64 if "float64" in told else jnp.float32)
-    with pytest.raises(ValueError, match=told):
+    x = jnp.ones((3, 4), jnp.float64 if "float64" in message else jnp.float32)
+    with pytest.raises(ValueError, match=message):
         cross_attention(attention, params, x, remember(attention, params, x, x), **options)
 
 

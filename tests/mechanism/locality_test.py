@@ -51,9 +51,9 @@ def test_the_place_of_local_p_is_differentiable_through_its_gain():
     attention, params = built(locality="local_p(2)")
 
     def first(v):
-        told = {**params, "locality": {"W": jnp.eye(4), "v": v}}
-        memory = remember(attention, told, KEYS, KEYS)
-        return attend(attention, told, jnp.ones(4), 0, memory).weights[1]
+        message = {**params, "locality": {"W": jnp.eye(4), "v": v}}
+        memory = remember(attention, message, KEYS, KEYS)
+        return attend(attention, message, jnp.ones(4), 0, memory).weights[1]
 
     v = jnp.full(4, 0.1)
     ascent = jax.grad(first)(v)

@@ -35,7 +35,7 @@ def test_options_may_be_left_out_where_the_paper_gives_them():
 
 
 @pytest.mark.parametrize(
-    "kind, words, told",
+    "kind, words, message",
     [
         ("score", "addditive", "did you mean 'additive'"),
         ("score", "", "not of the form"),
@@ -51,8 +51,8 @@ def test_options_may_be_left_out_where_the_paper_gives_them():
         ("encoding", "sine", "known are"),
     ],
 )
-def test_wrong_words_are_told_in_one_line(kind, words, told):
-    with pytest.raises(ValueError, match=told) as error:
+def test_wrong_words_are_refused_in_one_line(kind, words, message):
+    with pytest.raises(ValueError, match=message) as error:
         choose(kind, words)
     assert "\n" not in str(error.value)
 
@@ -70,7 +70,7 @@ def test_a_position_that_a_table_has_not_is_nan(position):
 
 
 @pytest.mark.parametrize(
-    "kind, words, told",
+    "kind, words, message",
     [
         ("score", "rotary", r"does not fit rotary\(a score, base=10000.0, halves=False\): missing"),
         ("score", "rotary(3)", "score is a score, by its name"),
@@ -84,26 +84,26 @@ def test_a_position_that_a_table_has_not_is_nan(position):
         ("locality", "local_m([])", "half_width is a whole number"),
     ],
 )
-def test_an_option_of_the_wrong_kind_is_told(kind, words, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_option_of_the_wrong_kind_is_reported(kind, words, message):
+    with pytest.raises(ValueError, match=message):
         choose(kind, words)
 
 
-def test_an_unknown_field_is_told_with_the_nearest():
+def test_an_unknown_field_is_reported_with_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'locality'"):
         make_attention(lokality="global_")
 
 
 @pytest.mark.parametrize(
-    "words, dims, told",
+    "words, dims, message",
     [
         ({"score": "dot"}, Dims(4, 6), "q has 4 features and k has 6; use general"),
         ({"score": "location"}, Dims(4, 4), "location needs dims.positions"),
         ({"score": "rotary(dot)"}, Dims(5, 5), "even number"),
     ],
 )
-def test_dimensions_that_cannot_work_are_told_at_init(words, dims, told):
-    with pytest.raises(ValueError, match=told):
+def test_dimensions_that_cannot_work_are_reported_at_init(words, dims, message):
+    with pytest.raises(ValueError, match=message):
         init_attention(make_attention(**words), jax.random.key(0), dims)
 
 
@@ -115,7 +115,7 @@ def test_more_keys_than_location_has_rows_is_an_error():
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         ({"keys": jnp.ones((5, 6))}, "a key of 6 features does not fit .* dims.key=6"),
         ({"queries": jnp.ones((2, 7))}, "a query of 7 features does not fit .* dims.query=7"),
@@ -129,7 +129,7 @@ def test_more_keys_than_location_has_rows_is_an_error():
         ({"positions": [0, 1, 2]}, r"positions must have shape \(2,\)"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told_in_one_line(options, told):
+def test_arrays_that_do_not_fit_are_refused_in_one_line(options, message):
     attention = make_attention(score="additive")
     params = init_attention(attention, jax.random.key(0), Dims(4, 4))
     given = {
@@ -139,7 +139,7 @@ def test_arrays_that_do_not_fit_are_told_in_one_line(options, told):
         "positions": None,
     }
     given |= options
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         memory = remember(attention, params, given["keys"], jnp.ones((5, 4)), given["valid"])
         cross_attention(attention, params, given["queries"], memory, positions=given["positions"])
 

@@ -157,7 +157,7 @@ PARAMS = init_attention(make_attention(), jax.random.key(0), Dims(8, 8))
 
 
 @pytest.mark.parametrize(
-    ("words", "options", "told"),
+    ("words", "options", "message"),
     [
         ({"normalize": "sparsemax"}, {}, "sparsemax needs the whole row, but blockwise"),
         ({"bias": "alibi"}, {}, "bias alibi depends on j − i"),
@@ -166,15 +166,15 @@ PARAMS = init_attention(make_attention(), jax.random.key(0), Dims(8, 8))
         ({}, {"implementation": "dense"}, "tiles alone go around a ring of devices"),
     ],
 )
-def test_what_blockwise_refuses_a_ring_refuses(words, options, told):
+def test_what_blockwise_refuses_a_ring_refuses(words, options, message):
     attention, x = make_attention(**words), jnp.ones((3, 8))
     memory = remember(attention, PARAMS, x, x)
-    with pytest.raises(ValueError, match=told) as refusal:
+    with pytest.raises(ValueError, match=message) as refusal:
         cross_attention(attention, PARAMS, x, memory, ring=ring_of(DEVICES), **options)
     assert "\n" not in str(refusal.value)
 
 
-def test_a_mesh_that_no_ring_goes_around_is_told():
+def test_a_mesh_that_no_ring_goes_around_is_reported():
     typed = jax.make_mesh((2,), ("sequence",), axis_types=(AxisType.Explicit,))
     for ring in (Ring(typed), ring_of(DEVICES)._replace(axis="heads")):
         with pytest.raises(
@@ -234,8 +234,8 @@ def eight(statement):
         "import json, jax; jax.config.update('jax_num_cpu_devices', 8); "
         "jax.config.update('jax_enable_x64', True); import tests.mechanism.ring_test as here; "
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code + statement], capture_output=True, text=True, cwd=ROOT
     )
-    assert told.returncode == 0, told.stderr
-    return json.loads(told.stdout)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)

@@ -352,7 +352,7 @@ def test_what_a_decoder_is_fed_begins_with_the_start_mark():
     assert shift_right(jnp.asarray([3])).tolist() == [2]
 
 
-def test_matrices_are_told_by_their_axes_and_heads_are_none():
+def test_matrices_are_reported_by_their_axes_and_heads_are_none():
     shapes = {
         "vector": (3,),
         "matrix": (2, 3),
@@ -412,7 +412,7 @@ def test_no_source_has_no_state():
     assert [x.shape for x in encoded[:3]] == [(0, 0), (0,), (0,)] and encoded.weights == {}
 
 
-def test_names_are_looked_up_and_an_unknown_one_is_told_the_nearest():
+def test_names_are_looked_up_and_an_unknown_one_is_reported_the_nearest():
     assert look_up("cell", {"gru": 1}, "gru") == 1 and look_up("option", ["gru"], "gru") == "gru"
     with pytest.raises(ValueError, match=r"no cell 'grue'.*gru"):
         look_up("cell", {"gru": 1}, "grue")

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attention_lab.marks import START
 from attention_lab.mechanism import PIECES, SCORES
 from attention_lab.models import DECODERS, ENCODERS, make_model
+from attention_lab.special_tokens import START
 from tests.models.small import (
     SLOW,
     STRUCTURES,
@@ -180,7 +180,7 @@ def test_equal_words_give_the_same_model():
 
 
 @pytest.mark.parametrize(
-    ("side", "words", "told"),
+    ("side", "words", "message"),
     [
         ("encoder", {"kind": "recurent"}, "did you mean 'recurrent'"),
         ("encoder", {}, "say which encoder: kind=recurrent or transformer or nothing"),
@@ -209,9 +209,9 @@ def test_equal_words_give_the_same_model():
         ("tie", "yes", "not one of nothing, output, all"),
     ],
 )
-def test_what_does_not_exist_is_told_in_one_line(side, words, told):
+def test_what_does_not_exist_is_refused_in_one_line(side, words, message):
     given = {"encoder": {"kind": "recurrent"}, "decoder": {"kind": "bahdanau"}, side: words}
-    with pytest.raises(ValueError, match=told) as error:
+    with pytest.raises(ValueError, match=message) as error:
         make_model(7, 7, **given)
     assert "\n" not in str(error.value)
 
@@ -237,7 +237,7 @@ def of_two_vocabularies():
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "message"),
     [
         (of_two_vocabularies, "one joint vocabulary"),
         (of_two_widths, "the encoder's have 4 features and the decoder's 256"),
@@ -245,8 +245,8 @@ def of_two_vocabularies():
         (lambda: transformer(heads=3), "3 heads cannot share 8 features"),
     ],
 )
-def test_what_does_not_fit_is_told_at_the_start(model, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_does_not_fit_is_reported_at_the_start(model, message):
+    with pytest.raises(ValueError, match=message):
         model().init(jax.random.key(0))
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from attention_lab.marks import START
+from attention_lab.special_tokens import START
 from tests import reference
 from tests.reference import logistic
 

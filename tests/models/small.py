@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attention_lab.marks import END, PAD
 from attention_lab.mechanism import PIECES, SCORES, make_attention
 from attention_lab.mechanism.registry import sample
 from attention_lab.models import make_model
 from attention_lab.padded import Padded, pad
+from attention_lab.special_tokens import END, PAD
 
 VOCABULARY = 19
 

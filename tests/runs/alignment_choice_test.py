@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from attention_lab.evaluation.alignment import best_place
+from attention_lab.evaluation.alignment import best_layer
 from attention_lab.runs import TeacherForced, evaluation
 from tests.evaluation.alignment_test import corpus_of
 
@@ -31,7 +31,7 @@ def read(monkeypatch):
     return splits
 
 
-def run(*places):
+def run(*layers):
     data = {"bleu_tokenize": "13a"}
     config = {
         "task": "translation",
@@ -39,7 +39,7 @@ def run(*places):
         "decoding": {"beam": 3},
         "training": {"matmul_precision": "high"},
     }
-    return SimpleNamespace(config=config, data={}, places=lambda: list(places))
+    return SimpleNamespace(config=config, data={}, attention_layers=lambda: list(layers))
 
 
 def test_how_alignments_are_read_is_chosen_on_validation_examples_with_links(read):
@@ -54,19 +54,19 @@ def test_the_first_five_hundred_validation_examples_with_links_are_taken(read):
 
 
 @pytest.mark.parametrize(
-    ("places", "split", "links", "why"),
+    ("layers", "split", "links", "why"),
     [
         (["encoder/0", "decoder/0"], "test", [(0, 0)], "does not attend to the source"),
         (["cross/0"], "test", [], "no word of the split is linked"),
         (["encoder/0", "cross/1"], "validation", [], "no validation example has links"),
     ],
 )
-def test_where_there_is_no_alignment_error_it_says_why(read, places, split, links, why):
+def test_where_there_is_no_alignment_error_it_says_why(read, layers, split, links, why):
     for example in read[split]:
         if "links" in example:
             example["links"] = links
-    assert evaluation.alignment_examples(run(*places), read["test"]) == []
-    assert why in evaluation.unaligned(run(*places), read["test"])
+    assert evaluation.alignment_examples(run(*layers), read["test"]) == []
+    assert why in evaluation.unaligned(run(*layers), read["test"])
 
 
 def test_without_links_nothing_is_chosen(read):
@@ -99,10 +99,10 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
     # There, all that head 2 says of the test set is wrong: 3 links in each of 4 sentences.
     assert one.statistics["aer"].tolist() == [[3, 0, 0, 3]] * 4 and scores["aer"] == {"score": 100}
     assert results["alignment"] == {
-        **{"precision": 0, "recall": 0, "place": "cross/0", "head": 2},
+        **{"precision": 0, "recall": 0, "layer": "cross/0", "head": 2},
         **{"rule": "greatest weight", "refused": 0},
     }
-    assert best_place(VALIDATION).head == 2
+    assert best_layer(VALIDATION).head == 2
     assert one.records == TEST
     assert (results["sentences"], results["cut_off"], results["refused"]) == (4, 1, 1)
     assert (results["split"], results["seconds"], results["search"]) == ("test", 7.0, {"beam": 9})
@@ -124,7 +124,7 @@ def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
     assert evaluation.scored(run(), *given, seconds=1.0).results["alignment"]["refused"] == 1
 
 
-def test_links_that_are_not_compared_are_said_to_be_so(read):
+def test_links_that_are_not_compared_are_printed_to_be_so(read):
     found = [translation("y")] * 2
     one = evaluation.scored(
         run(), "test", read["test"], found, forced(count=2), forced(count=0), seconds=1.0

@@ -39,14 +39,14 @@ CONFIG = json.loads(defaults.translation().to_json())
         ("model.decoder.positions", None),
     ],
 )
-def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
-    with pytest.raises(ValueError, match=f"{field} is .*; it must be") as told:
+def test_a_number_that_cannot_be_is_reported_with_its_field(field, value):
+    with pytest.raises(ValueError, match=f"{field} is .*; it must be") as raised:
         checks.run(changed(CONFIG, {field: value}, "this"))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("training.schedule", "cosin", "did you mean 'cosine'"),
         ("data.test", "tst", "did you mean 'test'"),
@@ -56,21 +56,21 @@ def test_a_number_that_cannot_be_is_told_with_its_field(field, value):
         ("data.bleu_tokenize", "ja-mecap", "did you mean 'ja-mecab'"),
     ],
 )
-def test_a_name_that_is_none_is_told_with_the_nearest(field, value, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_name_that_is_none_is_reported_with_the_nearest(field, value, message):
+    with pytest.raises(ValueError, match=message):
         checks.run(changed(CONFIG, {field: value}, "this"))
 
 
-def whole_numbers(config, place=""):
+def whole_numbers(config, field=""):
     for name, value in config.items():
         if isinstance(value, dict):
-            yield from whole_numbers(value, f"{place}{name}.")
+            yield from whole_numbers(value, f"{field}{name}.")
         elif value is None or type(value) is int:
-            yield f"{place}{name}", value
+            yield f"{field}{name}", value
 
 
 @pytest.mark.parametrize("model", [defaults.recurrent(), defaults.transformer()])
-def test_every_whole_number_has_bounds_and_none_is_said_where_it_means_something(model):
+def test_every_whole_number_has_bounds_and_none_is_printed_where_it_means_something(model):
     config = {**CONFIG, "model": json.loads(model.to_json())}
     for field, value in whole_numbers(config):
         wrong = [-1, 2**70, *([None] if value is not None else [])]

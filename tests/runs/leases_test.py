@@ -68,15 +68,15 @@ def test_a_host_is_more_than_its_name(tmp_path):
             assert not mine
 
 
-def test_an_owner_that_has_lost_its_lease_is_told_in_one_line_and_leaves_it(tmp_path):
+def test_an_owner_that_has_lost_its_lease_is_refused_in_one_line_and_leaves_it(tmp_path):
     path = tmp_path / "lease"
     other = json.dumps({"host": "elsewhere", "pid": 7, "token": "x"})
     with leases.take(path, beat=0.01) as mine:
         mine.check()
         path.write_text(other)
-        with pytest.raises(Stopped, match="process 7 on elsewhere has taken over") as told:
+        with pytest.raises(Stopped, match="process 7 on elsewhere has taken over") as raised:
             mine.check()
-        assert "\n" not in str(told.value) and told.value.status == 1
+        assert "\n" not in str(raised.value) and raised.value.status == 1
         os.utime(path, (1, 1))
         time.sleep(0.2)
         assert path.stat().st_mtime == 1  # nor does it keep the other's alive
@@ -94,11 +94,11 @@ def test_a_lease_is_kept_alive(tmp_path):
 def test_a_lease_says_whose_it_is(tmp_path):
     path = tmp_path / "new" / "lease"
     with leases.take(path) as mine:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        assert mine and (told["host"], told["pid"]) == (socket.gethostname(), os.getpid())
+        message = json.loads(path.read_text(encoding="utf-8"))
+        assert mine and (message["host"], message["pid"]) == (socket.gethostname(), os.getpid())
         with leases.take(path.with_name("other")):
             other = json.loads(path.with_name("other").read_text(encoding="utf-8"))
-        assert other["token"] != told["token"]
+        assert other["token"] != message["token"]
     assert list(path.parent.iterdir()) == []
 
 
@@ -110,8 +110,8 @@ def test_a_process_of_this_host_has_its_lease_however_long_it_stands_still(tmp_p
         with leases.take(path, limit=1) as other:
             assert not other
         # Its number alone does not make a process the owner: when it began does.
-        told = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps({**told, "started": "1"}), encoding="utf-8")
+        message = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**message, "started": "1"}), encoding="utf-8")
         with leases.take(path, limit=1e9) as other:
             assert other
 
@@ -150,8 +150,8 @@ def test_a_folder_that_is_used_is_refused_and_an_empty_one_removed(tmp_path):
     folder = tmp_path / "a" / "b"
     with leases.alone(folder):
         assert (folder / "lease").is_file()
-        said = f"in use by process {os.getpid()} on {socket.gethostname()}; wait for it"
-        with pytest.raises(ValueError, match=said), leases.alone(folder):
+        message = f"in use by process {os.getpid()} on {socket.gethostname()}; wait for it"
+        with pytest.raises(ValueError, match=message), leases.alone(folder):
             pass
     assert not (tmp_path / "a").exists()
     with leases.alone(folder):

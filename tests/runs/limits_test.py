@@ -9,10 +9,10 @@ import pytest
 from attention_lab.data.tokenizer import train
 from attention_lab.data.vocabularies import Codec
 from attention_lab.decoding import COARSE, FINE
-from attention_lab.evaluation.alignment import best_place, predicted_links
-from attention_lab.marks import END
+from attention_lab.evaluation.alignment import best_layer, predicted_links
 from attention_lab.models import make_model
 from attention_lab.runs import Run, Runs
+from attention_lab.special_tokens import END
 from attention_lab.training.replicas import Layout
 from tests.models.small import STRUCTURES, example
 
@@ -86,7 +86,7 @@ def test_a_pair_that_a_model_cannot_read_has_a_record_that_links_nothing(name):
     assert whys == [None, "31 source tokens, and the model reads at most 24", target, None]
     for record, why in zip(looked, whys, strict=True):
         assert all(bool(weights.any()) == (why is None) for weights in record.weights.values())
-    choice = best_place(looked)
+    choice = best_layer(looked)
     found, alone = predicted_links(looked, choice), predicted_links(looked[:1], choice)
     assert found[:2] == [*alone, frozenset()]
 
@@ -96,8 +96,8 @@ def test_runs_side_by_side_refuse_what_one_refuses(name):
     run = run_of(name)
     both = Runs.of([run, run], Layout(1))
     for found in both.translate(SENTENCES):
-        told = [(one.text, one.refused) for one in run.translate(SENTENCES)]
-        assert [(one.text, one.refused) for one in found] == told
+        message = [(one.text, one.refused) for one in run.translate(SENTENCES)]
+        assert [(one.text, one.refused) for one in found] == message
     alone = run.teacher_forced(LINKED)
     for each in both.teacher_forced(LINKED):
         assert [one.info for one in each.records] == [one.info for one in alone.records]

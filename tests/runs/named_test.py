@@ -49,7 +49,7 @@ def test_a_named_model_attends_where_its_paper_says(name):
     assert named.model(name) == named.NAMED[name]() is not named.NAMED[name]()
 
 
-def test_only_attention_tells_bahdanau_s_two_models_apart():
+def test_only_attention_reports_bahdanau_s_two_models_apart():
     fixed, attending = named.model("fixed2014"), named.model("bahdanau2015")
     assert fixed["encoder"] == attending["encoder"]
     assert {**fixed["decoder"], "kind": "bahdanau"} == attending["decoder"]

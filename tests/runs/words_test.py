@@ -9,9 +9,9 @@ import pytest
 from attention_lab.data.tokenizer import UNKNOWN_TEXT, train
 from attention_lab.data.vocabularies import Codec
 from attention_lab.evaluation.alignment import word_weights
-from attention_lab.marks import END, UNKNOWN
 from attention_lab.models.base import Limits
 from attention_lab.runs import Run, Translation, outputs
+from attention_lab.special_tokens import END, UNKNOWN
 from tests.data.small import every_kind
 
 NONE = SimpleNamespace(name="none", limits=lambda params: Limits())
@@ -45,13 +45,13 @@ def test_characters_are_the_words_of_a_translation_without_spaces(kind, byte_fal
     assert record.source_words == ("the", "cat", "likes", "GPT")
     assert word_weights(record).shape == (5, 5)
     # A space alone belongs to what was there when it was said; all else is as in the text.
-    for told, token, word in zip(
+    for message, token, word in zip(
         run.codec.target.encode(TARGETS[0]).word_of,
         record.target,
         record.target_word_of,
         strict=False,
     ):
-        assert word == told or token == "▁"
+        assert word == message or token == "▁"
     assert record.target_word_of[-1] == -1
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from attention_lab.runs import setup
-from attention_lab.studies import budgets, fleet, sizes
+from attention_lab.studies import budgets, scheduler, sizes
 from attention_lab.studies.budgets import balanced
 from attention_lab.studies.plan import plan
 from attention_lab.studies.study import study_of
@@ -78,22 +78,22 @@ def test_the_plan_says_which_budgets_are_not_those_of_the_config(folder):
     config = config_of(folder, arms={"words": {}, "characters": {"tokenizer.kind": "char"}})
     study = study_of(balanced(config), folder / "study")
     tokens = run_of(study.config, "characters")["training"]["tokens"]
-    told = (
+    message = (
         f"budget   12,000 to {tokens:,} target tokens each (of each tokenizer or corpus as many as"
     )
-    assert told in plan(study, study.crews)
+    assert message in plan(study, study.groups)
     for equal, why in (("updates", "equally many updates"), ("flops", "equal work in")):
         config = balanced({**config, "budget": {"equal": equal}})
         assert f"({why}" in plan(study_of(config, folder / "study"), [])
     alike = study_of(balanced(config_of(folder)), folder / "study")
-    assert "budget" not in plan(alike, alike.crews)
+    assert "budget" not in plan(alike, alike.groups)
     assert budgets.in_words(alike) == "12,000 target tokens each"
 
 
-def test_a_warm_up_that_takes_the_whole_run_is_told(folder):
+def test_a_warm_up_that_takes_the_whole_run_is_reported(folder):
     arms = {"short": {}, "long": {"training.warmup": 10_000}}
     study = study_of(config_of(folder, arms=arms), folder / "study")
-    short, long = (plan(study, [crew], fleet.Machine()) for crew in study.crews)
+    short, long = (plan(study, [group], scheduler.Machine()) for group in study.groups)
     assert "training.warmup is 10,000 updates, and the run has" in long and "warmup" not in short
     model = SimpleNamespace()
     with pytest.warns(
@@ -132,7 +132,7 @@ def test_equal_parameters_are_the_most_that_are_not_more(folder):
     assert sizes.parameters_of(none) <= wanted < sizes.parameters_of(wider)
 
 
-def test_a_budget_that_is_none_is_told(folder):
+def test_a_budget_that_is_none_is_reported(folder):
     with pytest.raises(ValueError, match="did you mean 'flops'"):
         balanced(config_of(folder, budget={"equal": "flop"}))
     large = {"model.encoder.embedding": 512, "model.decoder.embedding": 512}
@@ -184,7 +184,7 @@ def test_a_width_is_the_greatest_multiple_of_the_step_that_is_not_more(
     assert width_of(hidden, step) == width
 
 
-def test_a_step_that_is_too_wide_is_told(squares):
+def test_a_step_that_is_too_wide_is_reported(squares):
     with pytest.raises(ValueError, match=r"features = 16, an arm has more than 225 parameters"):
         width_of(15, 16)
 

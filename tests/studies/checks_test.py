@@ -26,6 +26,6 @@ STUDY = {**json.loads(defaults.study().to_json()), "arms": {"a": {}}}
 )
 def test_a_study_has_its_own_numbers_checked_and_those_of_its_arms(field, value):
     study_checks.study(STUDY)
-    with pytest.raises(ValueError, match="must be") as told:
+    with pytest.raises(ValueError, match="must be") as raised:
         study_checks.study({**STUDY, field: value})
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)

@@ -169,7 +169,7 @@ def test_sacrebleu_s_p_is_of_the_first_seed_of_each_arm():
     assert p == {("b", "a", "bleu"): pytest.approx(1 / 1001)}
 
 
-def test_sacrebleu_s_p_is_told_by_arm_and_other():
+def test_sacrebleu_s_p_is_reported_by_arm_and_other():
     rows = text_rows("a", range(28)) + text_rows("b", range(27)) + text_rows("c", [])
     p = findings.library_p(rows, compared(("b", "a"), ("c", "a"), ("c", "b")))
     assert set(p) == {(*pair, "bleu") for pair in (("b", "a"), ("c", "a"), ("c", "b"))}
@@ -278,14 +278,14 @@ def half(found):
 
 
 @pytest.mark.parametrize(("part", "early"), [(0.99, False), (1.01, True)])
-def test_early_is_said_where_an_arm_gained_more_than_half_its_interval(part, early):
+def test_early_is_printed_where_an_arm_gained_more_than_half_its_interval(part, early):
     width = half(formulas.interval(contributions("low", "BLEU")))
     assert findings.early(with_gain("low", part * width), "low", metric=BLEU) is early
 
 
 @pytest.mark.parametrize(("part", "early"), [(0.99, False), (1.01, True)])
 @pytest.mark.parametrize("gains", [("low",), ("high",)])
-def test_early_is_said_of_two_where_either_gained_more_than_half_their_difference(
+def test_early_is_printed_of_two_where_either_gained_more_than_half_their_difference(
     part, early, gains
 ):
     # Sentences are as hard for one as for the other: the difference is known far better than either.

@@ -98,7 +98,7 @@ BROWSER = next(
 def test_a_browser_opens_it_offline_without_a_complaint(tmp_path):
     path = tmp_path / "report.html"
     path.write_text(made())
-    told = subprocess.run(
+    result = subprocess.run(
         [
             BROWSER,
             "--headless",
@@ -114,5 +114,5 @@ def test_a_browser_opens_it_offline_without_a_complaint(tmp_path):
         timeout=120,
         check=True,
     )
-    assert "CONSOLE" not in told.stderr
-    assert "<title>taken</title>" not in told.stdout and "&lt;script&gt;" in told.stdout
+    assert "CONSOLE" not in result.stderr
+    assert "<title>taken</title>" not in result.stdout and "&lt;script&gt;" in result.stdout

@@ -11,7 +11,7 @@ import attention_lab
 from attention_lab import runs
 from attention_lab.evaluation import metrics
 from attention_lab.runs import setup
-from attention_lab.studies import fleet
+from attention_lab.studies import scheduler
 from attention_lab.studies.study import study_of
 from attention_lab.tasks import translation
 from attention_lab.training.checkpoint import BEST, Checkpoints
@@ -46,13 +46,13 @@ def trained(tmp_path_factory):
     base["decoding"]["beam"] = 1
     base["training"] |= {"tokens": 1000, "validations": 50, "warmup": 1, "workers": 0}
     base["training"] |= {"dropout": 0.1, "label_smoothing": 0.1, "schedule": "constant"}
-    (crew,) = study_of(config, folder / "study").crews
+    (group,) = study_of(config, folder / "study").groups
     x64 = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", False)  # as commands have it
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(translation, "bleu", coarse)
-        fleet.run(study_of(config, folder / "study"), [crew], fleet.Machine(devices=1))
-    yield crew, {(one.arm.name, one.seed): alone(one.config) for one in crew.replicas}
+        scheduler.run(study_of(config, folder / "study"), [group], scheduler.Machine(devices=1))
+    yield group, {(one.arm.name, one.seed): alone(one.config) for one in group.replicas}
     jax.config.update("jax_enable_x64", x64)
 
 
@@ -101,9 +101,9 @@ def distance(a, b):
 
 
 def test_each_replica_has_its_own_loss_and_tokens(trained):
-    crew, each = trained
-    lines = [line for line in read(crew.folder / "metrics.jsonl") if line["kind"] == "train"]
-    for number, replica in enumerate(crew.replicas):
+    group, each = trained
+    lines = [line for line in read(group.folder / "metrics.jsonl") if line["kind"] == "train"]
+    for number, replica in enumerate(group.replicas):
         losses, tokens, _ = zip(*each[replica.arm.name, replica.seed], strict=True)
         assert len(lines) == len(losses) > 2  # an update is followed by a validation
         assert [line["loss"][number] for line in lines] == pytest.approx(losses, rel=1e-4)
@@ -114,10 +114,10 @@ def test_each_replica_has_its_own_loss_and_tokens(trained):
 
 
 def test_each_replica_keeps_its_own_best_parameters(trained):
-    crew, each = trained
-    lines = [line for line in read(crew.folder / "metrics.jsonl") if line["kind"] == "validation"]
+    group, each = trained
+    lines = [line for line in read(group.folder / "metrics.jsonl") if line["kind"] == "validation"]
     by_bleu = by_perplexity = 0
-    for number, replica in enumerate(crew.replicas):
+    for number, replica in enumerate(group.replicas):
         bleu, perplexity = (
             [line[name][number] for line in lines] for name in ("bleu", "perplexity")
         )
@@ -125,7 +125,7 @@ def test_each_replica_keeps_its_own_best_parameters(trained):
         place = min(range(len(lines)), key=lambda n: (-bleu[n], perplexity[n], n))
         by_bleu += perplexity[place] > min(perplexity)
         by_perplexity += bleu.count(bleu[place]) > 1
-        run = attention_lab.load(crew.replica_folder(replica))
+        run = attention_lab.load(group.replica_folder(replica))
         snapshots = [(name, n) for name, one in each.items() for n in range(len(one))]
         nearest = min(snapshots, key=lambda at: distance(run.params, each[at[0]][at[1]][2]))
         assert nearest == ((replica.arm.name, replica.seed), place)
@@ -135,16 +135,16 @@ def test_each_replica_keeps_its_own_best_parameters(trained):
 
 
 def test_a_replica_s_row_is_of_its_own_run(trained):
-    crew, _ = trained
-    rows = [json.loads(line) for line in crew.results.read_text(encoding="utf-8").splitlines()]
-    lines = [line for line in read(crew.folder / "metrics.jsonl") if line["kind"] == "validation"]
-    for number, (row, replica) in enumerate(zip(rows, crew.replicas, strict=True)):
+    group, _ = trained
+    rows = [json.loads(line) for line in group.results.read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in read(group.folder / "metrics.jsonl") if line["kind"] == "validation"]
+    for number, (row, replica) in enumerate(zip(rows, group.replicas, strict=True)):
         assert (row["arm"], row["seed"]) == (replica.arm.name, replica.seed)
         perplexities = [line["perplexity"][number] for line in lines]
         assert [one["perplexity"] for one in row["curve"]] == perplexities
-        text = (crew.replica_folder(replica) / "evaluation" / "test.txt").read_text(
+        text = (group.replica_folder(replica) / "evaluation" / "test.txt").read_text(
             encoding="utf-8"
         )
         assert text.split("\n")[:-1] == row["hypotheses"]
     assert len({row["parameters"] for row in rows}) == 1 and rows[0]["flops"] > 0
-    assert Checkpoints(crew.replica_folder(crew.replicas[0]) / "checkpoints").step(BEST) == 1
+    assert Checkpoints(group.replica_folder(group.replicas[0]) / "checkpoints").step(BEST) == 1

@@ -29,7 +29,7 @@ def comparison(estimate=1.0, adjusted=0.01, metric=BLEU, **more):
 
 
 @pytest.mark.parametrize(
-    ("estimate", "adjusted", "said"),
+    ("estimate", "adjusted", "message"),
     [
         (1.0, 0.0499, "higher"),
         (-1.0, 0.0499, "lower"),
@@ -38,16 +38,16 @@ def comparison(estimate=1.0, adjusted=0.01, metric=BLEU, **more):
     ],
 )
 def test_a_difference_is_higher_or_lower_where_the_adjusted_p_is_below_five_percent(
-    estimate, adjusted, said
+    estimate, adjusted, message
 ):
-    assert tables.verdict(comparison(estimate, adjusted)) == said
-    assert tables.unless_early(said, False) == said
-    assert tables.unless_early(said, True) == f"{said}, EARLY"
+    assert tables.verdict(comparison(estimate, adjusted)) == message
+    assert tables.unless_early(message, False) == message
+    assert tables.unless_early(message, True) == f"{message}, EARLY"
 
 
 def test_numbers_are_written_with_as_many_decimals_as_they_have():
-    said = [tables.p_value(p) for p in (0.00099, 0.001, 0.0124, 1.0)]
-    assert said == ["< 0.001", "0.001", "0.012", "1.000"]
+    message = [tables.p_value(p) for p in (0.00099, 0.001, 0.0124, 1.0)]
+    assert message == ["< 0.001", "0.001", "0.012", "1.000"]
     found = Point(0, 12.346, 11.0, 13.5, 20)
     assert tables.interval(found) == "12.35 [11.00, 13.50]"
     assert tables.interval(found, 1) == "12.3 [11.0, 13.5]"
@@ -124,23 +124,23 @@ def test_the_table_of_differences(monkeypatch):
     assert found.header[-3:] == ["bootstrap", "sacreBLEU's p", "says"] and len(found.header) == 9
 
 
-def test_skipped_updates_are_told_by_arm_and_seed():
+def test_skipped_updates_are_reported_by_arm_and_seed():
     rows = [
         {"arm": "a", "seed": 0, "skipped": 0, "frozen": False},
         {"arm": "a", "seed": 1, "skipped": 1200, "frozen": False},
     ]
-    said = (
+    message = (
         "Replicas that skipped updates which were not finite, and count like the others: "
         "a, seed 1: 1,200."
     )
-    assert reporting.skipped(rows) == said
+    assert reporting.skipped(rows) == message
     frozen = [*rows, {"arm": "b", "seed": 0, "skipped": 99, "frozen": True}]
     assert "frozen is a replica that skipped" in reporting.skipped(frozen)
     assert reporting.skipped(frozen).endswith(": a, seed 1: 1,200; b, seed 0: 99 (frozen).")
     assert reporting.skipped(rows[:1]) == reporting.skipped([{"arm": "a", "seed": 0}]) == ""
 
 
-def test_refused_sentences_are_told_by_arm_and_seed():
+def test_refused_sentences_are_reported_by_arm_and_seed():
     rows = [{"arm": "a", "seed": n, "refused": n * 1000} for n in range(3)]
     assert reporting.refused(rows).endswith(
         "translated by nothing: a, seed 1: 1,000; a, seed 2: 2,000."
@@ -251,17 +251,17 @@ def whole_rows(arms=("none", "some"), **more):
 
 def written(tmp_path, rows, **fields):
     """The report of a study with these rows, and what it tells before it writes."""
-    one, told = study(tmp_path, **fields), []
-    for crew in one.crews:
-        crew.folder.mkdir(parents=True)
-        mine = [row for row in rows if row["arm"] in [arm.name for arm in crew.arms]]
-        crew.results.write_text("".join(json.dumps(row) + "\n" for row in mine), encoding="utf-8")
-    return reporting.write(one, told.append), told
+    one, messages = study(tmp_path, **fields), []
+    for group in one.groups:
+        group.folder.mkdir(parents=True)
+        mine = [row for row in rows if row["arm"] in [arm.name for arm in group.arms]]
+        group.results.write_text("".join(json.dumps(row) + "\n" for row in mine), encoding="utf-8")
+    return reporting.write(one, messages.append), messages
 
 
-def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
+def test_a_report_is_written_and_its_main_tables_reported_first(tmp_path):
     rows = whole_rows(skipped=3, frozen=False, refused=2)
-    where, (told,) = written(tmp_path, rows)
+    where, (message,) = written(tmp_path, rows)
     assert where == f"\nreport   {tmp_path / 'report.html'} (and report.md, figures/)"
     arms, metrics = ["none", "some"], study(tmp_path).metrics
     main = [
@@ -270,7 +270,7 @@ def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
     ]
     notes = [reporting.skipped(rows), reporting.refused(rows)]
     parts = [*(tables.grid(one.header, one.lines) for one in main), *notes]
-    assert told == "\n" + "\n\n".join(parts)
+    assert message == "\n" + "\n\n".join(parts)
     lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert list(map(json.loads, lines)) == json.loads(json.dumps(rows))
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -297,8 +297,8 @@ def test_a_report_is_written_and_its_main_tables_told_first(tmp_path):
 
 def test_a_report_says_early_where_an_arm_still_learns(tmp_path):
     rows = whole_rows(validation=(0.0,) * 9 + (99.0,))
-    _, (told,) = written(tmp_path, rows)
-    assert told.endswith(f"\n\n{reporting.EARLY_NOTE}") and "EARLY |" in told
+    _, (message,) = written(tmp_path, rows)
+    assert message.endswith(f"\n\n{reporting.EARLY_NOTE}") and "EARLY |" in message
 
 
 def test_an_arm_that_has_not_finished_is_left_out_and_one_arm_has_no_differences(tmp_path):
@@ -310,18 +310,18 @@ def test_an_arm_that_has_not_finished_is_left_out_and_one_arm_has_no_differences
         ),
         tmp_path,
     )
-    one.crews[1].folder.mkdir(parents=True)
-    one.crews[1].results.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
-    told = []
-    reporting.write(one, told.append)
-    assert told[0].count("| some") == 1 and "none" not in told[0]
-    assert "some - none" not in told[0] and told[0].count("\n\n") == 0
+    one.groups[1].folder.mkdir(parents=True)
+    one.groups[1].results.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    messages = []
+    reporting.write(one, messages.append)
+    assert messages[0].count("| some") == 1 and "none" not in messages[0]
+    assert "some - none" not in messages[0] and messages[0].count("\n\n") == 0
     subtitle = reporting.subtitle(one, rows)
     assert subtitle.startswith("2 arms, not finished, 2 seeds; ")
     assert "best on validation" not in subtitle  # no trial has run
-    for crew in study_of(tuning_trials(one.config), tmp_path / "tuning").crews:
-        crew.folder.mkdir(parents=True)
-        crew.results.write_text("", encoding="utf-8")
+    for group in study_of(tuning_trials(one.config), tmp_path / "tuning").groups:
+        group.folder.mkdir(parents=True)
+        group.results.write_text("", encoding="utf-8")
     assert reporting.subtitle(one, rows).endswith(
         " In each arm training.learning_rate was the best on validation of 0.01, 0.1, 5,000 target tokens each, "
         "41.7 % of the budget and of the warm-up (4 updates); it is none: 0.02, some: 0.02."

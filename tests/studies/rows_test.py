@@ -10,17 +10,17 @@ from attention_lab.evaluation.records import make_record
 from attention_lab.runs import TeacherForced
 from attention_lab.studies import rows
 from attention_lab.studies.study import study_of
-from attention_lab.training.finite import PATIENCE
+from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.training.replicas import Layout
 from tests.studies.study_test import config_of
 
 
-def record(*cross, source=None, links=None, **places):
+def record(*cross, source=None, links=None, **layers):
     """A record of as many words as the weights have, at cross/0, cross/1, ..."""
     weights = {f"cross/{n}": np.array(one, float) for n, one in enumerate(cross)}
     width, height = (weights["cross/0"].shape[2], weights["cross/0"].shape[1]) if cross else (1, 1)
     words = source or [f"s{n}" for n in range(width)]
-    return make_record(words, [f"t{n}" for n in range(height)], {**weights, **places}, links=links)
+    return make_record(words, [f"t{n}" for n in range(height)], {**weights, **layers}, links=links)
 
 
 def test_whole_numbers_are_short_and_others_as_they_are():
@@ -36,10 +36,10 @@ def test_weights_are_scaled_to_one_or_are_nothing():
 
 def test_places_are_those_of_cross_attention_by_layer():
     one = np.ones((1, 1, 1))
-    places = {f"cross/{n}": one for n in (10, 2)} | {"decoder/0": one}
-    many = record(**places)
-    assert rows.cross_places([many, record()]) == ["cross/2", "cross/10"]
-    assert rows.cross_places([]) == rows.cross_places([record(**{"encoder/0": one})]) == []
+    layers = {f"cross/{n}": one for n in (10, 2)} | {"decoder/0": one}
+    many = record(**layers)
+    assert rows.cross_layers([many, record()]) == ["cross/2", "cross/10"]
+    assert rows.cross_layers([]) == rows.cross_layers([record(**{"encoder/0": one})]) == []
 
 
 # Two heads of two target words and two source words.
@@ -86,7 +86,7 @@ def test_the_example_shows_the_place_and_head_that_were_chosen():
         {"cross/0": np.stack([np.eye(2, 6), np.eye(2, 6)[::-1] / 3]), "cross/1": last},
         links=[(1, 1), (0, 0)],
     )
-    choice = {"place": "cross/0", "head": 1}
+    choice = {"layer": "cross/0", "head": 1}
     found = rows.attention_of([one], choice)["example"]
     assert found["weights"] == [[0, 0.333, 0, 0, 0, 0, 0], [0.333, 0, 0, 0, 0, 0, 0]]
     assert found["target"] == ["t0", "t1"] and found["links"] == [(0, 0), (1, 1)]
@@ -114,14 +114,14 @@ def test_seeds_agree_by_their_mean_over_layers_and_heads():
     assert len(rows.agree([one * 4 for one in seeds])[0]) == 4
 
 
-def crew_of(tmp_path, lines=(), **fields):
-    (crew,) = study_of(
+def group_of(tmp_path, lines=(), **fields):
+    (group,) = study_of(
         config_of(**{"arms": {"a": {}, "b": {"training.dropout": 0.5}}, **fields}), tmp_path
-    ).crews
-    crew.folder.mkdir(parents=True)
+    ).groups
+    group.folder.mkdir(parents=True)
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    (crew.folder / "metrics.jsonl").write_text(text, encoding="utf-8")
-    return crew
+    (group.folder / "metrics.jsonl").write_text(text, encoding="utf-8")
+    return group
 
 
 def test_a_curve_is_the_replica_s_own(tmp_path):
@@ -132,12 +132,12 @@ def test_a_curve_is_the_replica_s_own(tmp_path):
         {"kind": "validation", "update": 2, "bleu": [3, 4], "perplexity": [7, 6]},
         {"kind": "skipped", "update": 3, "skipped": [True, False]},
     ]
-    crew = crew_of(tmp_path, lines)
-    assert rows.curve_of(crew, 1) == [
+    group = group_of(tmp_path, lines)
+    assert rows.curve_of(group, 1) == [
         {"tokens": 0, "bleu": 2, "perplexity": 8},
         {"tokens": 40, "bleu": 4, "perplexity": 6},
     ]
-    assert [one["tokens"] for one in rows.curve_of(crew, 0)] == [0, 30]
+    assert [one["tokens"] for one in rows.curve_of(group, 0)] == [0, 30]
 
 
 @pytest.mark.parametrize(("patience", "kept"), [(0, 6), (1, 4), (2, 5), (3, 6)])
@@ -154,8 +154,8 @@ def test_a_curve_ends_where_a_replica_alone_would_have_lost_patience(tmp_path, p
         {"kind": "validation", "update": n, "bleu": [n, bleu], "perplexity": [9, perplexity]}
         for n, (bleu, perplexity) in enumerate(scores)
     ]
-    crew = crew_of(tmp_path, lines, arms={"a": {"training.patience": patience}})
-    assert [(one["bleu"], one["perplexity"]) for one in rows.curve_of(crew, 1)] == scores[:kept]
+    group = group_of(tmp_path, lines, arms={"a": {"training.patience": patience}})
+    assert [(one["bleu"], one["perplexity"]) for one in rows.curve_of(group, 1)] == scores[:kept]
 
 
 def test_a_group_of_one_writes_numbers_and_not_lists(tmp_path):
@@ -164,9 +164,9 @@ def test_a_group_of_one_writes_numbers_and_not_lists(tmp_path):
         {"kind": "validation", "update": 1, "bleu": 3, "perplexity": 7},
         {"kind": "skipped", "update": 2, "skipped": True},
     ]
-    crew = crew_of(tmp_path, lines, arms={"a": {}}, seeds=[0])
-    assert rows.curve_of(crew, 0) == [{"tokens": 10, "bleu": 3, "perplexity": 7}]
-    assert rows.skipped_of(crew, 0) == {"skipped": 1, "frozen": False}
+    group = group_of(tmp_path, lines, arms={"a": {}}, seeds=[0])
+    assert rows.curve_of(group, 0) == [{"tokens": 10, "bleu": 3, "perplexity": 7}]
+    assert rows.skipped_of(group, 0) == {"skipped": 1, "frozen": False}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_skipped_updates_are_counted_and_those_in_a_row_freeze(tmp_path, updates
     lines += [
         {"kind": "skipped", "update": n, "skipped": [n != 3, n in updates]} for n in range(1, 60)
     ]
-    found = rows.skipped_of(crew_of(tmp_path, lines), 1)
+    found = rows.skipped_of(group_of(tmp_path, lines), 1)
     assert found == {"skipped": len(updates), "frozen": frozen}
 
 
@@ -245,8 +245,8 @@ class Evaluated(SimpleNamespace):
 
 
 def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
-    crew, saved, asked, forced = crew_of(tmp_path, also=["more"]), [], [], []
-    names = [crew.replica_folder(one).name for one in crew.replicas]
+    group, saved, asked, forced = group_of(tmp_path, also=["more"]), [], [], []
+    names = [group.replica_folder(one).name for one in group.replicas]
     assert names == ["a_seed_0", "a_seed_1", "b_seed_0", "b_seed_1"]
     # How far each looks at the first word.
     looks = [[[[[w, 1 - w]]]] for w in (1.0, 0.75, 0.5, 0.0)]
@@ -295,8 +295,8 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     monkeypatch.setattr(
         rows, "statistics_of", lambda examples, found, seen: (examples, found.name, seen)
     )
-    monkeypatch.setattr(rows, "curve_of", lambda crew, number: [number])
-    found = rows.rows_of(crew, Layout(), "seen")
+    monkeypatch.setattr(rows, "curve_of", lambda group, number: [number])
+    found = rows.rows_of(group, Layout(), "seen")
     assert asked == [(split, rows.COARSE, Layout()) for split in ("test", "more")] and not forced
     assert saved == [(name, f"{s} {n}") for s in ("test", "more") for n, name in enumerate(names)]
     assert [
@@ -322,6 +322,6 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     ]
     # Without records, attention is looked at along the references; what cannot be read is left out.
     records = False
-    found = rows.rows_of(crew, Layout(), "seen")
+    found = rows.rows_of(group, Layout(), "seen")
     assert forced == [EXAMPLES]
     assert found[0]["agreement"] == {"seeds": pytest.approx([0.75])}

@@ -106,8 +106,8 @@ def test_a_group_takes_what_its_replicas_do(
     monkeypatch.setattr(sizes, "working_of", lambda *_: 1000)
     monkeypatch.setattr(sizes, "flops_of", lambda *_: 17)
     seeds = {"arms": {"a": {}}, "seeds": [0, 1, 2]}
-    (crew,) = study_of({**config, **seeds}, tmp_path).crews
-    found = sizes.size_of(crew, layout)
+    (group,) = study_of({**config, **seeds}, tmp_path).groups
+    found = sizes.size_of(group, layout)
     parameters = sizes.parameters_of(config["base"])
     # Of each: parameters, two moments, the best; of those in work, gradients and what a step needs.
     numbers = bytes_of(parts[1]) * (4 * room + at_once)
@@ -116,15 +116,15 @@ def test_a_group_takes_what_its_replicas_do(
 
 def test_the_tokenizers_of_a_training_that_has_started_are_used(config, tmp_path):
     base = config["base"]
-    (crew,) = study_of({**config, "arms": {"a": {}}}, tmp_path).crews
+    (group,) = study_of({**config, "arms": {"a": {}}}, tmp_path).groups
     own = setup.corpus_of(changed(base, {"tokenizer.kind": "char"}, "a"))
     before = sizes.parameters_of(base), sizes.updates_of(base)
-    runs.begin(crew.folder, own.codec, {})
-    size = sizes.size_of(crew, Layout())
+    runs.begin(group.folder, own.codec, {})
+    size = sizes.size_of(group, Layout())
     params = jax.eval_shape(runs.model_of(base, own.codec).init, jax.random.key(0))
-    flops, working = (f(base, crew.folder) for f in (sizes.flops_of, sizes.working_of))
+    flops, working = (f(base, group.folder) for f in (sizes.flops_of, sizes.working_of))
     assert size.parameters == sum(leaf.size for leaf in jax.tree.leaves(params)) != before[0]
-    assert size.updates == sizes.updates_of(base, crew.folder) != before[1]
+    assert size.updates == sizes.updates_of(base, group.folder) != before[1]
     assert size.flops == 2 * flops and size.memory == bytes_of(params) * 10 + 2 * working
     assert working != sizes.working_of(base)
 

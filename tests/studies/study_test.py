@@ -15,14 +15,14 @@ def config_of(**fields):
     return {**json.loads(tiny_study.get_config().to_json()), **fields}
 
 
-def test_arms_of_one_structure_are_one_crew(tmp_path):
+def test_arms_of_one_structure_are_one_group(tmp_path):
     study = study_of(config_of(), tmp_path)
     assert [arm.name for arm in study.arms] == ["no attention", "additive", "additive, no dropout"]
-    assert [[arm.name for arm in crew.arms] for crew in study.crews] == [
+    assert [[arm.name for arm in group.arms] for group in study.groups] == [
         ["no attention"],
         ["additive", "additive, no dropout"],
     ]
-    last = study.crews[1].replicas[-1]
+    last = study.groups[1].replicas[-1]
     assert last.config["seed"] == 1 and last.config["training"]["dropout"] == 0.0
 
 
@@ -32,13 +32,13 @@ def test_axes_give_the_full_grid(tmp_path):
         "model.decoder.kind": ["luong", "bahdanau"],
     }
     study = study_of(config_of(arms={}, axes=axes), tmp_path)
-    assert len(study.arms) == 4 == len(study.crews)
+    assert len(study.arms) == 4 == len(study.groups)
     assert study.arms[1].config["model"]["decoder"]["attention"]["score"] == "dot"
     assert study.arms[1].config["model"]["decoder"]["kind"] == "bahdanau"
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"arms": {"a": {"model.decoder.knd": "fixed"}}}, "did you mean 'kind'"),
         ({"arms": {"a": {"model.decoder.kind.x": 1}}}, "nothing inside"),
@@ -47,8 +47,8 @@ def test_axes_give_the_full_grid(tmp_path):
         ({"seeds": [1, 1]}, "different numbers"),
     ],
 )
-def test_a_study_that_is_none_is_told_in_one_line(fields, told, tmp_path):
-    with pytest.raises(ValueError, match=told) as error:
+def test_a_study_that_is_none_is_refused_in_one_line(fields, message, tmp_path):
+    with pytest.raises(ValueError, match=message) as error:
         study_of(config_of(**fields), tmp_path)
     assert "\n" not in str(error.value)
 
@@ -71,15 +71,15 @@ def test_arms_are_those_that_are_listed_and_then_the_grid(tmp_path):
 
 
 def test_a_group_has_a_folder_and_each_of_its_replicas_one_within(tmp_path):
-    _, crew = study_of(config_of(also=["more"]), tmp_path).crews
-    assert crew.name == "additive" and crew.also == ("more",)
-    assert crew.folder == tmp_path / "crews" / "additive"
-    assert crew.results == crew.folder / "results.jsonl"
-    replicas = [(one.arm.name, one.seed) for one in crew.replicas]
+    _, group = study_of(config_of(also=["more"]), tmp_path).groups
+    assert group.name == "additive" and group.also == ("more",)
+    assert group.folder == tmp_path / "groups" / "additive"
+    assert group.results == group.folder / "results.jsonl"
+    replicas = [(one.arm.name, one.seed) for one in group.replicas]
     assert replicas == [
         (arm, seed) for arm in ("additive", "additive, no dropout") for seed in (0, 1)
     ]
-    folders = [crew.replica_folder(one).relative_to(crew.folder) for one in crew.replicas]
+    folders = [group.replica_folder(one).relative_to(group.folder) for one in group.replicas]
     assert str(folders[3]) == "additive__no_dropout_seed_1" and len(set(folders)) == 4
 
 
@@ -140,17 +140,21 @@ def test_a_study_is_tuned_and_then_trained_as_far_as_it_is_wanted(tmp_path, monk
     monkeypatch.setattr(studies.setup, "prepare", lambda: ran.append("prepared"))
     monkeypatch.setattr(studies.replicas, "cores_as_devices", lambda count: ran.append(count))
     monkeypatch.setattr(
-        studies.fleet, "run", lambda study, crews, machine: ran.append((study, crews, machine))
+        studies.scheduler,
+        "run",
+        lambda study, groups, machine: ran.append((study, groups, machine)),
     )
     study = studies.run(
         config,
         tmp_path,
-        wanted=lambda crew: crew.name == "additive",
+        wanted=lambda group: group.name == "additive",
         devices=3,
         at_once=2,
         max_minutes=7,
     )
-    count, prepared, (folder, machine), (same, crews, again) = ran
+    count, prepared, (folder, machine), (same, groups, again) = ran
     assert count == os.cpu_count() and prepared == "prepared" and folder == tmp_path
-    assert same is study and study.name == "tuned" and [crew.name for crew in crews] == ["additive"]
+    assert (
+        same is study and study.name == "tuned" and [group.name for group in groups] == ["additive"]
+    )
     assert machine is again and machine[:2] == (3, 2) and machine.interrupt.minutes == 7

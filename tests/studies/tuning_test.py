@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from attention_lab.studies import checks, fleet, reporting, results, sizes
+from attention_lab.studies import checks, reporting, results, scheduler, sizes
 from attention_lab.studies.budgets import balanced
 from attention_lab.studies.plan import plan
 from attention_lab.studies.study import changed, study_of
@@ -24,7 +24,7 @@ CONFIG = {**json.loads(tiny_study.get_config().to_json()), "tuning": TUNING}
 
 def test_tuning_tries_every_value_in_every_arm_on_validation(tmp_path):
     tried = study_of(trials(CONFIG), tmp_path)
-    assert len(tried.arms) == 6 and len(tried.crews) == 2  # a learning rate is traced
+    assert len(tried.arms) == 6 and len(tried.groups) == 2  # a learning rate is traced
     config = tried.arms[1].config
     assert tried.arms[1].name == "no attention at 0.1"
     assert config["training"]["learning_rate"] == 0.1 and config["training"]["tokens"] == 500
@@ -39,7 +39,7 @@ def test_tuning_takes_the_value_that_validates_best(tmp_path, monkeypatch):
         for arm in best
         for value in TUNING["candidates"]
     ]
-    monkeypatch.setattr(fleet, "run", lambda *_: None)
+    monkeypatch.setattr(scheduler, "run", lambda *_: None)
     monkeypatch.setattr(results, "rows_of", lambda _: rows)
     config = tuned(CONFIG, tmp_path)
     found = {name: fields["training.learning_rate"] for name, fields in config["arms"].items()}
@@ -95,8 +95,8 @@ def test_a_budget_cannot_be_tuned_since_a_trial_has_its_own():
 
 def test_the_plan_says_what_a_trial_has(tmp_path):
     study = study_of(CONFIG, tmp_path)
-    told = "2 values, 500 target tokens each, 4.17 % of the budget and of the warm-up (1 update)"
-    assert told in plan(study, study.crews)
+    message = "2 values, 500 target tokens each, 4.17 % of the budget and of the warm-up (1 update)"
+    assert message in plan(study, study.groups)
 
 
 def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
@@ -114,13 +114,13 @@ def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
     config = {**CONFIG, "arms": {**CONFIG["arms"], **arms}}
     study = study_of(config, tmp_path)
     assert "best on validation" not in reporting.subtitle(study, rows)
-    for crew in study_of(trials(config), tmp_path / "tuning").crews:
+    for group in study_of(trials(config), tmp_path / "tuning").groups:
         assert "best on validation" not in reporting.subtitle(study, rows)
-        crew.folder.mkdir(parents=True)
-        crew.results.write_text("", encoding="utf-8")
-    told = reporting.subtitle(study, rows)
-    assert "learning_rate was the best on validation of 0.01, 0.1" in told
-    assert "it is no attention: 0.1, additive: 0.02, additive, no dropout: 0.02." in told
+        group.folder.mkdir(parents=True)
+        group.results.write_text("", encoding="utf-8")
+    message = reporting.subtitle(study, rows)
+    assert "learning_rate was the best on validation of 0.01, 0.1" in message
+    assert "it is no attention: 0.1, additive: 0.02, additive, no dropout: 0.02." in message
 
 
 def test_the_trials_are_a_study_of_their_own():
@@ -145,19 +145,21 @@ def test_a_score_is_the_mean_over_seeds_of_the_best_validation():
 
 
 def test_without_candidates_nothing_is_tried(tmp_path, monkeypatch):
-    monkeypatch.setattr(fleet, "run", lambda *_: pytest.fail("something is trained"))
+    monkeypatch.setattr(scheduler, "run", lambda *_: pytest.fail("something is trained"))
     config = {**CONFIG, "tuning": {**TUNING, "candidates": []}}
     assert tuned(config, tmp_path) is config
 
 
-def test_of_equals_the_first_is_taken_and_the_choice_told(tmp_path, monkeypatch, capsys):
+def test_of_equals_the_first_is_taken_and_the_choice_reported(tmp_path, monkeypatch, capsys):
     ran = []
     bleu = {0.1: 2.0, 0.01: 3.0, 0.5: 3.0}
     config = {**CONFIG, "arms": {"a": {}}, "tuning": {**TUNING, "candidates": list(bleu)}}
     rows = [{"arm": f"a at {v:g}", "curve": [{"bleu": b}]} for v, b in bleu.items()]
-    monkeypatch.setattr(fleet, "run", lambda study, crews, machine: ran.append((study, machine)))
+    monkeypatch.setattr(
+        scheduler, "run", lambda study, groups, machine: ran.append((study, machine))
+    )
     monkeypatch.setattr(results, "rows_of", lambda study: rows if study is ran[0][0] else [])
-    machine = fleet.Machine(devices=3)
+    machine = scheduler.Machine(devices=3)
     found = tuned({**config, "axes": {}}, tmp_path, machine)
     assert found["arms"] == {"a": {"training.learning_rate": 0.01}} and found["axes"] == {}
     assert ran[0][0].folder == tmp_path / "tuning" and ran[0][1] is machine

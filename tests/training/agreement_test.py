@@ -9,7 +9,7 @@ from jax.experimental import multihost_utils
 
 from attention_lab.training import processes
 from attention_lab.training.checkpoint import LATEST, Checkpoints
-from attention_lab.training.hooks import Journal, Meter, Validate
+from attention_lab.training.hooks import Meter, MetricsLog, Validate
 from attention_lab.training.loop import Update
 
 
@@ -20,7 +20,7 @@ def processes_in_turn(monkeypatch):
     def in_turn(first, second):
         sent = []
         monkeypatch.setattr(jax, "process_count", lambda: 2)
-        monkeypatch.setattr(processes, "anyone", bool)
+        monkeypatch.setattr(processes, "any_process", bool)
         broadcast = "broadcast_one_to_all"
         monkeypatch.setattr(multihost_utils, broadcast, lambda tree: sent.append(tree) or tree)
         found = first()
@@ -36,12 +36,12 @@ def processes_in_turn(monkeypatch):
 def validated(folder, scores, patience):
     """At which updates a process saves, and when it stops, that finds these scores."""
     folder.mkdir()
-    journal, saved = Journal(folder / "metrics.jsonl", 0), []
-    meter = Meter(journal, len(scores))
+    metrics_log, saved = MetricsLog(folder / "metrics.jsonl", 0), []
+    meter = Meter(metrics_log, len(scores))
     judge = iter(scores)
     validate = Validate(
         lambda params: {"bleu": np.array([next(judge)]), "perplexity": np.array([1 / 3])},
-        journal,
+        metrics_log,
         meter,
         {},
         better={"bleu": "higher", "perplexity": "lower"},
@@ -80,7 +80,7 @@ def test_the_numbers_of_the_first_are_sent_to_the_last_bit(processes_in_turn):
         np.testing.assert_array_equal(one["b"], ours["b"])
 
 
-def test_all_go_on_from_the_checkpoint_that_the_first_sees(tmp_path, processes_in_turn):
+def test_all_resume_from_the_checkpoint_that_the_first_sees(tmp_path, processes_in_turn):
     for number in (3, 7):
         (tmp_path / "first" / LATEST / str(number)).mkdir(parents=True)
     (tmp_path / "late" / LATEST / "3").mkdir(parents=True)  # a disk that does not show all yet

@@ -14,7 +14,7 @@ from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.cost import tree_bytes
 
 
-def test_a_missing_or_foreign_checkpoint_is_told_in_one_line(tmp_path):
+def test_a_missing_or_foreign_checkpoint_is_refused_in_one_line(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     with pytest.raises(ValueError, match="no latest checkpoint"):
         checkpoints.restore(LATEST, {"a": jnp.ones(3)})
@@ -36,7 +36,7 @@ def files_of_at_most(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_what_cannot_be_written_is_told_and_costs_nothing(tmp_path):
+def test_what_cannot_be_written_is_reported_and_costs_nothing(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     states = [{"a": jax.random.normal(jax.random.key(seed), (100_000,))} for seed in (0, 1)]
     checkpoints.save(LATEST, 1, states[0])
@@ -92,8 +92,10 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_said_so(
         damage(broken, broken.stat().st_size // 2)
         checkpoints = Checkpoints(folder)
         agree(checkpoints.restore(LATEST, state_of(0)), state_of(1))
-        told = capsys.readouterr().err
-        assert "of update 2 in" in told and "update 1 is taken" in told and told.count("\n") == 1
+        output = capsys.readouterr().err
+        assert (
+            "of update 2 in" in output and "update 1 is taken" in output and output.count("\n") == 1
+        )
         checkpoints.save(LATEST, 2, state_of(2))  # the run comes by again
         agree(checkpoints.restore(LATEST, state_of(0)), state_of(2))
         assert not capsys.readouterr().err
@@ -142,7 +144,7 @@ def test_two_checkpoints_are_kept_with_digests_that_sha256sum_reads(tmp_path):
             subprocess.run(check, cwd=tmp_path / LATEST, check=True)
 
 
-def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkeypatch):
+def test_a_disk_without_room_is_reported_before_anything_is_written(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     checkpoints.save(LATEST, 1, state_of(1))
     usage = shutil.disk_usage(tmp_path)

@@ -16,7 +16,7 @@ from attention_lab.data.pipeline import Batches
 from attention_lab.training import compile_ahead
 from attention_lab.training.compile_ahead import CompileAhead
 from attention_lab.training.loop import train
-from attention_lab.training.replicas import Layout, Together, place, spread
+from attention_lab.training.replicas import Layout, StackedBatches, place, spread
 from attention_lab.training.step import TrainState
 from tests.data.pipeline_test import pairs_of
 
@@ -45,7 +45,7 @@ def ready(layout=Layout(), replicas=1, committed=False):
     if committed:  # as a checkpoint restores it
         state = jax.device_put(state, jax.devices()[0])
     np.max(state.step)  # which is a program as well
-    batches = Together([batches_of(seed) for seed in range(replicas)])
+    batches = StackedBatches([batches_of(seed) for seed in range(replicas)])
     return jax.jit(spread(step, layout), donate_argnums=0), state, batches
 
 
@@ -136,7 +136,7 @@ class Step:
         return state + 1, {}
 
 
-def test_who_waits_is_told_for_which_lengths(monkeypatch):
+def test_who_waits_is_reported_for_which_lengths(monkeypatch):
     monkeypatch.setattr(compile_ahead, "PATIENCE", 0.01)
     step, batches, lines = Step(), batches_of(), []
 
@@ -154,8 +154,8 @@ def test_who_waits_is_told_for_which_lengths(monkeypatch):
             future.result()
         for batch in firsts:
             ahead(0, batch)
-    told = f"compiling the training step for batches of {rows} x ({source}, {target}) tokens"
-    assert lines == [(f"{told} (1 of {LENGTHS} lengths)", threading.current_thread())]
+    message = f"compiling the training step for batches of {rows} x ({source}, {target}) tokens"
+    assert lines == [(f"{message} (1 of {LENGTHS} lengths)", threading.current_thread())]
     assert step.order[0] == firsts[0]["source"].values.shape and len(step.order) == LENGTHS
 
 

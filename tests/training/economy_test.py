@@ -24,11 +24,11 @@ def batch(rows=5, length=6):
     return example(*ids)
 
 
-def stepped(model, parts=1, updates=3, like=None):
+def stepped(model, microbatches=1, updates=3, like=None):
     """The state after some updates, and the losses; it starts from the parameters of `like`."""
     optimizer = adam(1.0)
     state = init_state(like or model, optimizer, jax.random.key(0), HYPER)
-    step = jax.jit(make_train_step(model, optimizer, SCHEDULES["constant"](1, 1), parts))
+    step = jax.jit(make_train_step(model, optimizer, SCHEDULES["constant"](1, 1), microbatches))
     losses = []
     for _ in range(updates):
         state, metrics = step(state, batch())
@@ -51,7 +51,7 @@ def agree(name, found, tolerance):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_batch_in_parts_is_the_batch_dropout_on(name):
     # Five rows in two parts: the sixth is padding.
-    agree(name, stepped(MODELS[name](), parts=2), 1e-9)
+    agree(name, stepped(MODELS[name](), microbatches=2), 1e-9)
 
 
 @pytest.mark.parametrize("name", MODELS)

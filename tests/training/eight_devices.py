@@ -68,20 +68,20 @@ def widest(x):
 
 
 def main(name, folder):
-    def tell(layout, losses):
+    def report(layout, losses):
         print(json.dumps({"layout": layout, "losses": losses}), flush=True)
 
-    tell("1", Run(name, None).go(0, UPDATES))
+    report("1", Run(name, None).go(0, UPDATES))
     for layout, devices in layouts_of(name).items():
         run = Run(name, devices)
         losses = run.go(0, UPDATES // 2)
         if layout == "8, fully sharded":
             Checkpoints(Path(folder)).save(LATEST, UPDATES // 2, run.state)
-        tell(layout, losses + run.go(UPDATES // 2, UPDATES))
+        report(layout, losses + run.go(UPDATES // 2, UPDATES))
     for layout, devices in {"1": None, **layouts_of(name)}.items():
         run = Run(name, devices)
         run.state = Checkpoints(Path(folder)).restore(LATEST, run.state)
-        tell(f"{layout}, going on from 8", run.go(UPDATES // 2, UPDATES))
+        report(f"{layout}, going on from 8", run.go(UPDATES // 2, UPDATES))
 
 
 if __name__ == "__main__":

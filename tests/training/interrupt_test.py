@@ -80,13 +80,13 @@ def test_what_has_lost_its_folder_stops_after_its_update_without_saving():
 
     saved = []
     with (
-        pytest.raises(Stopped, match="another has taken over") as told,
+        pytest.raises(Stopped, match="another has taken over") as raised,
         Interrupt(0) as one,
         one.guarded(lost),
         one.saving(saved.append) as hook,
     ):
         hook(Update(3, STATE, {}, False))
-    assert saved == [] and told.value.status == 1 and not one.guards
+    assert saved == [] and raised.value.status == 1 and not one.guards
     with pytest.raises(Stopped, match="another has taken over"), one.guarded(lost):
         one.check()
 
@@ -152,6 +152,6 @@ def test_a_signal_that_comes_again_within_a_second_is_one(monkeypatch):
             (6.1, signal.SIGINT),
         ):
             os.kill(os.getpid(), which)
-            assert one.reason == "SIGTERM" and one.asked == 5.0
+            assert one.reason == "SIGTERM" and one.requested == 5.0
     assert str(stopped.value) == "SIGINT again; what came after the last checkpoint is lost"
     assert stopped.value.status == 128 + signal.SIGINT and now.seconds == 6.1

@@ -58,8 +58,8 @@ def test_cycles_are_looked_for_less_often_than_by_python_itself():
         "import gc; before = gc.get_threshold(); from attention_lab.training import memory; "
         "memory.collect_rarely(); print(gc.get_threshold()[0] > 10 * before[0], gc.isenabled())"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
-    assert told.stdout.split() == ["True", "True"], told.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert result.stdout.split() == ["True", "True"], result.stderr
 
 
 def test_where_there_is_no_room_or_no_glibc_nothing_is_advised(monkeypatch):

@@ -127,7 +127,7 @@ def test_an_axis_of_replicas_before_the_others_is_not_split():
     assert tuple(by_head["feed"]["W_1"]["kernel"].spec) == (None, None, "heads")
 
 
-def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():
+def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_reported():
     with pytest.raises(ValueError, match="100 x 1 devices"):
         make_mesh(Devices(100))
     state = {"decoder_0": {"attend": {"heads": {"W_Q": np.zeros((3, 2, 2))}}}}
@@ -135,13 +135,13 @@ def test_devices_that_are_not_there_and_heads_that_do_not_divide_are_told():
         shardings(state, make_mesh(Devices(1, heads=2)))
 
 
-def test_a_model_without_heads_is_told_that_it_has_none_to_share():
+def test_a_model_without_heads_is_reported_that_it_has_none_to_share():
     params = jax.eval_shape(recurrent().init, jax.random.key(0))
     with pytest.raises(
         ValueError, match=r"devices.heads is 2, but this model has no heads"
-    ) as told:
+    ) as raised:
         shardings(params, make_mesh(Devices(1, heads=2)))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     shardings(params, make_mesh(Devices(2, heads=1)))
 
 

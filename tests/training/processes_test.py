@@ -15,13 +15,13 @@ def test_alone_nothing_is_asked_and_nothing_gathered(monkeypatch):
         (jax.distributed, "shutdown"),
     ):
         monkeypatch.setattr(module, name, None)
-    assert processes.is_first() and processes.anyone(True) and not processes.anyone(False)
-    processes.meet("here")
+    assert processes.is_first() and processes.any_process(True) and not processes.any_process(False)
+    processes.barrier("here")
     processes.shutdown()
     with processes.or_none():
         pass
     tree = {"a": np.ones(2)}
-    assert processes.whole(tree) is tree and processes.from_first(tree) == tree
+    assert processes.gather(tree) is tree and processes.from_first(tree) == tree
     with pytest.raises(KeyError), processes.or_none():
         raise KeyError("its own error")
 
@@ -29,40 +29,40 @@ def test_alone_nothing_is_asked_and_nothing_gathered(monkeypatch):
 @pytest.fixture
 def others(monkeypatch):
     """Two processes; what this one has said, and what the other answers."""
-    said, answers = [], []
+    message, answers = [], []
 
     def gather(value):
-        said.append(bool(value))
+        message.append(bool(value))
         return np.array([value, answers.pop(0)])
 
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(processes.multihost_utils, "process_allgather", gather)
-    monkeypatch.setattr(processes.multihost_utils, "sync_global_devices", said.append)
-    monkeypatch.setattr(jax.distributed, "shutdown", lambda: said.append("left"))
-    return said, answers
+    monkeypatch.setattr(processes.multihost_utils, "sync_global_devices", message.append)
+    monkeypatch.setattr(jax.distributed, "shutdown", lambda: message.append("left"))
+    return message, answers
 
 
 def test_a_reason_of_any_process_is_one_for_all(others):
-    said, answers = others
+    message, answers = others
     for mine, other in ((False, False), (True, False), (False, True), (True, True)):
         answers.append(other)
-        assert processes.anyone(mine) == (mine or other)
-    assert said == [False, True, False, True]
-    processes.meet("after saving")
+        assert processes.any_process(mine) == (mine or other)
+    assert message == [False, True, False, True]
+    processes.barrier("after saving")
     processes.shutdown()
-    assert said[4:] == ["after saving", "left"]
+    assert message[4:] == ["after saving", "left"]
 
 
 def test_what_one_process_cannot_do_none_does(others):
-    said, answers = others
+    message, answers = others
     answers += [False, True, False]
     with processes.or_none():
-        said.append("done")
+        message.append("done")
     with pytest.raises(ValueError, match="another of the processes"), processes.or_none():
         pass
     with pytest.raises(OSError, match="full"), processes.or_none():
         raise OSError("full")
-    assert said == ["done", False, False, True]
+    assert message == ["done", False, False, True]
 
 
 def test_numbers_are_those_of_the_first_process_to_the_last_bit(others, monkeypatch):
@@ -87,6 +87,6 @@ def test_what_lies_on_several_devices_is_whole_on_each(others):
     mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
     split = jax.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
     tree = {"a": jax.device_put(np.arange(4.0), split), "b": jax.device_put(np.ones((2, 3)), split)}
-    found = processes.whole(tree)
+    found = processes.gather(tree)
     assert {len(x.sharding.device_set) for x in found.values()} == {1}
     jax.tree.map(np.testing.assert_array_equal, found, tree)

@@ -13,7 +13,7 @@ from attention_lab.training import replicas
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import (
     Layout,
-    Together,
+    StackedBatches,
     init_states,
     place,
     spread,
@@ -102,7 +102,7 @@ def hold(layout, dtype):
     step, optimizer = step_of(model)
     step = jax.jit(spread(step, layout))
     states = place(cast(init_states(model, optimizer, SEEDS, HYPERS), dtype), layout)
-    together = Together([batches_of(seed) for seed in SEEDS])
+    together = StackedBatches([batches_of(seed) for seed in SEEDS])
     losses, compiled, known = [], [], set()
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, seconds, **_: compiled.append(event) if "backend_compile" in event else None
@@ -131,7 +131,7 @@ def test_replicas_of_unlike_seeds_differ():
 
 
 def test_a_layout_says_how_many_places_it_needs():
-    assert Layout(2).room(5) == 6 and Layout(4).room(4) == 4 and Layout().room(3) == 3
+    assert Layout(2).slots(5) == 6 and Layout(4).slots(4) == 4 and Layout().slots(3) == 3
     assert Layout(2).width(5) == 6 and Layout(2, 1).width(5) == 2 and Layout(1, 3).width(8) == 3
     assert str(Layout(2, 1)) == "2 devices, 1 at a time on each"
 
@@ -189,16 +189,16 @@ def test_spread_is_the_function_of_each(layout):
     assert str(Layout()) == "1 device, all at once on each"
 
 
-def test_where_cores_are_devices_jax_is_told_so(monkeypatch):
-    told = []
-    monkeypatch.setattr(type(jax.config), "update", lambda self, *words: told.append(words))
+def test_where_cores_are_devices_jax_is_reported_so(monkeypatch):
+    messages = []
+    monkeypatch.setattr(type(jax.config), "update", lambda self, *words: messages.append(words))
     replicas.cores_as_devices(3)
-    assert told == [("jax_num_cpu_devices", 3)]
+    assert messages == [("jax_num_cpu_devices", 3)]
 
 
 def test_batches_together_are_those_of_each():
     one, other = [{"a": np.full(2, n)} for n in range(3)], [{"a": np.full(2, -n)} for n in range(3)]
-    np.testing.assert_array_equal(Together([one, other])[2]["a"], [[2, 2], [-2, -2]])
+    np.testing.assert_array_equal(StackedBatches([one, other])[2]["a"], [[2, 2], [-2, -2]])
 
 
 @pytest.mark.parametrize(

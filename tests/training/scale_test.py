@@ -17,15 +17,15 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("name", ["recurrent", "transformer"])
 def test_losses_are_those_of_one_device(name, x64, tmp_path):
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8", "JAX_ENABLE_X64": str(int(x64))}
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "tests.training.eight_devices", name, str(tmp_path)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0, told.stderr[-3000:]
-    found = {line["layout"]: line["losses"] for line in map(json.loads, told.stdout.splitlines())}
+    assert result.returncode == 0, result.stderr[-3000:]
+    found = {line["layout"]: line["losses"] for line in map(json.loads, result.stdout.splitlines())}
     alone = found.pop("1")
     assert len(found) == {"recurrent": 7, "transformer": 11}[name] and len(set(alone)) == 200
     for layout, losses in found.items():

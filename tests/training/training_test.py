@@ -12,11 +12,11 @@ import pytest
 
 from attention_lab.data.pipeline import Batches
 from attention_lab.training.checkpoint import LATEST, Checkpoints
-from attention_lab.training.hooks import Journal, Meter, SaveCheckpoint, Validate, read
+from attention_lab.training.hooks import Meter, MetricsLog, SaveCheckpoint, Validate, read
 from attention_lab.training.loop import Update, every, every_minutes, train
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES, adam, move
-from attention_lab.training.replicas import Layout, Together, spread, stack, take
+from attention_lab.training.replicas import Layout, StackedBatches, spread, stack, take
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
 from tests.models.small import example, recurrent, transformer
@@ -103,9 +103,9 @@ def test_padded_rows_and_positions_are_not_trained_on():
     step, state, _ = setup(dropout=0.0)
     batch = example([[5, 6, 3]], [[7, 3]])
     padded = example([[5, 6, 3, 0], [0, 0, 0, 0]], [[7, 3, 0], [0, 0, 0]])
-    (one, told), (other, also) = step(state, batch), step(state, padded)
-    assert int(told["tokens"]) == int(also["tokens"]) == 2
-    np.testing.assert_allclose(told["loss"], also["loss"], rtol=1e-6)
+    (one, message), (other, also) = step(state, batch), step(state, padded)
+    assert int(message["tokens"]) == int(also["tokens"]) == 2
+    np.testing.assert_allclose(message["loss"], also["loss"], rtol=1e-6)
     for x, y in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
         np.testing.assert_allclose(x, y, atol=1e-6)
 
@@ -153,13 +153,13 @@ def run_with_hooks(folder, updates, scores, patience=0):
     """scores: of each validation, a number or one of each replica."""
     step, state, batches = setup()
     replicas = np.atleast_1d(scores[0]).size
-    states, shared = stack([state] * replicas), Together([batches] * replicas)
+    states, shared = stack([state] * replicas), StackedBatches([batches] * replicas)
     checkpoints, best = Checkpoints(folder / "checkpoints"), states.params
     if checkpoints.step(LATEST) is not None:
         progress = checkpoints.restore(LATEST, {"states": states, "best": best})
         states, best = progress["states"], progress["best"]
-    journal = Journal(folder / "metrics.jsonl", int(states.step[0]))
-    meter = Meter(journal, updates, period=2)
+    metrics_log = MetricsLog(folder / "metrics.jsonl", int(states.step[0]))
+    meter = Meter(metrics_log, updates, period=2)
     judge = iter(scores)
     improved = []
     validate = Validate(
@@ -167,7 +167,7 @@ def run_with_hooks(folder, updates, scores, patience=0):
             "bleu": np.atleast_1d(np.array(next(judge), float)),
             "perplexity": np.ones(replicas),
         },
-        journal,
+        metrics_log,
         meter,
         best,
         better={"bleu": "higher", "perplexity": "lower"},
@@ -224,7 +224,7 @@ def test_every_minutes_means_since_it_was_called_last():
     assert seen == [2, 5]
 
 
-def test_a_journal_goes_on_where_the_checkpoint_stands(tmp_path):
+def test_a_journal_resumes_where_the_checkpoint_stands(tmp_path):
     run_with_hooks(tmp_path, 6, [1.0, 2.0])
     path = tmp_path / "metrics.jsonl"
     with path.open("a") as file:  # written after the last checkpoint, the last line cut off
@@ -234,8 +234,8 @@ def test_a_journal_goes_on_where_the_checkpoint_stands(tmp_path):
     whole.mkdir()
     run_with_hooks(whole, 9, [1.0, 2.0, 0.5])
 
-    def told(folder):
+    def message(folder):
         lines = read(folder / "metrics.jsonl")
         return [line["bleu"] for line in lines if line["kind"] == "validation"], lines[-1]["tokens"]
 
-    assert told(tmp_path) == told(whole)
+    assert message(tmp_path) == message(whole)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attention_lab.marks import START
 from attention_lab.models.base import Dropout, Model, Output, shift_right
+from attention_lab.special_tokens import START
 from attention_lab.training.optimizer import SCHEDULES, adam, move
 from attention_lab.training.step import init_state, make_train_step
 from tests.models.small import example
@@ -40,10 +40,10 @@ def batch(targets=TARGETS):
 
 
 @functools.cache
-def compiled(schedule="constant", clip=1e9, parts=1):
+def compiled(schedule="constant", clip=1e9, microbatches=1):
     """The step of the table, and its first state."""
     optimizer = adam(clip)
-    step = make_train_step(TABLE, optimizer, SCHEDULES[schedule](2, 10), parts)
+    step = make_train_step(TABLE, optimizer, SCHEDULES[schedule](2, 10), microbatches)
     return jax.jit(step), optimizer
 
 
@@ -100,11 +100,13 @@ def loss_and_gradients(params, targets, smoothing):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "clip", "parts"),
+    ("schedule", "clip", "microbatches"),
     [("constant", 1e9, 1), ("inverse_sqrt", 0.1, 1), ("constant", 1e9, 2)],
 )
-def test_updates_are_adam_s_with_decay_of_smoothed_and_clipped_gradients(schedule, clip, parts):
-    step, optimizer = compiled(schedule, clip, parts)
+def test_updates_are_adam_s_with_decay_of_smoothed_and_clipped_gradients(
+    schedule, clip, microbatches
+):
+    step, optimizer = compiled(schedule, clip, microbatches)
     state = started(optimizer)
     params = jax.tree.map(np.array, state.params)
     m, v = ({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2))
@@ -142,10 +144,10 @@ def test_a_move_is_down_the_direction_and_towards_zero():
         np.testing.assert_allclose(moved["a"], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("parts", [1, 2])
-def test_each_example_and_each_update_has_its_own_dropout(parts):
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_each_example_and_each_update_has_its_own_dropout(microbatches):
     # Only one example at a time has a token, and the gradient of W[START] shows what was kept of it.
-    step, optimizer = compiled(parts=parts)
+    step, optimizer = compiled(microbatches=microbatches)
     state = started(
         optimizer, dropout=0.25, label_smoothing=0.0, weight_decay=0.0, learning_rate=0.0
     )
@@ -183,7 +185,7 @@ def test_the_state_before_the_first_update():
 
 def test_parts_follow_each_other_each_of_as_many_rows():
     optimizer = adam(1.0)
-    step = make_train_step(TABLE, optimizer, SCHEDULES["constant"](1, 1), parts=3)
+    step = make_train_step(TABLE, optimizer, SCHEDULES["constant"](1, 1), microbatches=3)
     lines = jax.make_jaxpr(step)(started(optimizer), batch()).eqns
     (scan,) = [line for line in lines if line.primitive.name == "scan"]
     # Five rows of four tokens, and one of padding.

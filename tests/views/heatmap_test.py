@@ -92,7 +92,7 @@ def test_equal_pictures_are_equal_files(tmp_path):
     assert one.read_bytes().startswith(b"\x89PNG") and b"Software" not in one.read_bytes()
 
 
-def test_what_cannot_be_written_is_told_and_leaves_nothing_behind(tmp_path):
+def test_what_cannot_be_written_is_reported_and_leaves_nothing_behind(tmp_path):
     figure = heatmap([[1.0]], ["a"], ["b"])
     (tmp_path / "a.png").mkdir()
     with pytest.raises(ValueError, match=r"a\.png cannot be written"):
@@ -111,7 +111,7 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing_behind(tmp_path):
         ([[1.0, 0]], {"links": [(0, 1)]}, "link 0-1 refers"),
     ],
 )
-def test_what_does_not_fit_is_told(weights, options, message):
+def test_what_does_not_fit_is_reported(weights, options, message):
     with pytest.raises(ValueError, match=message):
         heatmap(weights, ["a", "b"], ["c"], **options)
 

@@ -166,8 +166,8 @@ def test_show_prints_to_where_all_is_printed(capsys):
         ({"encoding": "utf-9"}, "no encoding 'utf-9'"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(changes, message):
+def test_what_does_not_fit_is_refused_in_one_line(changes, message):
     given = {"weights": [[0.5, 0.5]], "source": ["a", "b"], "target": ["c"], **changes}
-    with pytest.raises(ValueError, match=message) as told:
+    with pytest.raises(ValueError, match=message) as raised:
         text_matrix(given.pop("weights"), given.pop("source"), given.pop("target"), **given)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)

@@ -141,16 +141,17 @@ def giving(scene: Scene) -> Phrase:
     profile = "negated" if negation else "to you" if to_pronoun else "object"
     thing = draw_nominal(dice, what, profile, owner=scene.subject)
     if to_pronoun:
-        said = scene.says(verb, negation=negation, indirect=_recipient_pronoun(scene))
-        return join(said, thing.phrase)
-    said = scene.says(verb, negation=negation)
+        clause = scene.says(verb, negation=negation, indirect=_recipient_pronoun(scene))
+        return join(clause, thing.phrase)
+    clause = scene.says(verb, negation=negation)
     receiver = _receiver(scene)
     if dice.chance(0.25):
-        told = join(pair("", "à"), receiver.phrase)
+        recipient = join(pair("", "à"), receiver.phrase)
         return Phrase(
-            said.english + told.english + thing.english, said.french + thing.french + told.french
+            clause.english + recipient.english + thing.english,
+            clause.french + thing.french + recipient.french,
         )
-    return join(said, thing.phrase, prepositional("to", "à", receiver))
+    return join(clause, thing.phrase, prepositional("to", "à", receiver))
 
 
 def _receiver(scene):
@@ -196,8 +197,8 @@ def wishing(scene: Scene) -> Phrase:
     if modal is SPECIAL["like"] or not person or dice.chance(0.75):
         verb = dice.zipf(verbs)
         what = draw_object(scene, verb, bool(negation))
-        said = predicate(scene.subject, verb, tense, modal=modal, negation=negation)
-        return join(said, what.phrase)
+        clause = predicate(scene.subject, verb, tense, modal=modal, negation=negation)
+        return join(clause, what.phrase)
     verb = dice.zipf(tuple(v for v in verbs if "name" in v.objects["person"]))
     keys: tuple[str, ...] = ("he", "she") if scene.first else ()
     keys += ("I", "you", "we") if scene.subject.person == 3 else ()

@@ -113,7 +113,7 @@ def _report(dice, who):
     """Paul thinks that Marie is tired; Paul said that Marie was tired."""
     frame = "now" if dice.chance(0.6) else "past"
     verb, tense = dice.zipf(_REPORTS[frame])
-    said = predicate(who, SPECIAL[verb], tense)
+    clause = predicate(who, SPECIAL[verb], tense)
     if frame == "now":
         inner = dice.weighted({"now": 40, "past": 25, "future": 20, "habit": 6})
     else:
@@ -122,7 +122,7 @@ def _report(dice, who):
     about = about or _somebody_else(dice, inner, who)
     phrase, _, _ = draw_clause(dice, inner, about, first=False, known=who)
     that = pair("that" if dice.chance(0.7) else "", "que")
-    return Draft(join(said, that, phrase), "now" if frame == "now" else "background", who, "that")
+    return Draft(join(clause, that, phrase), "now" if frame == "now" else "background", who, "that")
 
 
 def continued(dice: Dice, draft: Draft) -> Draft:

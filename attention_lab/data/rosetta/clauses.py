@@ -78,7 +78,7 @@ def predicate(
             f"{first.english.base!r} in the tense {tense!r}: expected, for {first.kind!r}, one of "
             f"{', '.join(sorted(TENSES[first.kind]))}"
         )
-    act, helper, no, asked = (object(),), (object(),), (object(),), (object(),)
+    act, helper, no, question = (object(),), (object(),), (object(),), (object(),)
     lead = (object(),) if modal else act
     english = _english_group(subject, first, tense, negation == "not")
     finite, participle = _french_group(subject, first, tense, direct or antecedent)
@@ -96,11 +96,11 @@ def predicate(
     group += spoken(" ".join(verb.particles), act)
     clitic: tuple[Word, ...] = ()
     if direct:
-        group += spoken(direct.object, asked)
-        clitic = mots(direct.direct, asked)
+        group += spoken(direct.object, question)
+        clitic = mots(direct.direct, question)
     if indirect:
-        group += spoken(("to " if verb is TALK else "") + indirect.object, asked)
-        clitic = mots(indirect.indirect, asked)
+        group += spoken(("to " if verb is TALK else "") + indirect.object, question)
+        clitic = mots(indirect.indirect, question)
 
     french = subject.french + (mots("ne", no) if negation else ())
     if modal:
@@ -165,8 +165,8 @@ def _inserted(negation, adverb, no):
     """What stands beside the finite verb: the second part of the negation, or an adverb."""
     if negation:
         return spoken(negation, no), mots(NEGATIONS[negation], no)
-    told = pair(adverb, ADVERBS[adverb]) if adverb else Phrase()
-    return told.english, told.french
+    adverb_phrase = pair(adverb, ADVERBS[adverb]) if adverb else Phrase()
+    return adverb_phrase.english, adverb_phrase.french
 
 
 def described_as(subject: Nominal, adjective: Adjective, degree: Phrase = Phrase()) -> Phrase:
@@ -177,12 +177,12 @@ def described_as(subject: Nominal, adjective: Adjective, degree: Phrase = Phrase
 def compared(subject: Nominal, adjective: Adjective, other: Nominal) -> Phrase:
     """Bigger than the cat, plus grand que le chat; more expensive than it, word by word."""
     more, _, rest = adjective.comparative.rpartition(" ")
-    said = adjective_words(adjective, subject.gender, subject.plural)
+    words = adjective_words(adjective, subject.gender, subject.plural)
     if more:
-        degree = join(pair(more, "plus"), said)
+        degree = join(pair(more, "plus"), words)
     else:
-        concepts = said.french[0].concepts
-        degree = Phrase(spoken(rest, concepts), mots("plus", concepts) + said.french)
+        concepts = words.french[0].concepts
+        degree = Phrase(spoken(rest, concepts), mots("plus", concepts) + words.french)
     return join(degree, pair("than", "que"), other.phrase)
 
 
@@ -195,10 +195,10 @@ def existential(thing: Nominal, tense: str, *, negated: bool = False) -> Phrase:
         "past": (_WAS[who], have.imperfect[2]),
         "future": ("will be", have.future[2]),
     }[tense]
-    there, no = (object(),), thing.english[0].concepts
+    existence, no = (object(),), thing.english[0].concepts
     ne, pas = (mots("ne", no), mots("pas", no)) if negated else ((), ())
-    words = mots("il", there) + ne + mots(f"y {french}", there) + pas
-    return join(Phrase(spoken(f"there {english}", there), words), thing.phrase)
+    words = mots("il", existence) + ne + mots(f"y {french}", existence) + pas
+    return join(Phrase(spoken(f"there {english}", existence), words), thing.phrase)
 
 
 _WEATHER = MappingProxyType(
@@ -218,8 +218,8 @@ _WEATHER = MappingProxyType(
 
 def weather(kind: str, tense: str) -> Phrase:
     """It is raining, il pleut; the weather was nice, il faisait beau."""
-    told = (entry.split() for entry in _WEATHER[kind, tense].split(","))
-    return join(*(pair(e.replace("_", " "), f) for e, f in told))
+    entries = (entry.split() for entry in _WEATHER[kind, tense].split(","))
+    return join(*(pair(e.replace("_", " "), f) for e, f in entries))
 
 
 def relative_subject(head: Nominal, relative: str) -> Nominal:

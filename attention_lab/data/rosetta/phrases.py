@@ -180,11 +180,11 @@ def adjective_words(adjective: Adjective, gender: str, plural: bool) -> Phrase:
 
 def _described(noun, plural, adjectives):
     """Adjectives and noun: the English adjectives all come first, the French around the noun."""
-    said = sorted(adjectives, key=lambda adjective: not adjective.before_noun)
-    words = [adjective_words(adjective, noun.gender, plural) for adjective in said]
-    before = [word for word, adjective in zip(words, said, strict=True) if adjective.before_noun]
-    if said and said[0].before_vowel and not plural and noun.gender == "m":
-        first = words[0].french[0]._replace(before_vowel=said[0].before_vowel)
+    ordered = sorted(adjectives, key=lambda adjective: not adjective.before_noun)
+    words = [adjective_words(adjective, noun.gender, plural) for adjective in ordered]
+    before = [word for word, adjective in zip(words, ordered, strict=True) if adjective.before_noun]
+    if ordered and ordered[0].before_vowel and not plural and noun.gender == "m":
+        first = words[0].french[0]._replace(before_vowel=ordered[0].before_vowel)
         before[0] = words[0]._replace(french=(first,))
     called = pair(noun.english[plural], noun.french[plural])
     return Phrase(

@@ -47,11 +47,11 @@ def doing_twice(scene: Scene) -> Phrase:
     first, second, things = dice.zipf(_TWICE_WILD if animal else _TWICE)
     noun = dice.zipf(tuple(n for n in members(things) if n is not scene.subject.noun))
     what = draw_nominal(dice, noun, "new" if dice.chance(0.6) else "the")
-    said = predicate(scene.subject, TRANSITIVE[first], scene.frame)
+    clause = predicate(scene.subject, TRANSITIVE[first], scene.frame)
     named = "".join(word.text for word in scene.subject.english)
     who = subject(PRONOUNS[named]) if named in PRONOUNS else unsaid(scene.subject)
     then = predicate(who, TRANSITIVE[second], scene.frame, direct=referring_to(what))
-    return join(said, what.phrase, pair("and", "et"), then)
+    return join(clause, what.phrase, pair("and", "et"), then)
 
 
 _TWICE = (

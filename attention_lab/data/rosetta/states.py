@@ -44,9 +44,9 @@ def posture(scene: Scene) -> Phrase:
         return join(scene.says(SPECIAL["lie"], negation=""), where)
     verb = SPECIAL[dice.weighted({"sit": 5, "stand": 2, "lie": 3})]
     negation = "not" if scene.frame != "past" and dice.chance(0.08) else ""
-    said = scene.says(verb, negation=negation)
+    clause = scene.says(verb, negation=negation)
     if verb is SPECIAL["stand"]:
-        return join(said, draw_beside(dice, "by_it"))
+        return join(clause, draw_beside(dice, "by_it"))
     if verb is SPECIAL["lie"]:
         english, french, subset = "on", "sur", "slept_on"
     elif dice.chance(0.15):
@@ -54,19 +54,19 @@ def posture(scene: Scene) -> Phrase:
     else:
         english, french, subset = "on", "sur", "sat_on"
     place = draw_nominal(dice, dice.zipf(SUBSETS[subset]), "place", plain=dice.chance(0.6))
-    return join(said, prepositional(english, french, place))
+    return join(clause, prepositional(english, french, place))
 
 
 def quality(scene: Scene) -> Phrase:
     """The man is tired; Marie was very happy."""
     dice, noun = scene.dice, scene.subject.noun
-    said = {word.text for word in scene.subject.english}
+    words = {word.text for word in scene.subject.english}
     qualities = _qualities(noun if noun else KINDS["person"][0])
     untold = tuple(
         a
         for a in qualities
-        if a.english not in said
-        and _OPPOSITES.get(a.english, "") not in said
+        if a.english not in words
+        and _OPPOSITES.get(a.english, "") not in words
         and not (scene.frame == "future" and a.english in _LASTING)
     )
     adjective = dice.zipf(untold or qualities)
@@ -108,9 +108,9 @@ def comparison(scene: Scene) -> Phrase:
         other = draw_name(dice, scene.taken) if known.group == "person" else other
     if other.noun is not None and other.noun is noun:
         return quality(scene)
-    said = scene.says(BE)
+    clause = scene.says(BE)
     scene.timely = False
-    return join(said, compared(scene.subject, dice.zipf(fitting), other))
+    return join(clause, compared(scene.subject, dice.zipf(fitting), other))
 
 
 def feeling(scene: Scene) -> Phrase:
@@ -129,16 +129,16 @@ def trade(scene: Scene) -> Phrase:
     if scene.subject.plural or not fitting:
         return feeling(scene)
     noun = scene.dice.zipf(fitting)
-    said = scene.says(BE)
+    clause = scene.says(BE)
     scene.timely = False
-    return join(said, pair("a", ""), pair(noun.english[0], noun.french[0]))
+    return join(clause, pair("a", ""), pair(noun.english[0], noun.french[0]))
 
 
 def lying_somewhere(scene: Scene) -> Phrase:
     """The key is on the table; the car is in front of the house."""
-    said = scene.says(BE)
+    clause = scene.says(BE)
     scene.timely = False
-    return join(said, _resting_place(scene.dice, scene.subject.noun))
+    return join(clause, _resting_place(scene.dice, scene.subject.noun))
 
 
 def _resting_place(dice, noun):

@@ -37,7 +37,7 @@ class Sizes(NamedTuple):
     input_feeding: bool = True
 
 
-class Asked(NamedTuple):
+class SourceMemory(NamedTuple):
     """An encoded source as a recurrent decoder stores it."""
 
     memory: Any  # a Memory; None where nothing is attended to
@@ -82,7 +82,7 @@ class Cells(NamedTuple):
             layers.append(self.cell.step(params, projected, before))
         return state._replace(layers=tuple(layers), position=state.position + 1)
 
-    def attend(self, state: State, source: Asked) -> tuple[Array, Array | None, State]:
+    def attend(self, state: State, source: SourceMemory) -> tuple[Array, Array | None, State]:
         """Returns c_t, the weights [K], and the state with the attention's feedback."""
         context = attend(
             self.attention,
@@ -154,7 +154,7 @@ class Recurrent(nn.Module):
             params["attention"] = self.param("attention", init, dims)
         self.cells = Cells(cell, self.attention, params)
 
-    def start(self, encoded: Encoded, length: int) -> tuple[Asked, State]:
+    def start(self, encoded: Encoded, length: int) -> tuple[SourceMemory, State]:
         """Returns the source, and the state before the first token, s_0 = tanh(W summary), whatever the length."""
         del length
         x, memory, feedback = encoded.states, None, ()
@@ -169,7 +169,7 @@ class Recurrent(nn.Module):
             feedback=feedback,
             position=jnp.zeros((), int),
         )
-        return Asked(memory, encoded.summary), state
+        return SourceMemory(memory, encoded.summary), state
 
     def __call__(
         self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
@@ -192,7 +192,7 @@ class Recurrent(nn.Module):
         return self._read_out(features, embedded, rows, dropout, weights)
 
     def step(
-        self, source: Asked, state: State, embedded: Array, weights: bool
+        self, source: SourceMemory, state: State, embedded: Array, weights: bool
     ) -> tuple[State, Readout]:
         """Returns the next state, and r_t after one more token, embedded [E]."""
         keep = jnp.ones((self.layers - 1, self.sizes.hidden), embedded.dtype)

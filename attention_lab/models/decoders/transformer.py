@@ -89,7 +89,7 @@ class Transformer(nn.Module):
         readout, caches = self._run(
             sources, embedded[None], here[None], nothing, weights, state.caches, here
         )
-        rows = {place: matrix[:, 0] for place, matrix in readout.weights.items()}
+        rows = {layer: matrix[:, 0] for layer, matrix in readout.weights.items()}
         return State(caches, here + 1), Readout(readout.features[0], rows)
 
     def _run(self, sources, embedded, positions, dropout, weights, caches=None, position=None):
@@ -98,8 +98,8 @@ class Transformer(nn.Module):
         seen, longer = {}, []
         for number, (layer, source) in enumerate(zip(self.layer, sources, strict=True)):
             past = None if caches is None else caches[number]
-            given = {"source": source, "weights": weights, "past": past, "position": position}
-            x, (own, cross), past = run_layer(layer, x, dropout, self.recompute, **given)
+            inputs = {"source": source, "weights": weights, "past": past, "position": position}
+            x, (own, cross), past = run_layer(layer, x, dropout, self.recompute, **inputs)
             seen[f"decoder/{number}"] = own
             if source is not None:
                 seen[f"cross/{number}"] = cross

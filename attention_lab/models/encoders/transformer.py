@@ -53,12 +53,12 @@ class Transformer(nn.Module):
 
     def __call__(self, source: Padded, dropout: Dropout, weights: bool = False) -> Encoded:
         """source: embeddings [K, D]. Returns K states, and the weights of "encoder/0", .. [H, K, K]."""
-        places = jnp.arange(len(source.valid))
-        x = dropout(encode_positions(self.encoding, self.positions, source.values, places))
+        positions = jnp.arange(len(source.valid))
+        x = dropout(encode_positions(self.encoding, self.positions, source.values, positions))
         seen: dict[str, Any] = {}
         for number, layer in enumerate(self.layer):
-            given = {"valid": source.valid, "weights": weights}
-            x, seen[f"encoder/{number}"] = run_layer(layer, x, dropout, self.recompute, **given)
+            inputs = {"valid": source.valid, "weights": weights}
+            x, seen[f"encoder/{number}"] = run_layer(layer, x, dropout, self.recompute, **inputs)
         x = self.norm(x).astype(x.dtype)
         return Encoded(x, source.valid, mean(x, source.valid), seen if weights else {})
 

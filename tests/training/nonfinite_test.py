@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attention_lab.training.finite import PATIENCE, Finite, skip_nonfinite
-from attention_lab.training.hooks import Journal, Meter, read
+from attention_lab.training.hooks import Meter, MetricsLog, read
 from attention_lab.training.loop import train
+from attention_lab.training.nonfinite import PATIENCE, NonFiniteGuard, skip_nonfinite
 from attention_lab.training.step import TrainState
 
 
@@ -29,8 +29,10 @@ def start(*shape):
 
 def trained(folder, losses, wrap=lambda step: step):
     batches = [{"x": np.asarray(loss, np.float32)} for loss in losses]
-    journal = Journal(folder / "metrics.jsonl", 0)
-    meter = Meter(journal, len(losses), period=4, watch=Finite(batches, folder, journal))
+    metrics_log = MetricsLog(folder / "metrics.jsonl", 0)
+    meter = Meter(
+        metrics_log, len(losses), period=4, watch=NonFiniteGuard(batches, folder, metrics_log)
+    )
     state = start(*batches[0]["x"].shape)
     return train(jax.jit(wrap(skip_nonfinite(step))), state, batches, len(losses), [meter])
 
@@ -55,18 +57,18 @@ def test_a_run_ends_where_nothing_is_finite_any_more_and_leaves_the_batch(tmp_pa
         assert np.isnan(batch["x"])
 
 
-def test_finite_updates_in_between_let_a_run_go_on(tmp_path):
+def test_finite_updates_in_between_let_a_run_resume(tmp_path):
     losses = [*[np.nan] * (PATIENCE - 1), 1.0, *[np.nan] * (PATIENCE - 1), 1.0]
     assert float(trained(tmp_path, losses).params) == 2.0
 
 
-def test_a_run_that_was_stopped_goes_on_counting(tmp_path):
+def test_a_run_that_was_stopped_resumes_counting(tmp_path):
     trained(tmp_path, [1.0, *[np.nan] * (PATIENCE - 1)])
-    journal = Journal(tmp_path / "metrics.jsonl", PATIENCE)
-    watch = Finite([{"x": np.zeros(())}] * 2 * PATIENCE, tmp_path, journal)
+    metrics_log = MetricsLog(tmp_path / "metrics.jsonl", PATIENCE)
+    watch = NonFiniteGuard([{"x": np.zeros(())}] * 2 * PATIENCE, tmp_path, metrics_log)
     with pytest.raises(ValueError, match=f"up to {PATIENCE + 1}"):
         watch(PATIENCE + 1, {"skipped": True})
-    watch = Finite([], tmp_path, Journal(tmp_path / "metrics.jsonl", PATIENCE))
+    watch = NonFiniteGuard([], tmp_path, MetricsLog(tmp_path / "metrics.jsonl", PATIENCE))
     assert watch(PATIENCE + 1, {"skipped": False}) is None
     assert watch(PATIENCE + 2, {"skipped": True})
 
@@ -83,14 +85,16 @@ def test_one_replica_that_is_not_finite_stops_no_other(tmp_path):
 
 def rows(folder, *numbers, step=99):
     """What is said of updates, each (its number, what was skipped), and how many were in a row at the end."""
-    watch = Finite([{"x": np.zeros(())}] * 99, folder, Journal(folder / "metrics.jsonl", step))
-    told = [watch(number, {"skipped": skipped}) for number, skipped in numbers]
-    return watch.row.tolist(), told
+    watch = NonFiniteGuard(
+        [{"x": np.zeros(())}] * 99, folder, MetricsLog(folder / "metrics.jsonl", step)
+    )
+    message = [watch(number, {"skipped": skipped}) for number, skipped in numbers]
+    return watch.row.tolist(), message
 
 
 def test_only_updates_that_follow_each_other_are_in_a_row(tmp_path):
     assert rows(tmp_path, (1, True), (2, True), (3, False), (4, True), (5, True), (6, True))[0] == 3
-    assert rows(tmp_path)[0] == 3  # of the earlier sitting
+    assert rows(tmp_path)[0] == 3  # of the earlier session
     assert rows(tmp_path, (7, True))[0] == 4
     assert rows(tmp_path, (9, True))[0] == 1
     assert rows(tmp_path, step=4)[0] == 1 and rows(tmp_path, step=2)[0] == 2
@@ -98,16 +102,16 @@ def test_only_updates_that_follow_each_other_are_in_a_row(tmp_path):
 
 def test_replicas_are_counted_each_for_itself(tmp_path):
     both, one, other = [True, True], [True, False], [False, True]
-    row, told = rows(tmp_path, (1, both), (2, one), (3, one), (4, other), (5, both))
+    row, message = rows(tmp_path, (1, both), (2, one), (3, one), (4, other), (5, both))
     assert row == [1, 2] and rows(tmp_path)[0] == [1, 2]
-    assert told[0] == "update 1 skipped: its loss or gradient is not finite"
-    assert told[1] == "update 2 skipped in some replicas: its loss or gradient is not finite"
+    assert message[0] == "update 1 skipped: its loss or gradient is not finite"
+    assert message[1] == "update 2 skipped in some replicas: its loss or gradient is not finite"
     assert rows(tmp_path, (6, [False, False])) == ([1, 2], [None])
 
 
 def test_ten_skipped_updates_in_a_row_end_a_run_in_the_batch_of_the_last(tmp_path):
     batches = [{"x": np.full(2, n)} for n in range(20)]
-    watch = Finite(batches, tmp_path, Journal(tmp_path / "metrics.jsonl", 0))
+    watch = NonFiniteGuard(batches, tmp_path, MetricsLog(tmp_path / "metrics.jsonl", 0))
     for number in range(3, 12):
         watch(number, {"skipped": True})
     with pytest.raises(ValueError, match="in 10 updates up to 12, the batch of which is in"):

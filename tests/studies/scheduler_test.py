@@ -6,7 +6,7 @@ import pytest
 
 from attention_lab import runs
 from attention_lab.runs import leases
-from attention_lab.studies import fleet, plan, results, sizes
+from attention_lab.studies import plan, results, scheduler, sizes
 from attention_lab.studies.rows import VERSION
 from attention_lab.studies.study import study_of
 from attention_lab.training.interrupt import Interrupt, Stopped
@@ -32,28 +32,28 @@ def trained(monkeypatch):
     class Trained:
         order, fails, layouts = [], None, []
 
-        def does(self, crew):
+        def does(self, group):
             pass
 
     found = Trained()
     found.order, found.layouts = [], []
 
-    def run(crew, layout, *rest):
-        found.order.append(crew.name)
+    def run(group, layout, *rest):
+        found.order.append(group.name)
         found.layouts.append(layout)
-        assert (crew.folder / "lease").is_file()
-        with leases.take(crew.folder / "lease") as other:
+        assert (group.folder / "lease").is_file()
+        with leases.take(group.folder / "lease") as other:
             assert not other
-        found.does(crew)
-        if crew.name == found.fails:
+        found.does(group)
+        if group.name == found.fails:
             raise ValueError("no pair is short enough")
-        crew.results.write_text("", encoding="utf-8")
+        group.results.write_text("", encoding="utf-8")
 
-    monkeypatch.setattr(fleet.crew, "run", run)
-    monkeypatch.setattr(fleet, "remember", lambda study: None)
-    monkeypatch.setattr(fleet, "unchanged", lambda study: None)
+    monkeypatch.setattr(scheduler.replica_group, "run", run)
+    monkeypatch.setattr(scheduler, "write_study", lambda study: None)
+    monkeypatch.setattr(scheduler, "unchanged", lambda study: None)
     monkeypatch.setattr(sizes, "working_of", lambda config, folder=None: 0)
-    monkeypatch.setattr(fleet, "WAIT", 0.01)
+    monkeypatch.setattr(scheduler, "WAIT", 0.01)
     return found
 
 
@@ -61,45 +61,45 @@ def test_every_group_that_is_wanted_and_not_finished_is_trained_under_its_lease(
     trained, tmp_path, capsys
 ):
     one = study(tmp_path)
-    assert [crew.name for crew in one.crews] == ["fixed", "additive", "dot"]
-    one.crews[2].folder.mkdir(parents=True)
-    one.crews[2].results.write_text("", encoding="utf-8")
-    assert [crew.name for crew in fleet.unfinished(one)] == ["fixed", "additive"]
-    fleet.run(one, one.crews[1:], fleet.Machine(devices=1))
+    assert [group.name for group in one.groups] == ["fixed", "additive", "dot"]
+    one.groups[2].folder.mkdir(parents=True)
+    one.groups[2].results.write_text("", encoding="utf-8")
+    assert [group.name for group in scheduler.unfinished(one)] == ["fixed", "additive"]
+    scheduler.run(one, one.groups[1:], scheduler.Machine(devices=1))
     assert trained.order == ["additive"]
-    assert [crew.name for crew in fleet.unfinished(one)] == ["fixed"]
+    assert [group.name for group in scheduler.unfinished(one)] == ["fixed"]
     assert capsys.readouterr().out == (
         "\n== additive, half: 4 replicas, 1 device, 1 at a time on each\n"
     )
-    assert not (one.crews[1].folder / "lease").exists()
-    fleet.run(one, one.crews)
+    assert not (one.groups[1].folder / "lease").exists()
+    scheduler.run(one, one.groups)
     assert trained.order == ["additive", "fixed"]
 
 
 def test_a_group_whose_lease_is_lost_stops_the_study_and_writes_no_results(trained, tmp_path):
     one = study(tmp_path)
-    machine = fleet.Machine(interrupt=Interrupt())
+    machine = scheduler.Machine(interrupt=Interrupt())
 
-    def stand_still(crew):
-        (crew.folder / "lease").write_text(json.dumps({"host": "elsewhere", "pid": 7}))
+    def stand_still(group):
+        (group.folder / "lease").write_text(json.dumps({"host": "elsewhere", "pid": 7}))
         machine.interrupt.check()
 
     trained.does = stand_still
     with pytest.raises(Stopped, match="has taken over"):
-        fleet.run(one, one.crews, machine)
-    assert not one.crews[0].results.exists() and not machine.interrupt.guards
+        scheduler.run(one, one.groups, machine)
+    assert not one.groups[0].results.exists() and not machine.interrupt.guards
 
 
 def test_a_group_that_fails_is_named_once_the_others_are_trained(trained, tmp_path):
     one, trained.fails = study(tmp_path), "fixed"
     with pytest.raises(ValueError, match=r"^fixed: no pair is short enough$"):
-        fleet.run(one, one.crews)
+        scheduler.run(one, one.groups)
     assert trained.order == ["fixed", "additive", "dot"]
 
 
 def test_a_group_that_another_process_trains_is_waited_for(trained, tmp_path, monkeypatch):
     one, waits = study(tmp_path), []
-    theirs = one.crews[0]
+    theirs = one.groups[0]
     lease = leases.take(theirs.folder / "lease")
     assert lease.__enter__()
 
@@ -109,8 +109,8 @@ def test_a_group_that_another_process_trains_is_waited_for(trained, tmp_path, mo
             theirs.results.write_text("", encoding="utf-8")
             lease.__exit__(None, None, None)
 
-    monkeypatch.setattr(fleet.time, "sleep", sleep)
-    fleet.run(one, one.crews)
+    monkeypatch.setattr(scheduler.time, "sleep", sleep)
+    scheduler.run(one, one.groups)
     assert trained.order == ["additive", "dot"] and waits == [0.01, 0.01]
 
 
@@ -120,13 +120,13 @@ def test_a_group_that_was_finished_while_its_lease_was_asked_for_is_not_trained_
     one, take = study(tmp_path), leases.take
 
     def late(path):
-        if path.parent == one.crews[1].folder:
+        if path.parent == one.groups[1].folder:
             path.parent.mkdir(parents=True)
-            one.crews[1].results.write_text("", encoding="utf-8")
+            one.groups[1].results.write_text("", encoding="utf-8")
         return take(path)
 
-    monkeypatch.setattr(fleet.leases, "take", late)
-    fleet.run(one, one.crews[:2])
+    monkeypatch.setattr(scheduler.leases, "take", late)
+    scheduler.run(one, one.groups[:2])
     assert trained.order == ["fixed"]
 
 
@@ -137,7 +137,7 @@ def test_between_groups_it_is_asked_whether_to_stop(trained, tmp_path):
 
     one = study(tmp_path)
     with pytest.raises(Stopped):
-        fleet.run(one, one.crews, fleet.Machine(interrupt=Over()))
+        scheduler.run(one, one.groups, scheduler.Machine(interrupt=Over()))
     assert trained.order == ["fixed"]
 
 
@@ -149,63 +149,63 @@ def test_data_are_looked_at_again_before_each_group(trained, tmp_path, monkeypat
         if len(seen) == 2:
             raise ValueError("other data")
 
-    monkeypatch.setattr(fleet, "unchanged", unchanged)
+    monkeypatch.setattr(scheduler, "unchanged", unchanged)
     with pytest.raises(ValueError, match=r"^additive: other data"):
-        fleet.run(one, one.crews)
+        scheduler.run(one, one.groups)
     assert seen == [0, 1, 1] and trained.order == ["fixed", "dot"]
 
 
 def test_a_layout_is_chosen_unless_it_is_given(monkeypatch, tmp_path):
-    one, asked = study(tmp_path).crews[1], []
+    one, asked = study(tmp_path).groups[1], []
     monkeypatch.setattr(sizes, "working_of", lambda config, folder=None: 10)
     monkeypatch.setattr(
-        fleet.replicas, "choose", lambda *given: asked.append(given) or Layout(2, 3)
+        scheduler.replicas, "choose", lambda *given: asked.append(given) or Layout(2, 3)
     )
-    machines = [fleet.Machine(), fleet.Machine(devices=4), fleet.Machine(at_once=1)]
-    found = [fleet.layout(one, machine) for machine in machines]
+    machines = [scheduler.Machine(), scheduler.Machine(devices=4), scheduler.Machine(at_once=1)]
+    found = [scheduler.layout(one, machine) for machine in machines]
     assert found == [Layout(2, 3), Layout(4, 3), Layout(2, 1)] and set(asked) == {(4, 10)}
-    assert fleet.layout(one) == Layout(2, 3)
+    assert scheduler.layout(one) == Layout(2, 3)
 
 
 def test_shards_share_all_groups():
-    crews = list("abcdefg")
-    parts = [fleet.shard(crews, f"{n}/3") for n in (1, 2, 3)]
+    groups = list("abcdefg")
+    parts = [scheduler.shard(groups, f"{n}/3") for n in (1, 2, 3)]
     assert parts == [list("adg"), list("be"), list("cf")]
-    assert fleet.shard(crews, "1/1") == crews and fleet.shard(crews, "9/9") == []
+    assert scheduler.shard(groups, "1/1") == groups and scheduler.shard(groups, "9/9") == []
 
 
 @pytest.mark.parametrize("words", ["0/2", "3/2", "1", "/2", "1/", "a/2", "1/b", "-1/2", ""])
-def test_a_shard_that_is_none_is_told(words):
+def test_a_shard_that_is_none_is_reported(words):
     with pytest.raises(ValueError, match="expected i/n with 1 <= i <= n"):
-        fleet.shard(["a"], words)
+        scheduler.shard(["a"], words)
 
 
 @pytest.fixture
 def known(monkeypatch):
     """Data that are as they were, and what was looked at."""
     looked = []
-    monkeypatch.setattr(fleet, "unchanged", lambda study: looked.append("unchanged"))
-    monkeypatch.setattr(fleet, "possible", lambda study: looked.append("possible"))
+    monkeypatch.setattr(scheduler, "unchanged", lambda study: looked.append("unchanged"))
+    monkeypatch.setattr(scheduler, "possible", lambda study: looked.append("possible"))
     monkeypatch.setattr(results, "rows_of", lambda study: looked.append("rows"))
     return looked
 
 
 def test_a_new_study_is_written_once_it_is_possible_and_then_recognized(known, tmp_path):
     one = study(tmp_path / "new")
-    fleet.remember(one)
+    scheduler.write_study(one)
     assert known == ["unchanged", "rows", "possible"]
     written = json.loads((one.folder / "study.json").read_text(encoding="utf-8"))
     assert written == json.loads(json.dumps(one.config))
     known.clear()
-    fleet.remember(one)
+    scheduler.write_study(one)
     assert known == ["unchanged", "rows"]
     with pytest.raises(ValueError, match=r"holds another study \(seeds: \[0, 1\], now \[7\]\)"):
-        fleet.remember(study(tmp_path / "new", seeds=[7]))
+        scheduler.write_study(study(tmp_path / "new", seeds=[7]))
     known.clear()
     base = config_of()["base"]
     other = study(tmp_path / "new", base={**base, "data": {**base["data"], "max_length": 7}})
     with pytest.raises(ValueError, match=r"base\.data\.max_length"):
-        fleet.remember(other)
+        scheduler.write_study(other)
     assert known == []  # of the data, that they are others is said by their field
     assert written == json.loads((one.folder / "study.json").read_text(encoding="utf-8"))
 
@@ -214,28 +214,28 @@ def test_what_cannot_be_trained_is_not_written(known, monkeypatch, tmp_path):
     def possible(study):
         raise ValueError("no pair")
 
-    monkeypatch.setattr(fleet, "possible", possible)
+    monkeypatch.setattr(scheduler, "possible", possible)
     with pytest.raises(ValueError, match="no pair"):
-        fleet.remember(study(tmp_path / "new"))
+        scheduler.write_study(study(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 
 
 def test_each_corpus_is_read_once_and_the_updates_of_each_group_counted(monkeypatch, tmp_path):
     read, counted = [], []
-    monkeypatch.setattr(fleet.setup, "data_of", lambda config, also: read.append(also))
+    monkeypatch.setattr(scheduler.setup, "data_of", lambda config, also: read.append(also))
     monkeypatch.setattr(sizes, "updates_of", lambda config, folder: counted.append(folder.name))
     arms = {**ARMS, "short": {"data.max_length": 7}}
-    fleet.possible(study(tmp_path, arms=arms, also=["more"]))
+    scheduler.possible(study(tmp_path, arms=arms, also=["more"]))
     assert read == [("more",)] * 2 and counted == ["fixed", "additive", "dot", "short"]
 
 
 def started(one, *digests):
     """Writes from which data groups have started; None: not yet."""
-    for crew, digest in zip(one.crews, digests, strict=True):
+    for group, digest in zip(one.groups, digests, strict=True):
         if digest is not None:
             origin = {**runs.origin.FORMATS, "tokenizers": {}, "data": {"test": digest}}
-            crew.folder.mkdir(parents=True, exist_ok=True)
-            (crew.folder / "origin.json").write_text(json.dumps(origin), encoding="utf-8")
+            group.folder.mkdir(parents=True, exist_ok=True)
+            (group.folder / "origin.json").write_text(json.dumps(origin), encoding="utf-8")
 
 
 def test_data_may_not_change_under_a_study(monkeypatch, tmp_path):
@@ -245,57 +245,57 @@ def test_data_may_not_change_under_a_study(monkeypatch, tmp_path):
         read.append(config["data"]["max_length"])
         return now
 
-    monkeypatch.setattr(fleet.setup, "data_of", data_of)
+    monkeypatch.setattr(scheduler.setup, "data_of", data_of)
     one = study(tmp_path)
-    fleet.unchanged(one)
+    scheduler.unchanged(one)
     assert read == []  # nothing to compare
     started(one, None, "now", "now")
-    fleet.unchanged(one)
+    scheduler.unchanged(one)
     assert len(read) == 1
     started(one, None, "now", "before")
     with pytest.raises(
         ValueError, match=f"split test are not those on which the study in {tmp_path}"
     ):
-        fleet.unchanged(one)
+        scheduler.unchanged(one)
 
 
 def test_arms_are_tested_on_one_set(monkeypatch, tmp_path):
     digests = {"test": "a", "validation": "b"}
-    monkeypatch.setattr(fleet.setup, "data_of", lambda config, also: dict(digests))
+    monkeypatch.setattr(scheduler.setup, "data_of", lambda config, also: dict(digests))
     arms = {"one": {}, "other": {"data.test": "validation"}, "longer": {"data.max_length": 9}}
     one = study(tmp_path, arms=arms)
     with pytest.raises(ValueError, match=r"^the arms one and other have different test sets"):
-        fleet.unchanged(one)
+        scheduler.unchanged(one)
     digests["validation"] = "a"
-    fleet.unchanged(one)
+    scheduler.unchanged(one)
 
 
-def row(crew, number, **more):
-    replica = crew.replicas[number]
+def row(group, number, **more):
+    replica = group.replicas[number]
     return {"version": VERSION, "arm": replica.arm.name, "seed": replica.seed, "data": {}, **more}
 
 
-def write(crew, rows):
-    crew.folder.mkdir(parents=True, exist_ok=True)
+def write(group, rows):
+    group.folder.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(one) + "\n" for one in rows)
-    crew.results.write_text(text, encoding="utf-8")
+    group.results.write_text(text, encoding="utf-8")
 
 
 def test_rows_are_in_the_order_of_arms_and_seeds(tmp_path):
     arms = {"a": {}, "b": {"model.decoder.kind": "fixed"}, "c": {"training.dropout": 0.5}}
     one = study(tmp_path, arms=arms, seeds=[5, 3])
-    assert [[arm.name for arm in crew.arms] for crew in one.crews] == [["a", "c"], ["b"]]
+    assert [[arm.name for arm in group.arms] for group in one.groups] == [["a", "c"], ["b"]]
     assert results.rows_of(one) == []
-    write(one.crews[0], [row(one.crews[0], n) for n in range(4)])
+    write(one.groups[0], [row(one.groups[0], n) for n in range(4)])
     found = [(r["arm"], r["seed"]) for r in results.rows_of(one)]
     assert found == [("a", 5), ("a", 3), ("c", 5), ("c", 3)]
-    write(one.crews[1], [row(one.crews[1], n) for n in range(2)])
+    write(one.groups[1], [row(one.groups[1], n) for n in range(2)])
     found = [(r["arm"], r["seed"]) for r in results.rows_of(one)]
     assert found == [(arm, seed) for arm in "abc" for seed in (5, 3)]
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([{"version": VERSION, "arm": "a"}], "is damaged"),
         ([[]], "is damaged"),
@@ -308,10 +308,10 @@ def test_rows_are_in_the_order_of_arms_and_seeds(tmp_path):
         ([{"version": VERSION, "arm": "a", "seed": n} for n in (1, 0)], "has not the rows of a"),
     ],
 )
-def test_rows_that_are_none_or_others_are_told(tmp_path, rows, said):
+def test_rows_that_are_none_or_others_are_reported(tmp_path, rows, message):
     one = study(tmp_path, arms={"a": {}})
-    write(one.crews[0], rows)
-    with pytest.raises(ValueError, match=said):
+    write(one.groups[0], rows)
+    with pytest.raises(ValueError, match=message):
         results.rows_of(one)
 
 
@@ -322,9 +322,9 @@ def test_rows_of_different_examples_are_not_put_together(tmp_path):
     def found(**of_last):
         """Digests of the train and test split, and of another, of all three arms; the last has some of its own."""
         digests = {"train": "t", "test": "s", "more": "m"}
-        for number, crew in enumerate(one.crews):
+        for number, group in enumerate(one.groups):
             data = digests | (of_last if number == which else {})
-            write(crew, [row(crew, n, data=data) for n in range(2)])
+            write(group, [row(group, n, data=data) for n in range(2)])
         return len(results.rows_of(one))
 
     one, which = study(tmp_path, arms=arms, also=["more"], base=base), 2
@@ -347,7 +347,7 @@ def test_rows_of_different_examples_are_not_put_together(tmp_path):
 def test_a_plan_lists_arms_and_what_differs_in_them(tmp_path):
     tuning = {**config_of()["tuning"], "candidates": [0.1, 0.2], "tokens": 3000}
     one = study(tmp_path, tuning=tuning)
-    assert plan.plan(one, one.crews[:2]).splitlines() == [
+    assert plan.plan(one, one.groups[:2]).splitlines() == [
         "study    tiny: 4 arms, each with seeds 0, 1",
         "  fixed                model.decoder.kind=fixed",
         "  additive             as the base config",
@@ -355,17 +355,17 @@ def test_a_plan_lists_arms_and_what_differs_in_them(tmp_path):
         "tuned    training.learning_rate of each arm, 2 values, 3,000 target tokens each, "
         "25 % of the budget and of the warm-up (2 updates)",
     ]
-    assert plan.plan(study(tmp_path), one.crews[:1]).count("\n") == 1
+    assert plan.plan(study(tmp_path), one.groups[:1]).count("\n") == 1
 
 
 def test_a_plan_on_a_machine_adds_up_time(tmp_path, monkeypatch):
     size = sizes.Size(1234, 56, 24 * 10**11, 3 * 2**20)
-    monkeypatch.setattr(sizes, "size_of", lambda crew, layout: size)
+    monkeypatch.setattr(sizes, "size_of", lambda group, layout: size)
     monkeypatch.setattr(sizes, "working_of", lambda config, folder=None: 0)
     monkeypatch.setattr(sizes, "flops_of", lambda config: 10**11)
     monkeypatch.setattr(plan, "matrix_rate", lambda: 10**11)  # 0.4 of it is reached
     one = study(tmp_path)
-    lines = plan.plan(one, one.crews[:2], fleet.Machine()).splitlines()
+    lines = plan.plan(one, one.groups[:2], scheduler.Machine()).splitlines()
     assert lines[2] == "    2 replicas of 1,234 parameters, 56 updates; about 1.0 min, 3 MiB"
     assert lines[5] == "    4 replicas of 1,234 parameters, 56 updates; about 1.0 min, 3 MiB"
     # 2 · 60 s of training, 2 · 70 s beside it
@@ -374,17 +374,17 @@ def test_a_plan_on_a_machine_adds_up_time(tmp_path, monkeypatch):
     ]
     tuning = {**config_of()["tuning"], "candidates": [0.1, 0.2], "seeds": [1, 2, 3]}
     one = study(tmp_path, tuning=tuning)
-    *_, tuned, last = plan.plan(one, one.crews, fleet.Machine()).splitlines()
+    *_, tuned, last = plan.plan(one, one.groups, scheduler.Machine()).splitlines()
     # The trials are four arms with two values and three seeds, in three groups: 24 · 2.5 s.
     assert tuned.startswith("tuned    training.learning_rate of each arm, 2 values")
     assert last.startswith("in all   about 11 min on this machine, as one process: 4.0 of training")
 
 
-def test_a_value_is_told_in_a_word():
+def test_a_value_is_reported_in_a_word():
     layer = {"kind": "gru", "size": 3, "attention": {"kind": "dot"}, "other": {"size": 1}}
     values = [3, "dot", None, layer, {"size": 3}, {}]
-    said = [plan.brief(value) for value in values]
-    assert said == ["3", "dot", "None", "{gru, dot}", "{..}", "{..}"]
+    message = [plan.brief(value) for value in values]
+    assert message == ["3", "dot", "None", "{gru, dot}", "{..}", "{..}"]
 
 
 def test_time_is_guessed_from_the_rate_of_matrix_products(monkeypatch):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attention_lab.training.hooks import Journal, plain
+from attention_lab.training.hooks import MetricsLog, plain
 from attention_lab.training.loop import Batches
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState
@@ -41,17 +41,17 @@ def _choose(good, new, old):
     return jnp.where(good, new, old)
 
 
-class Finite:
+class NonFiniteGuard:
     """Tells of skipped updates, and ends a run in which PATIENCE of them came in a row, in every replica.
 
     batches: where the last of them is taken from, to be laid into `folder` for who wants to know why.
     """
 
-    def __init__(self, batches: Batches, folder: Path, journal: Journal) -> None:
-        self.batches, self.folder, self.journal = batches, folder, journal
+    def __init__(self, batches: Batches, folder: Path, metrics_log: MetricsLog) -> None:
+        self.batches, self.folder, self.metrics_log = batches, folder, metrics_log
         self.row = np.asarray(0)
         before = 0
-        for line in journal.of("skipped"):  # of earlier sittings
+        for line in metrics_log.of("skipped"):  # of earlier sessions
             if line["update"] != before + 1:
                 self.row = np.zeros_like(self.row)
             self.row = np.where(line["skipped"], self.row + 1, 0)
@@ -65,7 +65,7 @@ class Finite:
             return None
         self.row = np.where(skipped, self.row + 1 if number == self.next else 1, 0)
         self.next = number + 1
-        self.journal.write(kind="skipped", update=number, skipped=plain(skipped))
+        self.metrics_log.write(kind="skipped", update=number, skipped=plain(skipped))
         if self.row.min() >= PATIENCE:
             path = self.folder / f"batch_{number}.npz"
             if is_first():
