@@ -27,7 +27,6 @@ from attention_lab.benchmarks.updates import Program
 from attention_lab.runs import checks, evaluation, setup
 from attention_lab.studies import tables
 from attention_lab.training import replicas
-from attention_lab.training.replicas import Layout
 from experiments import command, whole_runs
 
 DEFAULT = "configs/quickstart.py"
@@ -95,19 +94,13 @@ def every_program(config: dict[str, Any], stack: ExitStack) -> tuple[str, dict[s
     setup.prepare()
     timed = updates.updates_of(config, range(SEEDS.value), UPDATES.value)
     programs: dict[str, Program] = {SINGLE: updates.alone(timed)}
-    for layout in every_layout(cores, SEEDS.value):
+    for layout in updates.layouts(cores, SEEDS.value):
         programs[str(layout)] = updates.side_by_side(timed, layout)
     if jax.default_backend() == "cpu":
         processes = min(cores, SEEDS.value)
         apart = updates.Apart(config, SEEDS.value, UPDATES.value, processes)
         programs[f"{processes} single-threaded processes"] = stack.enter_context(closing(apart))
     return str(replicas.choose(SEEDS.value)), programs
-
-
-def every_layout(cores: int, seeds: int) -> list[Layout]:
-    """Returns the layouts with one device and with all devices, each with replicas in parallel or in sequence."""
-    devices = sorted({1, min(cores, jax.local_device_count(), seeds)})
-    return [Layout(count, at_once) for count in devices for at_once in (None, 1)]
 
 
 def table(medians: dict[str, float], chosen: str) -> str:

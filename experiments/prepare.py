@@ -15,7 +15,6 @@ success and 2 for an invalid command.
 """
 
 import contextlib
-import inspect
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from tqdm import tqdm
 
 from attention_lab.data import sources, tfds_builders
 from attention_lab.data.fetch import fetch, missing
-from attention_lab.data.originals import ORIGINALS
+from attention_lab.data.originals import ORIGINALS, SIDES, unusual_languages
 from attention_lab.data.tfds_sources import PREFIX, load_library
 from experiments import command
 
@@ -38,8 +37,6 @@ OPTIONS = flags.DEFINE_list(
     "options", [], "Options of a dataset of attention_lab, such as path=data/multi30k."
 )
 NAME = flags.DEFINE_string("name", None, "The name of the prepared dataset, by default its own.")
-
-SIDES = ("source", "target")
 
 
 def main(words: list[str]) -> None:
@@ -84,13 +81,6 @@ def prepared(word: str) -> Any:
         options["path"] = originals(word, options)
     splits = {split: sources.load(word, split, **options) for split in known or sources.SPLITS}
     return tfds_builders.prepare(name, DATA_DIR.value, splits)
-
-
-def unusual_languages(read: Callable[..., Any], options: dict[str, Any]) -> tuple[str, ...]:
-    """Returns the source and target languages if the dataset has defaults for them and the options differ."""
-    defaults = [p.default for n, p in inspect.signature(read).parameters.items() if n in SIDES]
-    chosen = [options.get(side, default) for side, default in zip(SIDES, defaults, strict=False)]
-    return () if None in defaults or chosen == defaults else tuple(map(str, chosen))
 
 
 def originals(dataset: str, options: dict[str, Any]) -> Path:

@@ -192,3 +192,11 @@ def imported_names(paths):
 def test_every_source_is_short_enough_to_be_one_thing():
     long = {p.name: n for p in sources() if (n := len(p.read_text().splitlines())) > 300}
     assert not long
+
+
+def test_commands_are_thin():
+    lines = {
+        path.name: path.read_text().count("\n") for path in (ROOT / "experiments").glob("*.py")
+    }
+    assert max(lines.values()) <= 120, lines
+    assert sum(lines.values()) <= 1500

@@ -141,3 +141,9 @@ def run_worker(pipe: Any, config: dict[str, Any], seed: int, times: int, count: 
             for _ in range(times):
                 program()
             pipe.send(None)
+
+
+def layouts(cores: int, seeds: int) -> list[Layout]:
+    """Returns the layouts with one device and with all devices, each with replicas in parallel or in sequence."""
+    devices = sorted({1, min(cores, jax.local_device_count(), seeds)})
+    return [Layout(count, at_once) for count in devices for at_once in (None, 1)]

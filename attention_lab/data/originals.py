@@ -1,11 +1,14 @@
-"""The URLs and digests of the files of corpora."""
+"""The URLs and digests of the files of corpora, and their languages."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from attention_lab.data.fetch import File
 from attention_lab.mechanism.registry import unknown
 
+SIDES = ("source", "target")
 MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
 
 # 29,000, 1,014 and 1,000 lines per language.
@@ -43,3 +46,10 @@ def multi30k(source: str = "de", target: str = "en") -> tuple[File, ...]:
 
 # The datasets of sources.py whose files can be fetched: (source, target) -> files.
 ORIGINALS: Mapping[str, Callable[..., tuple[File, ...]]] = MappingProxyType({"multi30k": multi30k})
+
+
+def unusual_languages(read: Callable[..., Any], options: dict[str, Any]) -> tuple[str, ...]:
+    """Returns the source and target languages if the dataset has defaults for them and the options differ."""
+    defaults = [p.default for n, p in inspect.signature(read).parameters.items() if n in SIDES]
+    chosen = [options.get(side, default) for side, default in zip(SIDES, defaults, strict=False)]
+    return () if None in defaults or chosen == defaults else tuple(map(str, chosen))
