@@ -79,7 +79,7 @@ def main(words: list[str]) -> None:
         at_once=AT_ONCE.value,
         max_minutes=MAX_MINUTES.value,
     )
-    unfinished = [one.name for one in scheduler.unfinished(study)]
+    unfinished = [group.name for group in scheduler.unfinished(study.groups)]
     if unfinished:
         arms = ", ".join(unfinished)
         print(

@@ -77,7 +77,7 @@ def main(words: list[str]) -> None:
     files.replace(folder / "claims.jsonl", text)
     files.replace(folder / "claims.md", report + "\n")
     print(f"\nclaims   {folder / 'claims.md'}", flush=True)
-    if not scheduler.unfinished(study):
+    if not scheduler.unfinished(study.groups):
         reporting.write(study)  # comparing all pairs of arms takes longest, so it comes last
         print(f"report   {folder / 'report.html'}")
 

@@ -36,7 +36,7 @@ def table(verdicts: Sequence[Verdict]) -> tuple[list[str], list[list[str]]]:
     for one in verdicts:
         interval = one.interval
         number = f"{interval.estimate:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
-        claim, verdict = one.claim, tables.unless_early(one.verdict, one.early)
+        claim, verdict = one.claim, tables.marked(one.verdict, one.early)
         lines.append([claim.sentence, claim.source, claim.number, number, bounds(claim), verdict])
     return ["claim", "source", "quantity", "estimate [95 %]", "claimed", "verdict"], lines
 

@@ -1,4 +1,4 @@
-"""Studies: arms times seeds, trained side by side, and what their results allow one to conclude.
+"""Studies: several arms, each trained with several seeds, and the statistical analysis of their results.
 
 study = attention_lab.studies.run(config, "runs/studies/mine")
 print(studies.reporting.write(study))
@@ -21,7 +21,7 @@ __all__ = ["ReplicaGroup", "Study", "checked", "run", "study_of"]
 
 
 def checked(config: Mapping[str, Any], folder: Path | str) -> Study:
-    """The study that a config describes, with the budgets of its arms. Raises ValueError where it describes none."""
+    """Returns the study that a config describes, with the budgets of its arms. Raises ValueError if the config is invalid."""
     config = json.loads(json.dumps(config))  # tuples become lists, as in study.json
     checks.study(config)
     return study_of(budgets.balanced(config), Path(folder))
@@ -36,20 +36,21 @@ def run(
     at_once: int | None = None,
     max_minutes: float | None = None,
 ) -> Study:
-    """Trains and evaluates each replica of a study that has no results yet; returns the study.
+    """Trains and evaluates each replica of a study that has no results yet. Returns the study.
 
-    wanted: which groups to train, by default all. devices, at_once: how replicas share the machine, by default chosen.
-    Raises ValueError where the config is none, or the folder holds another study, and Stopped where the time was
-    up; the same call then resumes.
+    wanted: selects the groups to train; by default all are trained. devices, at_once: the number of devices, and of
+    replicas that each of them trains at a time; by default they are chosen for each group. Raises ValueError if the
+    config is invalid or the folder contains another study, and Stopped after max_minutes; the same call then resumes
+    the study.
     """
     study = checked(config, folder)
     with suppress(
         RuntimeError
-    ):  # JAX has computed already, as in a notebook: then it has the devices that it has
+    ):  # JAX is initialized already, as in a notebook; its devices are fixed
         replicas.cores_as_devices(os.cpu_count() or 1)
     setup.prepare()
     with Interrupt(max_minutes) as interrupt:
         machine = scheduler.Machine(devices, at_once, interrupt)
         study = study_of(tuning.tuned(study.config, study.folder, machine), study.folder)
-        scheduler.run(study, [one for one in study.groups if wanted(one)], machine)
+        scheduler.run(study, [group for group in study.groups if wanted(group)], machine)
     return study

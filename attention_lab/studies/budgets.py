@@ -1,12 +1,13 @@
-"""What is held equal between the arms of a study, where it is not the target tokens that each sees.
+"""The budgets of a study's arms: what is equal between them, if it is not the number of target tokens.
 
-    config.budget = {"equal": "updates"}      # each arm sees as many tokens as the first arm's updates need,
-    config.budget = {"equal": "flops"}        # or as the first arm's work allows
+    config.budget = {"equal": "updates"}      # each arm performs as many updates as the first arm
+    config.budget = {"equal": "flops"}        # or as many floating-point operations
     config.budget = {"equal": "parameters", "fields": ("model.encoder.features", "model.decoder.hidden"), "step": 16}
 
-Each is a change of the arms' fields, made before anything runs and written into study.json. Tokens are those of the
-first arm: an arm with another tokenizer, or other training data, sees as many target words, in as many of its own
-tokens as that takes. Its own would be another part of the corpus, so that coarse pieces would see more of it.
+Each changes fields of the arms before anything runs, and the result is written to study.json. A budget in tokens
+applies to the first arm: an arm with another tokenizer, or other training data, is trained on the same number of
+target words, and its number of tokens follows from that. With equal numbers of tokens, an arm with longer pieces would
+be trained on more of the corpus.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,17 +21,17 @@ from attention_lab.studies.study import Study, changed, study_of
 
 Config = Mapping[str, Any]
 EQUAL = ("tokens", "updates", "flops", "parameters")
-WIDEST = 4096  # that a width is set to
-# What grows with the tokens that an arm sees.
+WIDEST = 4096  # the greatest width that is tried
+# Quantities that are proportional to the number of target tokens.
 BY_TOKENS: Mapping[str, Callable[[Config], int]] = MappingProxyType(
     {"updates": sizes.updates_of, "flops": sizes.flops_of}
 )
 
 
 def balanced(config: Config) -> Config:
-    """The study's config with arms that have equal budgets.
+    """Returns the study's config with arms that have equal budgets.
 
-    Raises ValueError where the budget is none that is known, or no width is small enough.
+    Raises ValueError if the kind of budget is unknown, or if no width is small enough.
     """
     budget = config["budget"]
     look_up("budget.equal", EQUAL, budget["equal"])
@@ -43,29 +44,32 @@ def balanced(config: Config) -> Config:
 
 
 def tokens_of(study: Study) -> list[int]:
-    """The budgets of the arms, in target tokens, each once."""
+    """Returns the distinct budgets of the arms in target tokens, in ascending order."""
     return sorted({arm.config["training"]["tokens"] for arm in study.arms})
 
 
-def in_words(study: Study) -> str:
-    """What each arm sees, such as "12,000 target tokens each"."""
+def describe(study: Study) -> str:
+    """Returns a description of the arms' budgets, such as "12,000 target tokens each"."""
     tokens = tokens_of(study)
     equal = study.config["budget"]["equal"]
     if len(tokens) == 1:
         return f"{tokens[0]:,} target tokens each"
     if equal in BY_TOKENS:
-        why = {"updates": "equally many updates", "flops": "equal work in matrix products"}[equal]
+        reason = {
+            "updates": "the same number of updates",
+            "flops": "the same number of FLOPs in matrix products",
+        }[equal]
     else:
-        read = [_text_of(arm.config) for arm in study.arms]
-        alike = all(one == read[0] for one in read)
-        why = (
-            "" if alike else "of each tokenizer or corpus as many as make equally many target words"
+        texts = [_text_of(arm.config) for arm in study.arms]
+        equal_texts = all(text == texts[0] for text in texts)
+        reason = (
+            "" if equal_texts else "the same number of target words for every tokenizer and corpus"
         )
-    return f"{tokens[0]:,} to {tokens[-1]:,} target tokens each{f' ({why})' * bool(why)}"
+    return f"{tokens[0]:,} to {tokens[-1]:,} target tokens each{f' ({reason})' * bool(reason)}"
 
 
 def _equal(config, first, budget):
-    """The fields that give an arm what the first arm has."""
+    """Returns the fields with which an arm has the same budget as the first arm."""
     tokens = config["training"]["tokens"]
     if budget["equal"] in BY_TOKENS:
         measure = BY_TOKENS[budget["equal"]]
@@ -75,28 +79,28 @@ def _equal(config, first, budget):
         width = _width(config, budget, sizes.parameters_of(first))
         fields = dict.fromkeys(budget["fields"], width)
     if _text_of(config) != _text_of(first):
-        part = sizes.tokens_per_word(config) / sizes.tokens_per_word(first)
-        fields["training.tokens"] = max(1, round(part * tokens))
+        ratio = sizes.tokens_per_word(config) / sizes.tokens_per_word(first)
+        fields["training.tokens"] = max(1, round(ratio * tokens))
     return fields
 
 
 def _text_of(config):
-    """What decides how many tokens a word takes."""
+    """Returns the fields on which the number of tokens per word depends."""
     return config["tokenizer"], [config["data"][name] for name in ("name", "options", "max_length")]
 
 
-def _width(config, budget, wanted):
-    """The multiple of `step` with which an arm has the most parameters that are not more than wanted."""
+def _width(config, budget, limit):
+    """Returns the greatest multiple of `step` with which an arm has at most `limit` parameters."""
     fields, step = budget["fields"], budget["step"]
 
     def fits(multiple):
         widths = dict.fromkeys(fields, multiple * step)
-        return sizes.parameters_of(changed(config, widths, "budget")) <= wanted
+        return sizes.parameters_of(changed(config, widths, "budget")) <= limit
 
     low, high = 1, WIDEST // step + 1
     if not fits(low):
         raise ValueError(
-            f"budget: even with {', '.join(fields)} = {step}, an arm has more than {wanted:,} parameters"
+            f"budget: even with {', '.join(fields)} = {step}, an arm has more than {limit:,} parameters"
         )
     while high - low > 1:
         middle = (low + high) // 2

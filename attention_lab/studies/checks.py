@@ -1,4 +1,4 @@
-"""What a study's config must be, and that of each of its arms."""
+"""Validation of a study's config and of the config of each arm."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ STUDY_RULES: dict[str, Rule] = {
     "tuning.seeds": EACH_SEED,
     "tuning.tokens": BUDGET,
     "tuning.field": (
-        "another field than training.tokens, of which a trial has its own share",
+        "a field other than training.tokens, which each trial sets itself",
         lambda x: x != "training.tokens",
     ),
     "budget.step": NATURAL,
@@ -22,7 +22,7 @@ STUDY_RULES: dict[str, Rule] = {
 
 
 def study(config: Config) -> None:
-    """Checks the config of a study, and that of each of its arms. Raises ValueError as `run` does."""
+    """Validates the config of a study and of each of its arms. Raises ValueError for the first invalid field."""
     checks.check(config, STUDY_RULES)
     for arm in study_of(config, Path()).arms:
         checks.run(arm.config)

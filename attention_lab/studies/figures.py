@@ -12,40 +12,40 @@ from attention_lab.views.curves import Curve
 
 
 def figures(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> dict[str, curves.Figure]:
-    """The figures of the study's main metric, by title; those alone that have something to show."""
+    """Returns the figures of the study's main metric by title; a figure without data is left out."""
 
     def curve(points: Sequence[Point]) -> Curve:
         return Curve(*zip(*((p.number, p.score, p.low, p.high) for p in points), strict=True))
 
-    drawn = {}
+    built = {}
     lengths = {arm: curve(findings.by_length(rows, arm, metric)) for arm in arms}
-    if any(len(one.x) > 1 for one in lengths.values()):
-        drawn["By length"] = curves.lines(
-            lengths, x="words of the source", y=metric.title, ticks=diagnostics.LENGTH_NAMES
+    if any(len(line.x) > 1 for line in lengths.values()):
+        built["By length"] = curves.lines(
+            lengths, x="source words", y=metric.title, ticks=diagnostics.LENGTH_NAMES
         )
     frequency = {
         arm: findings.by_class(rows, arm, "frequency", len(diagnostics.FREQUENCIES)) for arm in arms
     }
-    drawn["By frequency"] = curves.lines(
+    built["By frequency"] = curves.lines(
         {arm: curve(points) for arm, points in frequency.items() if points},
-        x="how often training has the word",
-        y="words found  [%]",
+        x="occurrences of the word in the training data",
+        y="correct words  [%]",
         ticks=diagnostics.FREQUENCY_NAMES,
     )
     learning = {arm: findings.learning(rows, arm, metric) for arm in arms}
     if any(len(points) > 1 for points in learning.values()):
-        drawn["Learning"] = curves.lines(
+        built["Learning"] = curves.lines(
             {arm: Curve(*zip(*points, strict=True)) for arm, points in learning.items() if points},
-            x="target tokens seen",
+            x="target tokens in training",
             y=f"validation {metric.title}, greedy, all seeds",
         )
     cost = {}
     for arm in arms:
-        one = findings.score(rows, arm, metric)
-        if one is not None:
+        score = findings.score(rows, arm, metric)
+        if score is not None:
             flops = findings.of_arm(rows, arm)[0]["flops"] / 1e12
-            cost[arm] = Curve([flops], [one.score], [one.low], [one.high])
-    drawn["Quality against cost"] = curves.points(
+            cost[arm] = Curve([flops], [score.score], [score.low], [score.high])
+    built["Quality against cost"] = curves.points(
         cost, x="training of one seed  [TFLOP]", y=metric.title
     )
-    return drawn
+    return built

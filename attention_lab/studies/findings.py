@@ -1,6 +1,6 @@
-"""What a study found, in numbers, from its rows alone: scores, paired differences, curves by class.
+"""The results of a study, computed from its rows: scores, paired differences, and curves by class.
 
-Every interval counts the seeds and the test sentences as chance (attention_lab.evaluation.statistics).
+Every interval treats seeds and test sentences as random samples (attention_lab.evaluation.statistics).
 """
 
 import itertools
@@ -14,41 +14,41 @@ from attention_lab.evaluation.metrics import HIGHER, Metric
 from attention_lab.evaluation.statistics import Interval
 from attention_lab.studies.rows import Row
 
-FEWEST = 10  # sentences; the interval of fewer covers less than it says, and is none
+FEWEST = 10  # sentences; with fewer, an interval would cover less than 95 %, and none is computed
 
 
 class Comparison(NamedTuple):
-    """How much an arm's score differs from another's, the same seeds and sentences in both."""
+    """The paired difference between the scores of two arms, with the same seeds and sentences."""
 
     metric: Metric
     arm: str
     other: str
     difference: Interval
-    adjusted: float  # p by Holm's rule over all comparisons of the study
-    bootstrap: tuple[float, float]
-    effect: float
-    needed: int | None
+    adjusted: float  # p, adjusted over all comparisons of the study by Holm's method
+    bootstrap: tuple[float, float]  # the ends of its 95 % interval
+    effect: float  # the mean over seeds, divided by the standard deviation
+    needed: int | None  # seeds for a power of 80 %; None if more sentences are needed first
 
 
 class Point(NamedTuple):
-    """A class of words or sentences: its number, the score, and its interval."""
+    """The score of a class of words or sentences, and its interval."""
 
-    number: int
+    number: int  # of the class
     score: float
     low: float
     high: float
-    size: int  # of words or sentences, of all seeds alike
+    size: int  # the number of words or sentences, which is the same for all seeds
 
 
 def of_arm(rows: Iterable[Row], arm: str) -> list[Row]:
-    """The rows of an arm, seed by seed."""
+    """Returns the rows of an arm, one for each seed."""
     return [row for row in rows if row["arm"] == arm]
 
 
 def statistics_of(
     rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None
 ) -> np.ndarray | None:
-    """The statistics [R, N, P] of an arm's seeds, of the test split or another; None where a seed has none."""
+    """Returns the sufficient statistics [R, N, P] of an arm on the test split or another; None if a seed has none."""
     by_seed = [
         row["statistics"][split or row["split"]].get(metric.name) for row in of_arm(rows, arm)
     ]
@@ -56,26 +56,26 @@ def statistics_of(
 
 
 def score(rows: Iterable[Row], arm: str, metric: Metric, split: str | None = None) -> Point | None:
-    """An arm's score, see `point`; None where it has no statistics of this metric."""
-    result = statistics_of(rows, arm, metric, split)
-    return None if result is None else point(result, metric.of, bounds=metric.bounds)
+    """Returns an arm's score, as `point`; None if it has no statistics of this metric."""
+    stats = statistics_of(rows, arm, metric, split)
+    return None if stats is None else point(stats, metric.of, bounds=metric.bounds)
 
 
 def point(
-    parts: np.ndarray,
-    of: Callable[[np.ndarray], np.ndarray],
+    stats: np.ndarray,
+    score_of: Callable[[np.ndarray], np.ndarray],
     number: int = 0,
     bounds: tuple[float, float] = (0.0, 100.0),
 ) -> Point:
-    """The mean over seeds of the score of statistics [R, N, P], with its interval, which lies within bounds.
+    """Returns the mean over seeds of the score of statistics [R, N, P], with its interval, clipped to the bounds.
 
-    That has no width where there is one seed, or fewer than FEWEST sentences.
+    The interval has no width if there is one seed, or if there are fewer than FEWEST sentences.
     """
-    sentences = parts.shape[1]
-    if not _enough(parts):
-        mean = float(np.mean(of(parts.sum(1))))
+    sentences = stats.shape[1]
+    if not _has_interval(stats):
+        mean = float(np.mean(score_of(stats.sum(1))))
         return Point(number, mean, mean, mean, sentences)
-    interval = statistics.interval(statistics.contributions(parts, of))
+    interval = statistics.interval(statistics.contributions(stats, score_of))
     low, high = np.clip([interval.low, interval.high], *bounds)
     return Point(number, float(interval.estimate), float(low), float(high), sentences)
 
@@ -83,9 +83,9 @@ def point(
 def difference(
     rows: Sequence[Row], arm: str, other: str, metric: Metric, split: str | None = None
 ) -> Interval | None:
-    """The paired difference of two arms that have two seeds each, and FEWEST sentences; None where they have not."""
+    """Returns the paired difference of two arms; None if they have fewer than two seeds or FEWEST sentences."""
     a, b = (statistics_of(rows, name, metric, split) for name in (arm, other))
-    if a is None or b is None or not _enough(a):
+    if a is None or b is None or not _has_interval(a):
         return None
     return statistics.interval(
         statistics.contributions(a, metric.of) - statistics.contributions(b, metric.of)
@@ -95,14 +95,14 @@ def difference(
 def compare(
     rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]
 ) -> list[Comparison]:
-    """Every arm with every one before it, by every one of the metrics of which both have statistics."""
+    """Returns the comparison of every pair of arms by every metric of which both have statistics."""
     differences = []
     for metric in metrics:
-        every = ((arm, statistics_of(rows, arm, metric)) for arm in arms)
-        parts = {arm: one for arm, one in every if one is not None and _enough(one)}
-        values = {arm: statistics.contributions(one, metric.of) for arm, one in parts.items()}
-        redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in parts.items()}
-        for arm, other in ((a, b) for n, a in enumerate(parts) for b in list(parts)[:n]):
+        known = ((arm, statistics_of(rows, arm, metric)) for arm in arms)
+        stats = {arm: one for arm, one in known if one is not None and _has_interval(one)}
+        values = {arm: statistics.contributions(one, metric.of) for arm, one in stats.items()}
+        redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in stats.items()}
+        for arm, other in ((a, b) for n, a in enumerate(stats) for b in list(stats)[:n]):
             paired = values[arm] - values[other]
             differences.append(
                 Comparison(
@@ -123,74 +123,74 @@ def compare(
 def library_p(
     rows: Sequence[Row], comparisons: Sequence[Comparison]
 ) -> dict[tuple[str, str, str], float]:
-    """By (arm, other, metric), p of the metric's library of their first seeds: examples alone are drawn again."""
+    """Returns p by (arm, other, metric), from the metric's library: for the first seeds, resampling examples only."""
     first = {row["arm"]: row for row in reversed(rows)}
-    result: dict[tuple[str, str, str], float] = {}
+    p_values: dict[tuple[str, str, str], float] = {}
     tested = [one for one in comparisons if one.metric.paired_p is not None]
     for metric, other in dict.fromkeys((one.metric, one.other) for one in tested):
         arms = [one.arm for one in tested if (one.metric, one.other) == (metric, other)]
         systems = [first[arm]["hypotheses"] for arm in (other, *arms)]
         assert metric.paired_p is not None
-        each = metric.paired_p(systems, first[other]["references"])
-        result |= {(arm, other, metric.name): p for arm, p in zip(arms, each, strict=True)}
-    return result
+        computed = metric.paired_p(systems, first[other]["references"])
+        p_values |= {(arm, other, metric.name): p for arm, p in zip(arms, computed, strict=True)}
+    return p_values
 
 
 def of_lengths(
     rows: Sequence[Row], arm: str, metric: Metric, least: int, most: float = np.inf
 ) -> np.ndarray | None:
-    """The statistics [R, N, P] of the examples, of all splits, whose source has so many words."""
+    """Returns the statistics [R, N, P] of the examples of all splits whose source has `least` to `most` words."""
     arm_rows = of_arm(rows, arm)
     if not arm_rows:
         return None
     splits = arm_rows[0]["statistics"]
     length = np.concatenate([splits[split]["source_words"] for split in splits])
-    each = [[row["statistics"][split][metric.name] for row in arm_rows] for split in splits]
-    result = np.concatenate([np.array(one, float) for one in each], axis=1)
-    return result[:, (least <= length) & (length <= most)]
+    by_split = [[row["statistics"][split][metric.name] for row in arm_rows] for split in splits]
+    stats = np.concatenate([np.array(one, float) for one in by_split], axis=1)
+    return stats[:, (least <= length) & (length <= most)]
 
 
 def words_of_classes(
     rows: Sequence[Row], arm: str, name: str, classes: Sequence[int]
 ) -> np.ndarray | None:
-    """How many words of "frequency", "jump" or "fertility" are right, and are there: [R, N, 2].
+    """Returns the numbers of correct words and of all words in some classes of "frequency", "jump" or "fertility".
 
-    Of the test sentences that have such words; None where the corpus does not tell.
+    [R, N, 2], for the test sentences that have words of these classes; None if the corpus has no such classes.
     """
-    every = [row["statistics"][row["split"]].get(name) for row in of_arm(rows, arm)]
-    if not every or None in every:
+    by_seed = [row["statistics"][row["split"]].get(name) for row in of_arm(rows, arm)]
+    if not by_seed or None in by_seed:
         return None
-    counts = np.array(every, float)[:, :, list(classes)].sum(2)
+    counts = np.array(by_seed, float)[:, :, list(classes)].sum(2)
     return counts[:, counts[0, :, 1] > 0]
 
 
 def by_length(rows: Sequence[Row], arm: str, metric: Metric) -> list[Point]:
-    """The score by words of the source, in the classes of `diagnostics.LENGTHS`, over all splits."""
+    """Returns the score for each class of source lengths (`diagnostics.LENGTHS`), over all splits."""
     edges = [*diagnostics.LENGTHS, np.inf]
     points = []
     for number, (least, above) in enumerate(itertools.pairwise(edges)):
-        parts = of_lengths(rows, arm, metric, int(least), above - 1)
-        if parts is not None and parts.shape[1]:
-            points.append(point(parts, metric.of, number, metric.bounds))
+        stats = of_lengths(rows, arm, metric, int(least), above - 1)
+        if stats is not None and stats.shape[1]:
+            points.append(point(stats, metric.of, number, metric.bounds))
     return points
 
 
 def by_class(rows: Sequence[Row], arm: str, name: str, classes: int) -> list[Point]:
-    """The share of words that are right, in percent, by their class of "frequency", "jump" or "fertility"."""
+    """Returns the percentage of correct words for each class of "frequency", "jump" or "fertility"."""
     points = []
     for number in range(classes):
-        parts = words_of_classes(rows, arm, name, [number])
-        if parts is not None and parts.shape[1]:
-            one = point(parts, statistics.ratio_of, number)
-            points.append(one._replace(size=int(parts[0, :, 1].sum())))
+        counts = words_of_classes(rows, arm, name, [number])
+        if counts is not None and counts.shape[1]:
+            accuracy = point(counts, statistics.ratio_of, number)
+            points.append(accuracy._replace(size=int(counts[0, :, 1].sum())))
     return points
 
 
 def late_gain(rows: Sequence[Row], arm: str, metric: Metric) -> float:
-    """How much better an arm's validation score became over the last tenth of its target tokens, the mean over seeds.
+    """Returns the improvement of an arm's validation score over the last tenth of its target tokens, averaged over seeds.
 
-    Of the best parameters until then, which are what is tested; linear between validations. Before the first one, the
-    score rises from 0 where more is better, and is the first one where less is.
+    The score is the best so far, because the best parameters are tested, and is interpolated linearly between
+    validations. Before the first validation it rises from 0 if higher is better, and is constant otherwise.
     """
     gains = []
     for row in of_arm(rows, arm):
@@ -205,30 +205,31 @@ def late_gain(rows: Sequence[Row], arm: str, metric: Metric) -> float:
 
 
 def early(rows: Sequence[Row], *arms: str, metric: Metric) -> bool:
-    """Whether what is concluded about these arms may change with more training.
+    """Returns whether more training may change the conclusions about these arms.
 
-    So it is where one of them gained more over the last tenth of its budget (`late_gain`) than half the width of the
-    interval of its own score, or of the difference between two of them. Without an interval nothing is known: False.
+    This is the case if one of them improved more over the last tenth of its budget (`late_gain`) than half the width
+    of the interval of its score, or of the difference between two of them. Without any interval it is False.
     """
     gains = {arm: late_gain(rows, arm, metric) for arm in arms}
     compared: list[tuple[float, Point | Interval | None]] = [
         (gain, score(rows, arm, metric)) for arm, gain in gains.items()
     ]
     for one, other in itertools.combinations(arms, 2):
-        gap = difference(rows, one, other, metric)
-        compared.append((max(gains[one], gains[other]), gap))
-    widths = ((gain, it.high - it.low) for gain, it in compared if it is not None)
+        paired = difference(rows, one, other, metric)
+        compared.append((max(gains[one], gains[other]), paired))
+    widths = ((gain, known.high - known.low) for gain, known in compared if known is not None)
     return any(gain > width / 2 > 0 for gain, width in widths)
 
 
-def _enough(parts):
-    return len(parts) > 1 and parts.shape[1] >= FEWEST
+def _has_interval(stats):
+    """Returns whether there are enough seeds and sentences for an interval."""
+    return len(stats) > 1 and stats.shape[1] >= FEWEST
 
 
 def learning(
     rows: Sequence[Row], arm: str, metric: Metric
 ) -> list[tuple[float, float, float, float]]:
-    """(target tokens, mean, least and greatest validation score over seeds) at each validation."""
+    """Returns (target tokens, mean, least and greatest validation score over seeds) for each validation."""
     curves = [row["curve"] for row in of_arm(rows, arm)]
     steps = min(map(len, curves), default=0)
     points = []

@@ -1,6 +1,6 @@
-"""A report as one HTML page that needs nothing else: no network, no script, no other file.
+"""A report as one self-contained HTML page, without scripts or references to other files.
 
-All that a study names, arms, words, tokens, goes through `escape` and is shown as text, whatever it says.
+All names of a study (arms, words, tokens) are escaped, so that they are shown as text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ p { max-width: 46rem; } .muted { color: #55606e; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .data th, .data td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #dde3ea; white-space: nowrap; }
 .data th { font-weight: 600; }
-.says-higher, .says-lower { font-weight: 600; }
+.higher, .lower { font-weight: 600; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1rem 2rem; }
 figure { margin: 0; } figure svg { width: 100%; height: auto; } figcaption { font-weight: 600; }
 .maps { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
@@ -28,7 +28,7 @@ figure { margin: 0; } figure svg { width: 100%; height: auto; } figcaption { fon
 
 
 class Table(NamedTuple):
-    """A table under its title. note: what it shows, in a sentence or none."""
+    """A table with a title. note: a description in whole sentences, or an empty string."""
 
     title: str
     note: str
@@ -44,22 +44,25 @@ def page(
     examples: Mapping[str, Any],
     note: str,
 ) -> str:
-    """The whole page. figures: <svg> elements by title; examples: weights of one sentence by arm."""
+    """Returns the whole page. figures: <svg> elements by title; examples: the weights of one sentence by arm."""
     body = [f"<h1>{escape(title)}</h1>", f'<p class="muted">{escape(subtitle)}</p>']
     body += [_table(table) for table in tables[:2]]
     body.append(f'<p class="muted">{escape(note)}</p>')
-    drawn = [
+    elements = [
         f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>"
         for name, svg in figures.items()
     ]
-    body.append('<h2>Figures</h2><div class="figures">' + "".join(drawn) + "</div>")
+    body.append('<h2>Figures</h2><div class="figures">' + "".join(elements) + "</div>")
     maps = [_map(arm, example) for arm, example in examples.items() if example]
     if maps:
-        caption = "The source across, the target down; the first seed of each arm is told the target. Known links are outlined."
+        caption = (
+            "Columns are source words, rows are target words. The weights are those of the first seed of each arm "
+            "under teacher forcing. Known links are outlined."
+        )
         body.append(f'<h2>One sentence</h2><p>{caption}</p><div class="maps">{"".join(maps)}</div>')
     body += [_table(table) for table in tables[2:]]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title>'
-    # An icon that is none, since browsers ask for one.
+    # An empty icon, because browsers would request one.
     head += '<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">'
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n'
@@ -77,9 +80,7 @@ def _table(table: Table) -> str:
         direction = line[-1].partition(",")[0]
         direction = direction if direction in ("higher", "lower") else ""
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in line)
-        lines.append(
-            f'<tr class="says-{direction}">{cells}</tr>' if direction else f"<tr>{cells}</tr>"
-        )
+        lines.append(f'<tr class="{direction}">{cells}</tr>' if direction else f"<tr>{cells}</tr>")
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
     return (
         f'<h2>{escape(table.title)}</h2>{note}<div class="wide"><table class="data">'
@@ -88,7 +89,7 @@ def _table(table: Table) -> str:
 
 
 def _map(arm: str, example: Mapping[str, Any]) -> str:
-    """Weights as a table of colored cells: [target words, source words + 1], the last of no word."""
+    """Returns the weights as a table of colored cells, [target words, source words + 1]; the last belongs to no word."""
     links = {tuple(link) for link in example["links"]}
     across = "".join(f'<th scope="col">{escape(word)}</th>' for word in [*example["source"], "∅"])
     lines = []
@@ -103,7 +104,7 @@ def _map(arm: str, example: Mapping[str, Any]) -> str:
 
 def _cell(weight: float, linked: bool) -> str:
     shade = min(max(float(weight), 0.0), 1.0)
-    # From white to the dark blue of the pictures; the number is there for all eyes.
+    # From white to the dark blue of the heatmaps; the number does not depend on color vision.
     red, green, blue = (round(255 + (dark - 255) * shade) for dark in (8, 48, 107))
     ink = "#fff" if shade > 0.5 else "#1b2a41"
     number = f"{100 * weight:.0f}" if weight >= 0.005 else ""

@@ -1,4 +1,4 @@
-"""What a study is about to do, in words: its arms, what differs in them, and a guess of time and memory."""
+"""The plan of a study as text: its arms, their differences, and estimates of time and memory."""
 
 import functools
 import time
@@ -11,69 +11,69 @@ from attention_lab.runs import setup
 from attention_lab.studies import budgets, scheduler, sizes, tuning
 from attention_lab.studies.study import ReplicaGroup, Study, study_of
 
-EFFICIENCY = 0.4  # a guess of the part of the matrix rate that training reaches
-OVERHEAD = (
-    70  # seconds that a group of small models takes to compile and to be judged, on two cores
-)
+EFFICIENCY = 0.4  # an estimate of the fraction of the matrix rate that training reaches
+OVERHEAD = 70  # seconds for compiling and evaluating a group of small models, on two cores
 
 
 def plan(
     study: Study, wanted: Sequence[ReplicaGroup], machine: scheduler.Machine | None = None
 ) -> str:
-    """The arms that are to be run; on a machine, what each has to learn and how much that takes."""
+    """Returns the plan of the wanted groups; with a machine, also their sizes and the estimated time and memory."""
     flops, groups = 0, list(wanted)
     seeds = ", ".join(map(str, study.seeds))
     lines = [f"study    {study.name}: {len(study.arms)} arms, each with seeds {seeds}"]
-    for one in wanted:
-        for arm in one.arms:
+    for group in wanted:
+        for arm in group.arms:
             changes = ", ".join(f"{field}={brief(value)}" for field, value in arm.changes.items())
             lines.append(f"  {arm.name:20} {changes or 'as the base config'}")
         if machine is not None:
-            size = sizes.size_of(one, scheduler.layout(one, machine))
+            size = sizes.size_of(group, scheduler.layout(group, machine))
             flops += size.flops
             lines.append(
-                f"    {len(one.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
+                f"    {len(group.replicas)} replicas of {size.parameters:,} parameters, {size.updates:,} updates; "
                 f"about {training(size.flops) / 60:,.1f} min, {size.memory / 2**20:,.0f} MiB"
             )
-            if message := setup.unfinished_warmup(one.arms[0].config, size.updates):
+            if message := setup.unfinished_warmup(group.arms[0].config, size.updates):
                 lines.append(f"    {message}")
     if len(budgets.tokens_of(study)) > 1:
-        lines.append(f"budget   {budgets.in_words(study)}")
+        lines.append(f"budget   {budgets.describe(study)}")
     values = study.config["tuning"]["candidates"]
     if values:
-        what = study.config["tuning"]["field"]
-        message = tuning.in_words(study.config)
-        lines.append(f"tuned    {what} of each arm, {len(values)} values, {message}")
+        field = study.config["tuning"]["field"]
+        trial = tuning.describe(study.config)
+        lines.append(f"tuned    {field} of each arm, {len(values)} values, {trial}")
     if values and machine is not None:
         trials = study_of(tuning.trials(study.config), study.folder).groups
-        flops += sum(sizes.flops_of(one.arms[0].config) * len(one.replicas) for one in trials)
+        flops += sum(sizes.flops_of(group.arms[0].config) * len(group.replicas) for group in trials)
         groups += trials
     if machine is not None:
         lines.append(
-            f"in all   about {(training(flops) + OVERHEAD * len(groups)) / 60:,.0f} min on this machine, as one "
-            f"process: {training(flops) / 60:,.1f} of training, the rest to compile and to judge"
+            f"total    about {(training(flops) + OVERHEAD * len(groups)) / 60:,.0f} min on this machine, in one "
+            f"process: {training(flops) / 60:,.1f} for training, the rest for compilation and evaluation"
         )
     return "\n".join(lines)
 
 
 def brief(value: Any) -> str:
-    """A value as one word; of a table, the kinds in it."""
+    """Returns a value as one word; for a dict, the kinds in it."""
     if not isinstance(value, dict):
         return str(value)
     kinds = [
-        one["kind"] for one in (value, *value.values()) if isinstance(one, dict) and "kind" in one
+        node["kind"]
+        for node in (value, *value.values())
+        if isinstance(node, dict) and "kind" in node
     ]
     return f"{{{', '.join(kinds) or '..'}}}"
 
 
 def training(flops: int) -> float:
-    """The seconds that training takes, guessed from how fast this machine multiplies matrices."""
+    """Returns the estimated seconds of training, from the rate at which this machine multiplies matrices."""
     return flops / (EFFICIENCY * matrix_rate())
 
 
 @functools.cache
 def matrix_rate() -> float:
-    """Floating-point operations a second, in NumPy's matrix product: nothing is compiled for it."""
+    """Returns the floating-point operations per second of NumPy's matrix product, which needs no compilation."""
     side = 1024
     a = np.ones((side, side), np.float32)
     seconds = []

@@ -1,8 +1,8 @@
-"""A group trained and judged: the trainer of a single run, with more replicas.
+"""Trains and evaluates a group of replicas, with the trainer of a single run.
 
-Everything stands in the group's folder: origin.json and the tokenizers, metrics.jsonl (a number per replica),
-checkpoints/latest, from which a group that was stopped goes on, then a folder per replica, which is a run like any
-other, and in the end results.jsonl. That file is the last to be written: where it is, nothing is left to do.
+The group's folder contains origin.json and the tokenizers, metrics.jsonl (with a number per replica),
+checkpoints/latest, from which an interrupted group is resumed, a folder per replica, which is a run like any other,
+and results.jsonl. That file is written last: if it exists, the group is finished.
 """
 
 import json
@@ -22,7 +22,7 @@ from attention_lab.training.replicas import Layout, take
 
 
 def run(group: ReplicaGroup, layout: Layout, interrupt: Interrupt) -> list[Row]:
-    """Trains and judges all replicas, going on where an earlier session stopped; the rows of its results."""
+    """Trains and evaluates all replicas, resuming an earlier session. Returns the rows of the results."""
     config = dict(group.arms[0].config)
     corpus = setup.corpus_of(config, group.folder)
     model = runs.model_of(config, corpus.codec)
@@ -34,11 +34,13 @@ def run(group: ReplicaGroup, layout: Layout, interrupt: Interrupt) -> list[Row]:
     configs = tuple(replica.config for replica in group.replicas)
     best = fit(Group(configs, group.folder, layout), corpus, model, validation, interrupt)
     interrupt.check()
-    now = setup.data_of(config, group.also)  # hours later
-    runs.compare(data, now, "those on which the training started")
+    data_now = setup.data_of(config, group.also)  # the files may have changed during training
+    runs.compare(data, data_now, "those on which the training started")
     for number, replica in enumerate(group.replicas):
         folder = group.replica_folder(replica)
-        shutil.rmtree(folder, ignore_errors=True)  # what a stopped session left half done
+        shutil.rmtree(
+            folder, ignore_errors=True
+        )  # an interrupted session may have left it incomplete
         runs.write(folder, replica.config, corpus.codec, data)
         runs.record_session(folder)
         Checkpoints(folder / "checkpoints").save(BEST, 1, take(best, number))
@@ -53,6 +55,6 @@ def run(group: ReplicaGroup, layout: Layout, interrupt: Interrupt) -> list[Row]:
     for row in rows:
         score = row["scores"][metric.name]["score"]
         print(f"{row['arm']}, seed {row['seed']}: {metric.title} {score:.2f}", flush=True)
-    interrupt.check_guards()  # the folder may be another process's by now
+    interrupt.check_guards()  # another process may have taken over the folder
     files.replace(group.results, "".join(json.dumps(row) + "\n" for row in rows))
     return rows

@@ -1,4 +1,4 @@
-"""A study's report: tables in Markdown, figures, and one HTML page with all of it; from its rows alone."""
+"""The report of a study, from its rows alone: tables in Markdown, figures, and one HTML page with both."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,73 +15,78 @@ from attention_lab.studies.rows import Row
 from attention_lab.studies.study import Study
 from attention_lab.studies.tables import (
     EARLY,
+    conclusion,
     grid,
     interval,
     markdown,
+    marked,
     p_value,
-    unless_early,
-    verdict,
 )
 from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.views import curves
 
-NOTE = """Intervals hold the truth in 95 of 100 studies like this one, were other seeds and other test \
-sentences of the same kind drawn; they say nothing of other corpora, sizes or budgets. Differences are \
-paired: the same seeds in the same order of data, and the same sentences. p is adjusted by Holm's rule over \
-all comparisons of the table; beside it stand the interval of a bootstrap of seeds and sentences, which is \
-too narrow with few seeds (where they alone matter, 95 % cover 74 with three seeds, 82 with five, 90 with \
-ten), and the p of sacreBLEU's paired bootstrap of the BLEU of the first seeds, which draws \
-sentences alone. "Seeds needed" is how many would settle the difference with a probability of 80 %, were it the \
-true one; a dash says that more sentences are needed first. A number without an interval is of one seed, of \
-fewer than ten sentences, or of values that are all the same."""
-EARLY_NOTE = """EARLY: over the last tenth of its target tokens an arm, of a difference either arm, still gained more \
-of the main metric on validation (the best until then, the mean of its seeds, linear between validations) than half the \
-width of the interval of its score or of their difference, so that more training may turn what is said here round."""
+NOTE = """Intervals are 95 % confidence intervals: they contain the true value in 95 of 100 studies like this one with \
+other seeds and other test sentences of the same kind. They do not account for other corpora, model sizes or budgets. \
+Differences are paired: both arms have the same seeds, the same order of data and the same sentences. p is adjusted for \
+all comparisons of the table by Holm's method. "bootstrap" is the interval of a bootstrap of seeds and sentences, which \
+is too narrow with few seeds (if only seeds vary, a 95 % interval covers 74 % with three seeds, 82 % with five, 90 % \
+with ten). "sacreBLEU's p" is that of its paired bootstrap of the BLEU of the first seeds, which resamples sentences \
+only. "effect" is the mean difference divided by its standard deviation over seeds. "seeds needed" is the number of seeds \
+with which a true difference of this size is detected with a probability of 80 %; a dash means that more sentences are \
+needed first. A number without an interval is of one seed, of fewer than ten sentences, or of values that are all equal."""
+EARLY_NOTE = """EARLY marks a conclusion that more training may change: over the last tenth of its target tokens, an \
+arm (for a difference, either arm) improved the main metric on validation by more than half the width of the interval \
+of its score, or of the difference. The improvement is that of the best score so far, averaged over seeds and linearly \
+interpolated between validations."""
 
 
 def write(study: Study, report: Callable[[str], object] = lambda tables: None) -> str:
-    """Writes results.jsonl, report.md, report.html and figures/, and gives where. report: gets the main tables before."""
+    """Writes results.jsonl, report.md, report.html and figures/. Returns a line with the path of the report.
+
+    report: is called with the main tables as text before anything is written.
+    """
     rows = results.rows_of(study)
     arms = [arm.name for arm in study.arms if findings.of_arm(rows, arm.name)]
     metrics = study.metrics
     main = [scores(rows, arms, metrics), differences(rows, arms, study.compared, metrics[0])]
-    sections = [grid(one.header, one.lines) for one in main if one.lines]
-    if any(EARLY in cell for one in main for line in one.lines for cell in line):
+    sections = [grid(table.header, table.lines) for table in main if table.lines]
+    if any(EARLY in cell for table in main for line in table.lines for cell in line):
         sections.append(EARLY_NOTE)
     report("\n" + "\n\n".join(filter(None, [*sections, skipped(rows), refused(rows)])))
     files.replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     tables = [*main, *claims(study), *details(rows, arms, metrics[0])]
-    drawn = {name: curves.svg(figure) for name, figure in figures(rows, arms, metrics[0]).items()}
+    svgs = {name: curves.svg(figure) for name, figure in figures(rows, arms, metrics[0]).items()}
     (study.folder / "figures").mkdir(exist_ok=True)
-    for name, figure in drawn.items():
+    for name, figure in svgs.items():
         files.replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
-    what = subtitle(study, rows)
+    summary = subtitle(study, rows)
     note = f"{NOTE} {EARLY_NOTE}"
-    parts = [f"# {study.name}", what, *map(markdown, tables), note]
-    files.replace(study.folder / "report.md", "\n\n".join(parts) + "\n")
+    sections = [f"# {study.name}", summary, *map(markdown, tables), note]
+    files.replace(study.folder / "report.md", "\n\n".join(sections) + "\n")
     examples = {arm: findings.of_arm(rows, arm)[0].get("example") for arm in arms}
-    html = page.page(study.name, what, tables, drawn, examples, note)
+    html = page.page(study.name, summary, tables, svgs, examples, note)
     files.replace(study.folder / "report.html", html)
     return f"\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
 
 
 def subtitle(study: Study, rows: Sequence[Row]) -> str:
-    """What was run, in two sentences."""
+    """Returns a description of the study: arms, seeds, budget, data, metrics and tuning."""
     base = study.config["base"]
     seeds = {arm.name: len(findings.of_arm(rows, arm.name)) for arm in study.arms}
     done = [f"{n} seeds" if n else "not finished" for n in dict.fromkeys(seeds.values())]
-    return " ".join(filter(None, [_what(study, rows, base, done), skipped(rows), refused(rows)]))
+    return " ".join(filter(None, [_summary(study, rows, base, done), skipped(rows), refused(rows)]))
 
 
-def _what(study, rows, base, done):
+def _summary(study, rows, base, done):
     return (
-        f"{len(study.arms)} arms, {', '.join(done)}; {budgets.in_words(study)}, of {base['data']['name']}, {rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
+        f"{len(study.arms)} arms, {', '.join(done)}; {budgets.describe(study)}, {base['data']['name']}, "
+        f"{rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
         f"{_signatures(study, rows)}{_tuning(study)}"
     )
 
 
 def skipped(rows: Sequence[Row]) -> str:
-    """Which replicas skipped updates that were not finite, in a sentence; "" where none did."""
+    """Returns a sentence with the replicas that skipped nonfinite updates, or "" if there are none."""
     lines = [
         f"{row['arm']}, seed {row['seed']}: {row['skipped']:,}{' (frozen)' * row['frozen']}"
         for row in rows
@@ -90,38 +95,40 @@ def skipped(rows: Sequence[Row]) -> str:
     if not lines:
         return ""
     frozen = any(row.get("frozen") for row in rows)
-    what = f"; frozen is a replica that skipped {PATIENCE} in a row, of which alone it would have ended"
+    meaning = (
+        f"; a frozen replica skipped {PATIENCE} in a row, with which a single run would have ended"
+    )
     return (
-        f"Replicas that skipped updates which were not finite, and count like the others{what * frozen}: "
+        f"Replicas that skipped nonfinite updates, and are included like the others{meaning * frozen}: "
         f"{'; '.join(lines)}."
     )
 
 
 def refused(rows: Sequence[Row]) -> str:
-    """Which replicas could not read some sentences, in a sentence; "" where none did."""
+    """Returns a sentence with the replicas whose model could not encode some sentences, or "" if there are none."""
     lines = [
         f"{row['arm']}, seed {row['seed']}: {row['refused']:,}"
         for row in rows
         if row.get("refused")
     ]
-    what = "Sentences that a model could not read, and that count as translated by nothing"
-    return f"{what}: {'; '.join(lines)}." if lines else ""
+    title = "Sentences that a model could not encode, which count as empty translations"
+    return f"{title}: {'; '.join(lines)}." if lines else ""
 
 
 def _tuning(study):
-    """How each arm got its value; "" where no trials stand in the study's folder."""
+    """Returns how the tuned field of each arm was chosen, or "" if the study's folder has no finished trials."""
     chosen = study.config["tuning"]
     if not chosen["candidates"] or not tuning.is_done(study.config, study.folder):
         return ""
     values = ", ".join(f"{arm.name}: {tuning.value_of(arm, chosen['field'])}" for arm in study.arms)
     return (
-        f" In each arm {chosen['field']} was the best on validation of {', '.join(map(str, chosen['candidates']))}, "
-        f"{tuning.in_words(study.config)}; it is {values}."
+        f" For each arm, {chosen['field']} was chosen on validation from {', '.join(map(str, chosen['candidates']))}, "
+        f"{tuning.describe(study.config)}; the chosen values are {values}."
     )
 
 
 def _signatures(study, rows):
-    """How each metric was computed, where there is a choice."""
+    """Returns the signatures of the metrics that have one."""
     scores = rows[0]["scores"]
     signed = [
         f"{metric.title}: {scores[metric.name]['signature']}"
@@ -132,7 +139,7 @@ def _signatures(study, rows):
 
 
 def scores(rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]) -> Table:
-    """The table of arms: their scores by each metric, the main one first."""
+    """Returns the table of arms with their scores by each metric; the main metric is the first."""
     lines, first = [], metrics[0]
     for arm in arms:
         arm_rows = findings.of_arm(rows, arm)
@@ -140,8 +147,8 @@ def scores(rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]) 
         main, *others = (interval(findings.score(rows, arm, metric)) for metric in metrics)
         early = findings.early(rows, arm, metric=first)
         cells += [f"{main} {EARLY}" if early else main, *others]
-        each = [row["scores"][first.name]["score"] for row in arm_rows]
-        spread = f"{np.std(each, ddof=1):.2f}" if len(arm_rows) > 1 else "-"
+        values = [row["scores"][first.name]["score"] for row in arm_rows]
+        spread = f"{np.std(values, ddof=1):.2f}" if len(arm_rows) > 1 else "-"
         lines.append([*cells, spread, f"{arm_rows[0]['parameters']:,}"])
     header = ["arm", "seeds", *(f"{m.title} [95 %]" for m in metrics), f"sd of {first.title}"]
     return Table("Arms", "", [*header, "parameters"], lines)
@@ -150,29 +157,29 @@ def scores(rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]) 
 def differences(
     rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric], main: Metric
 ) -> Table:
-    """The table of comparisons by some metrics; main: the one by which it is decided whether they are EARLY."""
+    """Returns the table of comparisons by some metrics. main: the metric that determines whether they are EARLY."""
     lines = []
-    every = findings.compare(rows, arms, metrics)
-    library = findings.library_p(rows, every)
-    for one in every:
+    comparisons = findings.compare(rows, arms, metrics)
+    library = findings.library_p(rows, comparisons)
+    for one in comparisons:
         low, high = one.bootstrap
-        result, p = one.difference, library.get((one.arm, one.other, one.metric.name))
+        paired, p = one.difference, library.get((one.arm, one.other, one.metric.name))
         lines.append(
             [
                 f"{one.arm} - {one.other}",
                 one.metric.title,
-                f"{result.estimate:+.2f} [{result.low:+.2f}, {result.high:+.2f}]",
+                f"{paired.estimate:+.2f} [{paired.low:+.2f}, {paired.high:+.2f}]",
                 p_value(one.adjusted),
                 f"{one.effect:+.1f}",
                 "-" if one.needed is None else str(one.needed),
                 f"[{low:+.2f}, {high:+.2f}]",
                 p_value(p) if p is not None else "",
-                unless_early(verdict(one), findings.early(rows, one.arm, one.other, metric=main)),
+                marked(conclusion(one), findings.early(rows, one.arm, one.other, metric=main)),
             ]
         )
     header = [
         "difference",
-        "of",
+        "metric",
         "mean [95 %]",
         "p",
         "effect",
@@ -180,92 +187,94 @@ def differences(
         "bootstrap",
         "sacreBLEU's p",
     ]
-    return Table("Differences", "", [*header, "says"], lines)
+    return Table("Differences", "", [*header, "conclusion"], lines)
 
 
-WORDS = (  # what words are told apart by: the title, the part of a row, names of classes, and what it shows
+# For each table: its title, the field of a row, the names of the classes, and its description.
+WORD_CLASSES = (
     (
         "By frequency",
         "frequency",
         diagnostics.FREQUENCY_NAMES,
-        "Reference words that the translation has, in percent, by how often training has them.",
+        "The percentage of reference words that the translation has, by their number of occurrences in training.",
     ),
     (
         "By order",
         "jump",
         diagnostics.JUMP_NAMES,
-        "The same by how far their source word stands from where reading on would be.",
+        "The same percentage, by the distance between their source word and the one that follows in order.",
     ),
     (
         "By fertility",
         "fertility",
         diagnostics.FERTILITY_NAMES,
-        "The same by how many target words their source word has.",
+        "The same percentage, by the number of target words that are linked to their source word.",
     ),
 )
 
 
 def details(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> list[Table]:
-    """The diagnostics that the study's corpus allows."""
+    """Returns the tables of diagnostics that the study's corpus allows."""
     lengths = {arm: findings.by_length(rows, arm, metric) for arm in arms}
-    what = f"{metric.title} of test sentences by words of the source."
-    tables = [_by_class("By length", what, "sentences", diagnostics.LENGTH_NAMES, lengths)]
-    for title, part, names, what in WORDS:
-        points = {arm: findings.by_class(rows, arm, part, len(names)) for arm in arms}
-        tables.append(_by_class(title, what, "words", names, points))
+    note = f"{metric.title} of test sentences, by the number of source words."
+    tables = [_by_class("By length", note, "sentences", diagnostics.LENGTH_NAMES, lengths)]
+    for title, field, names, note in WORD_CLASSES:
+        points = {arm: findings.by_class(rows, arm, field, len(names)) for arm in arms}
+        tables.append(_by_class(title, note, "words", names, points))
     tables += [attention(rows, arms), cost(rows, arms, metric)]
-    return [one for one in tables if one.lines]
+    return [table for table in tables if table.lines]
 
 
 def _by_class(title, note, size, names, by_arm):
-    """A line for each class, a column for each arm."""
-    points = {arm: {p.number: p for p in each} for arm, each in by_arm.items() if each}
+    """Returns a table with a line for each class and a column for each arm."""
+    by_class = {arm: {p.number: p for p in points} for arm, points in by_arm.items() if points}
     lines = []
-    for number in sorted({number for each in points.values() for number in each}):
-        of = [each.get(number) for each in points.values()]
-        count = next(p.size for p in of if p is not None)
-        lines.append([names[number], f"{count:,}", *(interval(p, 1) for p in of)])
-    return Table(title, note, ["", size, *points], lines)
+    for number in sorted({number for points in by_class.values() for number in points}):
+        points = [known.get(number) for known in by_class.values()]
+        count = next(p.size for p in points if p is not None)
+        lines.append([names[number], f"{count:,}", *(interval(p, 1) for p in points)])
+    return Table(title, note, ["", size, *by_class], lines)
 
 
 def claims(study: Study) -> list[Table]:
-    """What was decided of claims, where experiments.claims has run."""
+    """Returns the table of verdicts, if experiments.claims has run in the study's folder."""
     path = study.folder / "claims.jsonl"
     lines = []
     for one in map(
         json.loads, path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
     ):
-        number = f"{one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
-        verdict = unless_early(one["verdict"], one.get("early", False))
-        lines.append([one["sentence"], one["number"], number, one["claimed"], verdict])
-    header = ["claim", "number", "found [95 %]", "claimed", "verdict"]
+        estimate = f"{one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
+        verdict = marked(one["verdict"], one.get("early", False))
+        lines.append([one["sentence"], one["number"], estimate, one["claimed"], verdict])
+    header = ["claim", "quantity", "estimate [95 %]", "claimed", "verdict"]
     note = (
-        "HOLDS: the whole interval lies within what is claimed; FAILS: all of it lies outside. Each at 95 % by "
-        "itself: of twenty, one may err."
+        "A claim HOLDS if the whole interval lies within the claimed bounds, and FAILS if all of it lies outside; "
+        "otherwise it is INCONCLUSIVE. The verdicts are not adjusted for their number: of twenty, one may be wrong."
     )
     return [Table("Claims", note, header, lines)] if lines else []
 
 
 def attention(rows: Sequence[Row], arms: Sequence[str]) -> Table:
-    """How attention spreads, and how far seeds and heads agree."""
+    """Returns the table of the entropy of attention and of the agreement of seeds and of heads."""
     lines = []
     for arm in arms:
         arm_rows = [row for row in findings.of_arm(rows, arm) if "entropy" in row]
         if arm_rows:
             entropy = f"{np.mean([row['entropy'] for row in arm_rows]):.2f}"
-            agreed = [[row["agreement"].get(of) for row in arm_rows] for of in ("seeds", "heads")]
-            cells = ["-" if None in each else f"{100 * np.mean(each):.0f}" for each in agreed]
+            pairs = ("seeds", "heads")
+            agreed = [[row["agreement"].get(kind) for row in arm_rows] for kind in pairs]
+            cells = ["-" if None in values else f"{100 * np.mean(values):.0f}" for values in agreed]
             lines.append([arm, entropy, *cells])
     note = (
-        "Entropy of the weights that a target token gives to source tokens, and how far two seeds or heads "
-        "agree: the share of weight that they put on the same source tokens."
+        "The entropy of the attention weights of a target token over the source tokens, and the agreement of two seeds "
+        "or heads: the percentage of weight that they put on the same source tokens."
     )
     header = ["arm", "entropy, bits", "between seeds, %", "between heads, %"]
     return Table("Attention", note, header, lines)
 
 
 def cost(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> Table:
-    """What a seed costs, and what the main metric gained in the end."""
+    """Returns the table of the cost of a seed and the late improvement of the main metric."""
     first = [(arm, findings.of_arm(rows, arm)[0]) for arm in arms]
     lines = [
         [
@@ -278,8 +287,8 @@ def cost(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> Table:
         for arm, row in first
     ]
     note = (
-        "Of training: the floating-point operations of matrix products, all seeds' memory as estimated, and what "
-        f"validation {metric.title} gained over the last tenth of the target tokens."
+        "For training: the floating-point operations of matrix products, the estimated memory of all seeds, and the "
+        f"change of validation {metric.title} over the last tenth of the target tokens (positive: an improvement)."
     )
-    header = ["arm", "parameters", "TFLOP of a seed", "MiB", f"last tenth, {metric.title}"]
+    header = ["arm", "parameters", "TFLOP per seed", "MiB", f"last tenth, {metric.title}"]
     return Table("Cost", note, header, lines)

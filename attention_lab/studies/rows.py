@@ -1,12 +1,12 @@
-"""A replica's row of results: its scores, and all from which a report is made, as plain JSON.
+"""The row of results of a replica, as plain JSON: its scores, and everything that a report needs.
 
 {"version", "arm", "seed", "data": {split: the digest of its examples}, "parameters",
  "scores": {metric: {"score", "signature"}}, "alignment", ..: the results of `runs.evaluation.evaluate`,
- "refused": sentences of all splits that the model could not read, and which count as empty,
+ "refused": the number of sentences of all splits that the model could not encode, which count as empty,
  "statistics": {split: {metric: [N, P], .., "source_words": [N], "frequency": [N, 5, 2], ..}},
  "hypotheses", "references": [N], "curve": [{"tokens", metric: score, ..}], "flops", "memory",
- "skipped": updates that were not finite, "frozen": whether a run of this replica alone would have ended by them,
- "entropy", "agreement": {"seeds": [n], "heads": [n]}, by sentence,
+ "skipped": the number of nonfinite updates, "frozen": whether a single run would have ended because of them,
+ "entropy", "agreement": {"seeds": [n], "heads": [n]} of each sentence,
  "example": {"source", "target", "weights", "links"}}
 """
 
@@ -31,13 +31,13 @@ from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.training.replicas import Layout
 
 Row = dict[str, Any]
-VERSION = 3  # to be raised where a field means something else
-SEEN = 200  # test sentences whose attention is looked at
-EXAMPLE = (6, 10)  # words of the source of the sentence that is shown, if there is such a one
+VERSION = 3  # must be increased if the meaning of a field changes
+ATTENTION_SENTENCES = 200  # the number of test sentences whose attention is analyzed
+EXAMPLE_LENGTH = (6, 10)  # the preferred number of source words of the sentence that is shown
 
 
 def counts_of(config: Any) -> Counter[str]:
-    """How often each target word stands in the training data, in words as the test set counts them."""
+    """Returns the number of occurrences of each target word in the training data, divided into words as in the test set."""
     train, test = (setup.split_of(config, split) for split in ("train", config["data"]["test"]))
     known = set(given_words([*train, *test]))
     return Counter(
@@ -48,7 +48,7 @@ def counts_of(config: Any) -> Counter[str]:
 
 
 def given_words(examples: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The target words of all examples that come with words of their own, beside their text."""
+    """Returns the target words of all examples that have word boundaries in addition to their text."""
     return [
         word
         for example in examples
@@ -57,29 +57,29 @@ def given_words(examples: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def rows_of(group: ReplicaGroup, layout: Layout, seen: Mapping[str, int]) -> list[Row]:
-    """What the replicas, whose runs stand in their folders, make of the test set and of other splits.
+def rows_of(group: ReplicaGroup, layout: Layout, counts: Mapping[str, int]) -> list[Row]:
+    """Evaluates the replicas, whose runs are in their folders, on the test set and on other splits. Returns their rows.
 
-    seen: `counts_of` their corpus.
+    counts: the `counts_of` their corpus.
     """
     replicas = group.replicas
     folders = [group.replica_folder(replica) for replica in replicas]
-    all_ = list(map(runs.load, folders))
+    loaded = list(map(runs.load, folders))
     test = replicas[0].config["data"]["test"]
-    # Wide steps: what is compiled here serves the seeds of one arm only.
+    # Coarse steps of shapes, because the compiled programs serve only the seeds of this group.
     evaluations = {
-        split: evaluation.evaluate_each(all_, split, evaluation.bar, COARSE, layout)
+        split: evaluation.evaluate_each(loaded, split, evaluation.bar, COARSE, layout)
         for split in dict.fromkeys((test, *group.also))
     }
-    for each in evaluations.values():
-        for one, folder in zip(each, folders, strict=True):
+    for by_replica in evaluations.values():
+        for one, folder in zip(by_replica, folders, strict=True):
             one.save(folder)
-    examples = evaluation.examples_of(all_[0], test)
-    seen_records = [one.records[:SEEN] for one in evaluations[test]]
-    if not all(seen_records):
-        forced = runs.Runs.of(all_, layout).teacher_forced(examples[:SEEN])
-        seen_records = [one.records for one in forced]
-    records = [[record for record in each if "refused" not in record.info] for each in seen_records]
+    examples = evaluation.examples_of(loaded[0], test)
+    test_records = [one.records[:ATTENTION_SENTENCES] for one in evaluations[test]]
+    if not all(test_records):
+        teacher_forced = runs.Runs.of(loaded, layout).teacher_forced(examples[:ATTENTION_SENTENCES])
+        test_records = [one.records for one in teacher_forced]
+    records = [[record for record in each if "refused" not in record.info] for each in test_records]
     rows = []
     for number, replica in enumerate(replicas):
         results = evaluations[test][number].results
@@ -89,10 +89,10 @@ def rows_of(group: ReplicaGroup, layout: Layout, seen: Mapping[str, int]) -> lis
             "seed": replica.seed,
             **results,
             "refused": sum(each[number].results["refused"] for each in evaluations.values()),
-            "data": dict(all_[number].data),
+            "data": dict(loaded[number].data),
             "statistics": {
                 split: statistics_of(
-                    evaluation.examples_of(all_[number], split), each[number], seen
+                    evaluation.examples_of(loaded[number], split), each[number], counts
                 )
                 for split, each in evaluations.items()
             },
@@ -103,50 +103,52 @@ def rows_of(group: ReplicaGroup, layout: Layout, seen: Mapping[str, int]) -> lis
         rows.append({**row, "curve": curve_of(group, number), **skipped_of(group, number)})
     for arm in group.arms:
         members = [number for number, row in enumerate(rows) if row["arm"] == arm.name]
-        for number, agreed in zip(members, agree([records[n] for n in members]), strict=False):
+        for number, agreed in zip(
+            members, seed_agreement([records[n] for n in members]), strict=False
+        ):
             rows[number]["agreement"]["seeds"] = agreed
     return rows
 
 
 def statistics_of(
-    examples: Sequence[Mapping[str, Any]], result: evaluation.Evaluation, seen: Mapping[str, int]
+    examples: Sequence[Mapping[str, Any]], result: evaluation.Evaluation, counts: Mapping[str, int]
 ) -> dict[str, Any]:
-    """What each example of an evaluated split adds to each score, and to the diagnostics of words."""
-    parts = {name: plain(each) for name, each in result.statistics.items()}
-    parts["source_words"] = [len(words_of(example["source"])) for example in examples]
-    parts["frequency"] = []
-    # A reference that comes with its words has l' homme where the text of a translation has l'homme.
+    """Returns the sufficient statistics of each example of an evaluated split, for each score and diagnostic of words."""
+    stats = {name: plain(values) for name, values in result.statistics.items()}
+    stats["source_words"] = [len(words_of(example["source"])) for example in examples]
+    stats["frequency"] = []
+    # A reference with word boundaries has l' and homme, but the text of a translation has l'homme.
     reference_words = given_words(examples)
-    known = {*reference_words, *seen} if reference_words else set()
+    known = {*reference_words, *counts} if reference_words else set()
     linked = all("links" in example for example in examples)
     if linked:
-        parts["jump"], parts["fertility"] = [], []
+        stats["jump"], stats["fertility"] = [], []
     for text, example in zip(result.texts, examples, strict=True):
         words = words_in(example, "target")
         right = diagnostics.hits(divided(text, known), words)
 
-        def count(name, of, names, right=right):
-            parts[name].append(diagnostics.counted(right, of, len(names)).tolist())
+        def add(name, classes, names, right=right):
+            stats[name].append(diagnostics.counted(right, classes, len(names)).tolist())
 
-        count("frequency", diagnostics.frequencies(words, seen), diagnostics.FREQUENCY_NAMES)
+        add("frequency", diagnostics.frequencies(words, counts), diagnostics.FREQUENCY_NAMES)
         if linked:
             links = example["links"]
-            count("jump", diagnostics.jumps(links, len(words)), diagnostics.JUMP_NAMES)
+            add("jump", diagnostics.jumps(links, len(words)), diagnostics.JUMP_NAMES)
             fertility = diagnostics.fertilities(links, len(words))
-            count("fertility", fertility, diagnostics.FERTILITY_NAMES)
-    return parts
+            add("fertility", fertility, diagnostics.FERTILITY_NAMES)
+    return stats
 
 
 def plain(values: np.ndarray) -> list[Any]:
-    """The array as lists: of integers where all of it is whole, so that it is short, else as it is."""
+    """Returns the array as lists, which are lists of integers if all values are whole, to make the JSON shorter."""
     whole = np.isfinite(values).all() and (values == np.round(values)).all()
     return (values.astype(int) if whole else values).tolist()
 
 
 def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) -> Row:
-    """How attention spreads over the source, and one sentence as an example; nothing without attention."""
+    """Returns the entropy and the agreement of attention, and one sentence as an example; {} without attention."""
     layers = cross_layers(records)
-    if not layers:  # or no sentence that the model can read
+    if not layers:  # or no sentence that the model can encode
         return {}
     bits = np.concatenate(
         [diagnostics.entropy(r.weights[layer]).ravel() for r in records for layer in layers]
@@ -159,7 +161,7 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
         ]
         for r in records
     ]
-    fitting = (r for r in records if EXAMPLE[0] <= len(r.source_words) <= EXAMPLE[1])
+    fitting = (r for r in records if EXAMPLE_LENGTH[0] <= len(r.source_words) <= EXAMPLE_LENGTH[1])
     shown = next(fitting, records[0])
     layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)
     matrix = word_weights(shown, layer, head)
@@ -175,11 +177,11 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
     }
 
 
-def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
-    """For each seed's records of the same sentences, how far its attention agrees with that of the others: [R][n].
+def seed_agreement(records: Sequence[Sequence[Record]]) -> list[list[float]]:
+    """Returns the mean agreement of each seed's attention with that of the other seeds: [R][n], from [R][n] records.
 
-    Of the mean over layers and heads, in which seeds can be compared; one seed agrees with nobody: [].
-    `statistics.of_pairs` knows that seeds share their pairs.
+    It compares the mean over layers and heads, because the order of heads differs between seeds; for one seed it is [].
+    `statistics.of_pairs` accounts for the pairs that seeds share.
     """
     if len(records) < 2 or not cross_layers(records[0]):
         return []
@@ -191,29 +193,29 @@ def agree(records: Sequence[Sequence[Record]]) -> list[list[float]]:
         for each in records
     ]
 
-    def alike(one, other):
+    def agreement(one, other):
         return [diagnostics.agreement(a, b).mean() for a, b in zip(one, other, strict=True)]
 
     return [
-        np.mean([alike(one, other) for other in means if other is not one], axis=0).tolist()
+        np.mean([agreement(one, other) for other in means if other is not one], axis=0).tolist()
         for one in means
     ]
 
 
 def cross_layers(records: Sequence[Record]) -> list[str]:
-    """Where the decoder looks at the source, by layer."""
+    """Returns the names of the cross-attention layers in order."""
     layers = [layer for r in records[:1] for layer in r.weights if layer.startswith("cross/")]
     return sorted(layers, key=lambda layer: int(layer.split("/")[1]))
 
 
 def scaled(weights: Any) -> np.ndarray:
-    """Weights [.., K] that sum to 1, or are all zero."""
+    """Returns the weights [.., K], scaled to a sum of 1; rows of zeros remain zero."""
     total = np.sum(weights, axis=-1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
 
 
 def curve_of(group: ReplicaGroup, number: int) -> list[Row]:
-    """The validation scores of a replica while it was trained."""
+    """Returns the validation scores of a replica during training, until early stopping."""
     config = group.replicas[number].config
     better = {metric.name: metric.better for metric in task_of(config).ranking(config)}
     curve, tokens = [], 0
@@ -223,29 +225,29 @@ def curve_of(group: ReplicaGroup, number: int) -> list[Row]:
         elif line["kind"] == "validation":
             scores = {name: of_replica(line[name], number) for name in better}
             curve.append({"tokens": tokens, **scores})
-            if 0 < config["training"]["patience"] <= _since_the_best(curve, better):
-                break  # alone it would have stopped here
+            if 0 < config["training"]["patience"] <= _validations_since_best(curve, better):
+                break  # a single run would have stopped here
     return curve
 
 
-def _since_the_best(curve, better):
-    """How many validations ago the best one was."""
+def _validations_since_best(curve, better):
+    """Returns the number of validations after the best one."""
     ranks = [ranks_of(line, better)[0] for line in curve]
     return len(ranks) - 1 - ranks.index(max(ranks))
 
 
 def skipped_of(group: ReplicaGroup, number: int) -> Row:
-    """How many updates of a replica were skipped, and whether so many in a row that alone it would have ended."""
+    """Returns the number of skipped updates of a replica, and whether a single run would have ended because of them."""
     lines = read(group.folder / "metrics.jsonl")
     skipped = [
         line["update"]
         for line in lines
         if line["kind"] == "skipped" and of_replica(line["skipped"], number)
     ]
-    in_a_row = Counter(update - index for index, update in enumerate(skipped))
-    return {"skipped": len(skipped), "frozen": max(in_a_row.values(), default=0) >= PATIENCE}
+    successive = Counter(update - index for index, update in enumerate(skipped))
+    return {"skipped": len(skipped), "frozen": max(successive.values(), default=0) >= PATIENCE}
 
 
 def of_replica(numbers: Any, number: int) -> Any:
-    """A replica's number, of a list of all or, of one replica, the number."""
+    """Returns the number of one replica, from a list for all replicas or the number itself if there is one replica."""
     return numbers[number] if isinstance(numbers, list) else numbers

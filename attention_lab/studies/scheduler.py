@@ -1,4 +1,4 @@
-"""All groups of a study, run by one process or by many that share its folder, each group by one of them."""
+"""Runs the groups of a study, in one process or in several that share its folder; each group is run by one of them."""
 
 import json
 import time
@@ -13,11 +13,11 @@ from attention_lab.training import replicas
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.replicas import Layout
 
-WAIT = 10.0  # seconds between looks at what others do
+WAIT = 10.0  # seconds between checks of the groups that other processes run
 
 
 class Machine(NamedTuple):
-    """What groups run on, where it is not to be chosen for each, and what may stop them."""
+    """The resources of a study. devices, at_once: None to choose them for each group. interrupt: may stop the study."""
 
     devices: int | None = None
     at_once: int | None = None
@@ -25,108 +25,111 @@ class Machine(NamedTuple):
 
 
 def run(study: Study, wanted: Sequence[ReplicaGroup], machine: Machine = Machine()) -> None:
-    """Runs each group of the study that is wanted and has not finished, and waits for those that other processes run.
+    """Runs the wanted groups that are not finished, and waits for those that other processes run.
 
-    Raises ValueError, and writes nothing, where the folder holds another study or was begun on other data.
-    Raises Stopped where the interrupt asks for that; the same call then goes on. Where a group cannot be
-    trained the others are all the same, and then ValueError says why it could not.
+    Raises ValueError, before anything is written, if the folder contains another study or was started on other data.
+    Raises Stopped if the interrupt requests it; the same call then resumes the study. If a group cannot be trained, the
+    others are trained nevertheless, and then a ValueError gives the reason.
     """
     write_study(study)
     failed: dict[str, ValueError] = {}
-    while left := [one for one in wanted if not (one.results.is_file() or one.name in failed)]:
+    while left := [group for group in unfinished(wanted) if group.name not in failed]:
         idle = True
-        for one in left:
+        for group in left:
             with (
-                leases.take(one.folder / "lease") as lease,
+                leases.take(group.folder / "lease") as lease,
                 machine.interrupt.guarded(lease.check),
             ):
-                if lease and not one.results.is_file():
-                    how = layout(one, machine)
-                    names = ", ".join(arm.name for arm in one.arms)
-                    print(f"\n== {names}: {len(one.replicas)} replicas, {how}")
+                if lease and not group.results.is_file():
+                    chosen = layout(group, machine)
+                    names = ", ".join(arm.name for arm in group.arms)
+                    print(f"\n== {names}: {len(group.replicas)} replicas, {chosen}")
                     try:
-                        unchanged(study)
-                        replica_group.run(one, how, machine.interrupt)
+                        check_data(study)
+                        replica_group.run(group, chosen, machine.interrupt)
                     except ValueError as error:
-                        failed[one.name] = error
+                        failed[group.name] = error
                     idle = False
             machine.interrupt.check()
         if idle:
             time.sleep(WAIT)
-    for name, why in failed.items():
-        raise ValueError(f"{name}: {why}") from why
+    for name, reason in failed.items():
+        raise ValueError(f"{name}: {reason}") from reason
 
 
-def unfinished(study: Study) -> list[ReplicaGroup]:
-    """The groups that have no results yet."""
-    return [one for one in study.groups if not one.results.is_file()]
+def unfinished(groups: Sequence[ReplicaGroup]) -> list[ReplicaGroup]:
+    """Returns the groups that have no results yet."""
+    return [group for group in groups if not group.results.is_file()]
 
 
-def layout(one: ReplicaGroup, machine: Machine = Machine()) -> Layout:
-    """How the group's replicas share the machine; what is given overrides what is chosen."""
-    working = sizes.working_of(one.arms[0].config, one.folder)
-    chosen = replicas.choose(len(one.replicas), working)
+def layout(group: ReplicaGroup, machine: Machine = Machine()) -> Layout:
+    """Returns the layout of the group's replicas on the machine, whose fields override the chosen ones."""
+    working = sizes.working_of(group.arms[0].config, group.folder)
+    chosen = replicas.choose(len(group.replicas), working)
     return chosen._replace(
         devices=machine.devices or chosen.devices, at_once=machine.at_once or chosen.at_once
     )
 
 
-def shard(groups: Sequence[ReplicaGroup], words: str) -> Sequence[ReplicaGroup]:
-    """Part i of n of the groups, from "i/n". Raises ValueError where that is none."""
-    part, _, whole = words.partition("/")
-    if not (part.isdigit() and whole.isdigit() and 1 <= int(part) <= int(whole)):
-        raise ValueError(f"--shard={words}: expected i/n with 1 <= i <= n")
-    return groups[int(part) - 1 :: int(whole)]
+def shard(groups: Sequence[ReplicaGroup], text: str) -> Sequence[ReplicaGroup]:
+    """Returns part i of n of the groups, for the text "i/n". Raises ValueError if the text is invalid."""
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise ValueError(f"--shard={text}: expected i/n with 1 <= i <= n")
+    return groups[int(index) - 1 :: int(count)]
 
 
 def write_study(study: Study) -> None:
-    """Writes study.json. Raises ValueError, and writes nothing, where the folder holds another study, other data or
-    unreadable rows, and as `possible` where it is new."""
+    """Writes study.json.
+
+    Raises ValueError, before anything is written, if the folder contains another study, other data or unreadable rows,
+    or if a new study cannot be trained (`check_possible`).
+    """
     path = study.folder / "study.json"
     config = json.loads(json.dumps(study.config))
     differing = runs.differences(runs.read_json(path), config) if path.exists() else []
-    # Budgets follow the data, and would be named in their place.
+    # If the data differ, so do the budgets; the message below would list these instead of the cause.
     if not any("data." in difference for difference in differing):
-        unchanged(study)
+        check_data(study)
     if differing:
         raise ValueError(
-            f"{study.folder} holds another study ({', '.join(differing[:5])}); go on with that, or "
+            f"{study.folder} contains another study ({', '.join(differing[:5])}); resume that study, or "
             "choose another folder: --workdir"
         )
     results.rows_of(study)
     if not path.exists():
-        possible(study)
+        check_possible(study)
     study.folder.mkdir(parents=True, exist_ok=True)
     runs.write_json(path, config)
 
 
-def possible(study: Study) -> None:
-    """Raises ValueError where a group could not be trained and judged on the data that there are now."""
-    read = set()
-    for one in study.groups:
-        config = one.arms[0].config
-        if (name := json.dumps(config["data"])) not in read:
-            setup.data_of(config, one.also)
-            read.add(name)
-        sizes.updates_of(config, one.folder)
+def check_possible(study: Study) -> None:
+    """Raises ValueError if a group could not be trained and evaluated on the present data."""
+    checked = set()
+    for group in study.groups:
+        config = group.arms[0].config
+        if (name := json.dumps(config["data"])) not in checked:
+            setup.data_of(config, group.also)
+            checked.add(name)
+        sizes.updates_of(config, group.folder)
 
 
-def unchanged(study: Study) -> None:
-    """Raises ValueError where a group started on other data than there are now, or arms have different test sets."""
-    names = [json.dumps(one.arms[0].config["data"]) for one in study.groups]
-    now: dict[str, dict[str, str]] = {}  # what was read, by the config of the data
-    tests: dict[str, str] = {}  # by digest, an arm that has that test set
-    for one, name in zip(study.groups, names, strict=True):
-        origin, config = runs.origin_of(one.folder), one.arms[0].config
+def check_data(study: Study) -> None:
+    """Raises ValueError if the data changed after a group started, or if arms have different test sets."""
+    names = [json.dumps(group.arms[0].config["data"]) for group in study.groups]
+    digests: dict[str, dict[str, str]] = {}  # config of the data -> digests of its splits
+    tests: dict[str, str] = {}  # digest of a test set -> the first arm that has it
+    for group, name in zip(study.groups, names, strict=True):
+        origin, config = runs.origin_of(group.folder), group.arms[0].config
         if origin is None and len(set(names)) == 1:
             continue  # nothing to compare
-        now[name] = now.get(name) or setup.data_of(config, one.also)
+        digests[name] = digests.get(name) or setup.data_of(config, group.also)
         if origin:
-            whose = f"those on which the study in {study.folder} started"
-            runs.compare(origin.data, now[name], whose)
-        tests.setdefault(now[name][config["data"]["test"]], one.name)
+            expected = f"those on which the study in {study.folder} started"
+            runs.compare(origin.data, digests[name], expected)
+        tests.setdefault(digests[name][config["data"]["test"]], group.name)
     if len(tests) > 1:
         raise ValueError(
-            f"the arms {' and '.join(tests.values())} have different test sets, so that their scores cannot be "
-            "compared; give them the same, or make a study of each"
+            f"the arms {' and '.join(tests.values())} have different test sets, so their scores cannot be compared; "
+            "give them the same test set, or define one study for each"
         )

@@ -1,6 +1,6 @@
-"""What training takes, read from shapes before anything is compiled: parameters, operations, memory.
+"""The size of training, computed from shapes before anything is compiled: parameters, FLOPs and memory.
 
-folder: where it may have started already, with tokenizers of its own.
+folder: the folder of a run that may have started already, with its saved tokenizers.
 """
 
 from collections.abc import Mapping
@@ -25,53 +25,53 @@ from attention_lab.training.step import init_state, make_train_step
 
 
 class Size(NamedTuple):
-    """What a group takes."""
+    """The size of a group."""
 
     parameters: int  # of one replica
     updates: int
-    flops: int  # of training all replicas; matrix products only
-    memory: int  # bytes, while training
+    flops: int  # of the matrix products in the training of all replicas
+    memory: int  # bytes during training
 
 
 def size_of(group: ReplicaGroup, layout: Layout) -> Size:
-    """What the group will take."""
+    """Returns the size of a group in a layout."""
     config, folder = group.arms[0].config, group.folder
-    model, _ = _parts(config, folder)
+    model, _ = _model_and_batches(config, folder)
     params = jax.eval_shape(model.init, jax.random.key(0))
     replicas = len(group.replicas)
     at_once = layout.width(replicas)
-    # Parameters, two moments, the best, and gradients of those in work.
-    kept = cost.tree_bytes(params) * (4 * layout.slots(replicas) + at_once)
+    # Parameters, two moments and the best parameters of all; gradients of the replicas in work.
+    state = cost.tree_bytes(params) * (4 * layout.slots(replicas) + at_once)
     return Size(
         parameters_of(config, folder),
         updates_of(config, folder),
         flops_of(config, folder) * replicas,
-        kept + at_once * working_of(config, folder),
+        state + at_once * working_of(config, folder),
     )
 
 
 def parameters_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
-    """How many numbers a model of this config learns."""
-    model, _ = _parts(config, folder)
+    """Returns the number of parameters of a model of this config."""
+    model, _ = _model_and_batches(config, folder)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
 def updates_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
-    """How many updates a run of this config makes."""
-    return setup.updates_of(config, _parts(config, folder)[1])
+    """Returns the number of updates of a run of this config."""
+    return setup.updates_of(config, _model_and_batches(config, folder)[1])
 
 
 def tokens_per_word(config: Mapping[str, Any]) -> float:
-    """How many target tokens, END included, stand for a target word of the training pairs: what a budget is spent on."""
+    """Returns the mean number of target tokens, including END, per target word of the training pairs."""
     pairs, examples = setup.corpus_of(config).pairs, setup.split_of(config, "train")
     words = sum(len(words_of(examples[index]["target"])) for index in pairs.places)
     return sum(map(len, pairs.target)) / words
 
 
 def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
-    """The floating-point operations of matrix products in a run of this config."""
-    model, batches = _parts(config, folder)
+    """Returns the floating-point operations of the matrix products in a run of this config."""
+    model, batches = _model_and_batches(config, folder)
     step = make_train_step(model, adam(1.0), SCHEDULES["constant"](1, 1))
     hyper = setup.hyper_of(config)
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
@@ -82,8 +82,8 @@ def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
 
 
 def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
-    """The bytes that a step of a run needs at most beside its state, as a compiler that saves nothing would."""
-    model, batches = _parts(config, folder)
+    """Returns an upper bound of the bytes that a training step needs besides its state: without reuse of buffers."""
+    model, batches = _model_and_batches(config, folder)
     largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
 
     def logits(params):
@@ -93,7 +93,7 @@ def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     return cost.residual_bytes(logits, jax.eval_shape(model.init, jax.random.key(0)))
 
 
-def _parts(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batches]:
+def _model_and_batches(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batches]:
     corpus = setup.corpus_of(config, folder)
     model = runs.model_of(config, corpus.codec)
     return model, setup.batches_of(config, corpus.pairs)

@@ -308,7 +308,7 @@ def test_arms_that_would_translate_different_test_sets_are_refused_before_anythi
     both = [{name: {**fields, "data.options.path": path} for name, fields in arms.items()}]
     both += [{name: {**fields, "data.test": "test"} for name, fields in both[0].items()}]
     unlike, alike = (study_of({**config, "arms": arms}, folder / "new") for arms in both)
-    scheduler.unchanged(alike)
+    scheduler.check_data(alike)
     with pytest.raises(ValueError, match="arms one and other have different test sets"):
         scheduler.run(unlike, unlike.groups)
     assert not (folder / "new").exists()

@@ -171,7 +171,7 @@ def test_a_study_says_how_many_sentences_its_models_cannot_read(tmp_path):
         f"--workdir={tmp_path}/study",
     )
     assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
-    message = "translated by nothing: location, seed 0: 1; location, seed 1: 1."
+    message = "empty translations: location, seed 0: 1; location, seed 1: 1."
     assert message in result.stdout
     assert message in (tmp_path / "study" / "report.md").read_text(encoding="utf-8")
     for line in (tmp_path / "study" / "results.jsonl").read_text(encoding="utf-8").splitlines():

@@ -78,16 +78,17 @@ def test_the_plan_says_which_budgets_are_not_those_of_the_config(folder):
     config = config_of(folder, arms={"words": {}, "characters": {"tokenizer.kind": "char"}})
     study = study_of(balanced(config), folder / "study")
     tokens = run_of(study.config, "characters")["training"]["tokens"]
-    message = (
-        f"budget   12,000 to {tokens:,} target tokens each (of each tokenizer or corpus as many as"
-    )
+    message = f"budget   12,000 to {tokens:,} target tokens each (the same number of target words"
     assert message in plan(study, study.groups)
-    for equal, why in (("updates", "equally many updates"), ("flops", "equal work in")):
+    for equal, why in (
+        ("updates", "the same number of updates"),
+        ("flops", "the same number of FLOPs in"),
+    ):
         config = balanced({**config, "budget": {"equal": equal}})
         assert f"({why}" in plan(study_of(config, folder / "study"), [])
     alike = study_of(balanced(config_of(folder)), folder / "study")
     assert "budget" not in plan(alike, alike.groups)
-    assert budgets.in_words(alike) == "12,000 target tokens each"
+    assert budgets.describe(alike) == "12,000 target tokens each"
 
 
 def test_a_warm_up_that_takes_the_whole_run_is_reported(folder):

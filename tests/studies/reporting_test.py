@@ -33,16 +33,16 @@ def comparison(estimate=1.0, adjusted=0.01, metric=BLEU, **more):
     [
         (1.0, 0.0499, "higher"),
         (-1.0, 0.0499, "lower"),
-        (1.0, 0.05, "not settled"),
-        (-1.0, 0.6, "not settled"),
+        (1.0, 0.05, "not significant"),
+        (-1.0, 0.6, "not significant"),
     ],
 )
 def test_a_difference_is_higher_or_lower_where_the_adjusted_p_is_below_five_percent(
     estimate, adjusted, message
 ):
-    assert tables.verdict(comparison(estimate, adjusted)) == message
-    assert tables.unless_early(message, False) == message
-    assert tables.unless_early(message, True) == f"{message}, EARLY"
+    assert tables.conclusion(comparison(estimate, adjusted)) == message
+    assert tables.marked(message, False) == message
+    assert tables.marked(message, True) == f"{message}, EARLY"
 
 
 def test_numbers_are_written_with_as_many_decimals_as_they_have():
@@ -118,10 +118,12 @@ def test_the_table_of_differences(monkeypatch):
         ],
         [
             *("b - a", "AER %", "-1.00 [-2.23, +0.23]", "0.200", "+1.3", "-"),
-            *("[-0.13, +2.13]", "", "not settled, EARLY"),
+            *("[-0.13, +2.13]", "", "not significant, EARLY"),
         ],
     ]
-    assert found.header[-3:] == ["bootstrap", "sacreBLEU's p", "says"] and len(found.header) == 9
+    assert (
+        found.header[-3:] == ["bootstrap", "sacreBLEU's p", "conclusion"] and len(found.header) == 9
+    )
 
 
 def test_skipped_updates_are_reported_by_arm_and_seed():
@@ -130,12 +132,12 @@ def test_skipped_updates_are_reported_by_arm_and_seed():
         {"arm": "a", "seed": 1, "skipped": 1200, "frozen": False},
     ]
     message = (
-        "Replicas that skipped updates which were not finite, and count like the others: "
+        "Replicas that skipped nonfinite updates, and are included like the others: "
         "a, seed 1: 1,200."
     )
     assert reporting.skipped(rows) == message
     frozen = [*rows, {"arm": "b", "seed": 0, "skipped": 99, "frozen": True}]
-    assert "frozen is a replica that skipped" in reporting.skipped(frozen)
+    assert "a frozen replica skipped" in reporting.skipped(frozen)
     assert reporting.skipped(frozen).endswith(": a, seed 1: 1,200; b, seed 0: 99 (frozen).")
     assert reporting.skipped(rows[:1]) == reporting.skipped([{"arm": "a", "seed": 0}]) == ""
 
@@ -143,7 +145,7 @@ def test_skipped_updates_are_reported_by_arm_and_seed():
 def test_refused_sentences_are_reported_by_arm_and_seed():
     rows = [{"arm": "a", "seed": n, "refused": n * 1000} for n in range(3)]
     assert reporting.refused(rows).endswith(
-        "translated by nothing: a, seed 1: 1,000; a, seed 2: 2,000."
+        "empty translations: a, seed 1: 1,000; a, seed 2: 2,000."
     )
     assert reporting.refused(rows[:1]) == reporting.refused([{"arm": "a", "seed": 0}]) == ""
 
@@ -163,14 +165,14 @@ def test_words_by_class_have_a_line_for_each_class_and_a_column_for_each_arm():
         ["1-10", "12", tables.interval(none[0], 1), tables.interval(some[0], 1)],
         ["31-40", "2", "-", tables.interval(some[1], 1)],
     ]
-    assert lengths.note == "BLEU of test sentences by words of the source."
+    assert lengths.note == "BLEU of test sentences, by the number of source words."
     order = found["By order"]
     assert order.header == ["", "words", "some"] and [line[:2] for line in order.lines] == [
         ["two away", "96"]
     ]
     assert order.lines[0][2].startswith("31.2 [")
     assert found["By frequency"].lines[0][:2] == ["1-9", "96"]
-    assert "how often training has them" in found["By frequency"].note
+    assert "number of occurrences in training" in found["By frequency"].note
 
 
 def test_the_table_of_attention_is_of_the_arms_that_have_some():
@@ -283,7 +285,7 @@ def test_a_report_is_written_and_its_main_tables_reported_first(tmp_path):
     assert report.endswith(f"{reporting.NOTE} {reporting.EARLY_NOTE}\n")
     subtitle = report.split("\n\n")[1]
     assert subtitle.startswith(
-        "2 arms, 2 seeds; 12,000 target tokens each, of files, 1,234 test sentences, beam 4. BLEU: "
+        "2 arms, 2 seeds; 12,000 target tokens each, files, 1,234 test sentences, beam 4. BLEU: "
         "nrefs:1|tok:13a."
     )
     assert subtitle.endswith(" ".join(notes)) and "was the best" not in subtitle
@@ -318,13 +320,13 @@ def test_an_arm_that_has_not_finished_is_left_out_and_one_arm_has_no_differences
     assert "some - none" not in messages[0] and messages[0].count("\n\n") == 0
     subtitle = reporting.subtitle(one, rows)
     assert subtitle.startswith("2 arms, not finished, 2 seeds; ")
-    assert "best on validation" not in subtitle  # no trial has run
+    assert "chosen on validation" not in subtitle  # no trial has run
     for group in study_of(tuning_trials(one.config), tmp_path / "tuning").groups:
         group.folder.mkdir(parents=True)
         group.results.write_text("", encoding="utf-8")
     assert reporting.subtitle(one, rows).endswith(
-        " In each arm training.learning_rate was the best on validation of 0.01, 0.1, 5,000 target tokens each, "
-        "41.7 % of the budget and of the warm-up (4 updates); it is none: 0.02, some: 0.02."
+        " For each arm, training.learning_rate was chosen on validation from 0.01, 0.1, 5,000 target tokens each, "
+        "41.7 % of the budget and of the warm-up (4 updates); the chosen values are none: 0.02, some: 0.02."
     )
 
 
@@ -339,15 +341,15 @@ def test_figures_show_points_with_their_intervals(monkeypatch):
     monkeypatch.setattr(figures.curves, "points", draw)
     found = figures.figures(rows, ["a", "b"], BLEU)
     assert list(found) == ["By length", "By frequency", "Learning", "Quality against cost"]
-    lengths, words = drawn["words of the source"]
+    lengths, words = drawn["source words"]
     points = findings.by_length(rows, "a", BLEU)
     assert lengths["a"] == Curve(
         *[tuple(getattr(p, part) for p in points) for part in ("number", "score", "low", "high")]
     )
     assert len(lengths["b"].x) == 1 and words["y"] == "BLEU" and words["ticks"][0] == "1-10"
-    frequency, words = drawn["how often training has the word"]
+    frequency, words = drawn["occurrences of the word in the training data"]
     assert frequency["a"].x == (1,) and words["ticks"][1] == "1-9"
-    learning, _ = drawn["target tokens seen"]
+    learning, _ = drawn["target tokens in training"]
     assert learning["a"] == Curve((50.0, 100.0), *[(50.0, 50.0)] * 3)
     cost, words = drawn["training of one seed  [TFLOP]"]
     score = findings.score(rows, "a", BLEU)
@@ -357,12 +359,12 @@ def test_figures_show_points_with_their_intervals(monkeypatch):
     for row in plain:
         row["statistics"]["test"].pop("frequency")
     assert list(figures.figures(plain, ["b"], BLEU)) == ["By frequency", "Quality against cost"]
-    assert drawn["how often training has the word"][0] == {}
+    assert drawn["occurrences of the word in the training data"][0] == {}
 
 
 def test_a_page_has_the_main_tables_the_figures_and_then_the_rest():
-    lines = [["a - b", "higher"], ["b - a", "lower, EARLY"], ["c - a", "not settled"]]
-    each = [Table(f"Table {n}", f"Note {n}.", ["what", "says"], lines) for n in range(3)]
+    lines = [["a - b", "higher"], ["b - a", "lower, EARLY"], ["c - a", "not significant"]]
+    each = [Table(f"Table {n}", f"Note {n}.", ["what", "conclusion"], lines) for n in range(3)]
     weights = [[0.0, 0.004], [0.005, 0.5], [0.51, 1.0], [-0.5, 2.0]]
     example = {"source": ["le"], "target": list("abcd"), "weights": weights, "links": [[0, 2]]}
     text = page.page("T", "S", each, {"F": "<svg></svg>"}, {"a": example, "b": None}, "The note.")
@@ -372,7 +374,7 @@ def test_a_page_has_the_main_tables_the_figures_and_then_the_rest():
     ]
     places += [text.index(what) for what in ("One sentence", "Table 2")]
     assert places == sorted(places)
-    assert text.count('<tr class="says-higher">') == 3 == text.count('<tr class="says-lower">')
+    assert text.count('<tr class="higher">') == 3 == text.count('<tr class="lower">')
     cells = [cell.split(">")[1].split("<")[0] for cell in text.split("<td")[1:] if "rgb" in cell]
     assert cells == ["", "", "0", "50", "51", "100", "", "200"]
     assert "background:rgb(255,255,255);color:#1b2a41" in page._cell(0.0, False)

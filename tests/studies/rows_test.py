@@ -109,9 +109,11 @@ def test_seeds_agree_by_their_mean_over_layers_and_heads():
     expected = [
         [np.mean([alike(one, other) for other in means if other is not one])] for one in means
     ]
-    np.testing.assert_allclose(rows.agree(seeds), expected, rtol=1e-6)
-    assert rows.agree(seeds[:1]) == [] and rows.agree([[record()], [record()]]) == []
-    assert len(rows.agree([one * 4 for one in seeds])[0]) == 4
+    np.testing.assert_allclose(rows.seed_agreement(seeds), expected, rtol=1e-6)
+    assert (
+        rows.seed_agreement(seeds[:1]) == [] and rows.seed_agreement([[record()], [record()]]) == []
+    )
+    assert len(rows.seed_agreement([one * 4 for one in seeds])[0]) == 4
 
 
 def group_of(tmp_path, lines=(), **fields):

@@ -51,7 +51,7 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(scheduler.replica_group, "run", run)
     monkeypatch.setattr(scheduler, "write_study", lambda study: None)
-    monkeypatch.setattr(scheduler, "unchanged", lambda study: None)
+    monkeypatch.setattr(scheduler, "check_data", lambda study: None)
     monkeypatch.setattr(sizes, "working_of", lambda config, folder=None: 0)
     monkeypatch.setattr(scheduler, "WAIT", 0.01)
     return found
@@ -64,10 +64,10 @@ def test_every_group_that_is_wanted_and_not_finished_is_trained_under_its_lease(
     assert [group.name for group in one.groups] == ["fixed", "additive", "dot"]
     one.groups[2].folder.mkdir(parents=True)
     one.groups[2].results.write_text("", encoding="utf-8")
-    assert [group.name for group in scheduler.unfinished(one)] == ["fixed", "additive"]
+    assert [group.name for group in scheduler.unfinished(one.groups)] == ["fixed", "additive"]
     scheduler.run(one, one.groups[1:], scheduler.Machine(devices=1))
     assert trained.order == ["additive"]
-    assert [group.name for group in scheduler.unfinished(one)] == ["fixed"]
+    assert [group.name for group in scheduler.unfinished(one.groups)] == ["fixed"]
     assert capsys.readouterr().out == (
         "\n== additive, half: 4 replicas, 1 device, 1 at a time on each\n"
     )
@@ -144,12 +144,12 @@ def test_between_groups_it_is_asked_whether_to_stop(trained, tmp_path):
 def test_data_are_looked_at_again_before_each_group(trained, tmp_path, monkeypatch):
     one, seen = study(tmp_path), []
 
-    def unchanged(study):
+    def check_data(study):
         seen.append(len(trained.order))
         if len(seen) == 2:
             raise ValueError("other data")
 
-    monkeypatch.setattr(scheduler, "unchanged", unchanged)
+    monkeypatch.setattr(scheduler, "check_data", check_data)
     with pytest.raises(ValueError, match=r"^additive: other data"):
         scheduler.run(one, one.groups)
     assert seen == [0, 1, 1] and trained.order == ["fixed", "dot"]
@@ -184,8 +184,8 @@ def test_a_shard_that_is_none_is_reported(words):
 def known(monkeypatch):
     """Data that are as they were, and what was looked at."""
     looked = []
-    monkeypatch.setattr(scheduler, "unchanged", lambda study: looked.append("unchanged"))
-    monkeypatch.setattr(scheduler, "possible", lambda study: looked.append("possible"))
+    monkeypatch.setattr(scheduler, "check_data", lambda study: looked.append("unchanged"))
+    monkeypatch.setattr(scheduler, "check_possible", lambda study: looked.append("possible"))
     monkeypatch.setattr(results, "rows_of", lambda study: looked.append("rows"))
     return looked
 
@@ -199,7 +199,7 @@ def test_a_new_study_is_written_once_it_is_possible_and_then_recognized(known, t
     known.clear()
     scheduler.write_study(one)
     assert known == ["unchanged", "rows"]
-    with pytest.raises(ValueError, match=r"holds another study \(seeds: \[0, 1\], now \[7\]\)"):
+    with pytest.raises(ValueError, match=r"contains another study \(seeds: \[0, 1\], now \[7\]\)"):
         scheduler.write_study(study(tmp_path / "new", seeds=[7]))
     known.clear()
     base = config_of()["base"]
@@ -211,10 +211,10 @@ def test_a_new_study_is_written_once_it_is_possible_and_then_recognized(known, t
 
 
 def test_what_cannot_be_trained_is_not_written(known, monkeypatch, tmp_path):
-    def possible(study):
+    def check_possible(study):
         raise ValueError("no pair")
 
-    monkeypatch.setattr(scheduler, "possible", possible)
+    monkeypatch.setattr(scheduler, "check_possible", check_possible)
     with pytest.raises(ValueError, match="no pair"):
         scheduler.write_study(study(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
@@ -225,7 +225,7 @@ def test_each_corpus_is_read_once_and_the_updates_of_each_group_counted(monkeypa
     monkeypatch.setattr(scheduler.setup, "data_of", lambda config, also: read.append(also))
     monkeypatch.setattr(sizes, "updates_of", lambda config, folder: counted.append(folder.name))
     arms = {**ARMS, "short": {"data.max_length": 7}}
-    scheduler.possible(study(tmp_path, arms=arms, also=["more"]))
+    scheduler.check_possible(study(tmp_path, arms=arms, also=["more"]))
     assert read == [("more",)] * 2 and counted == ["fixed", "additive", "dot", "short"]
 
 
@@ -247,16 +247,16 @@ def test_data_may_not_change_under_a_study(monkeypatch, tmp_path):
 
     monkeypatch.setattr(scheduler.setup, "data_of", data_of)
     one = study(tmp_path)
-    scheduler.unchanged(one)
+    scheduler.check_data(one)
     assert read == []  # nothing to compare
     started(one, None, "now", "now")
-    scheduler.unchanged(one)
+    scheduler.check_data(one)
     assert len(read) == 1
     started(one, None, "now", "before")
     with pytest.raises(
         ValueError, match=f"split test are not those on which the study in {tmp_path}"
     ):
-        scheduler.unchanged(one)
+        scheduler.check_data(one)
 
 
 def test_arms_are_tested_on_one_set(monkeypatch, tmp_path):
@@ -265,9 +265,9 @@ def test_arms_are_tested_on_one_set(monkeypatch, tmp_path):
     arms = {"one": {}, "other": {"data.test": "validation"}, "longer": {"data.max_length": 9}}
     one = study(tmp_path, arms=arms)
     with pytest.raises(ValueError, match=r"^the arms one and other have different test sets"):
-        scheduler.unchanged(one)
+        scheduler.check_data(one)
     digests["validation"] = "a"
-    scheduler.unchanged(one)
+    scheduler.check_data(one)
 
 
 def row(group, number, **more):
@@ -304,8 +304,11 @@ def test_rows_are_in_the_order_of_arms_and_seeds(tmp_path):
             f"rows of version {VERSION + 1}, and this program reads {VERSION}",
         ),
         ([{"arm": "a", "seed": 0}], "rows of version older than 1"),
-        ([{"version": VERSION, "arm": "a", "seed": 0}], "has not the rows of a"),
-        ([{"version": VERSION, "arm": "a", "seed": n} for n in (1, 0)], "has not the rows of a"),
+        ([{"version": VERSION, "arm": "a", "seed": 0}], "does not have the rows of a"),
+        (
+            [{"version": VERSION, "arm": "a", "seed": n} for n in (1, 0)],
+            "does not have the rows of a",
+        ),
     ],
 )
 def test_rows_that_are_none_or_others_are_reported(tmp_path, rows, message):
@@ -333,7 +336,7 @@ def test_rows_of_different_examples_are_not_put_together(tmp_path):
         found(train="other") == 6
     )  # its config has other data: what it is trained on may be compared
     for split in ("test", "more"):
-        with pytest.raises(ValueError, match=f"split {split} than the results of a, so that"):
+        with pytest.raises(ValueError, match=f"split {split} than the results of a, so they"):
             found(**{split: "other"})
     which = 1
     with pytest.raises(ValueError, match="of other examples of the split train"):
@@ -370,14 +373,16 @@ def test_a_plan_on_a_machine_adds_up_time(tmp_path, monkeypatch):
     assert lines[5] == "    4 replicas of 1,234 parameters, 56 updates; about 1.0 min, 3 MiB"
     # 2 · 60 s of training, 2 · 70 s beside it
     assert lines[6:] == [
-        "in all   about 4 min on this machine, as one process: 2.0 of training, the rest to compile and to judge"
+        "total    about 4 min on this machine, in one process: 2.0 for training, the rest for compilation and evaluation"
     ]
     tuning = {**config_of()["tuning"], "candidates": [0.1, 0.2], "seeds": [1, 2, 3]}
     one = study(tmp_path, tuning=tuning)
     *_, tuned, last = plan.plan(one, one.groups, scheduler.Machine()).splitlines()
     # The trials are four arms with two values and three seeds, in three groups: 24 · 2.5 s.
     assert tuned.startswith("tuned    training.learning_rate of each arm, 2 values")
-    assert last.startswith("in all   about 11 min on this machine, as one process: 4.0 of training")
+    assert last.startswith(
+        "total    about 11 min on this machine, in one process: 4.0 for training"
+    )
 
 
 def test_a_value_is_reported_in_a_word():

@@ -41,7 +41,10 @@ def test_axes_give_the_full_grid(tmp_path):
     ("fields", "message"),
     [
         ({"arms": {"a": {"model.decoder.knd": "fixed"}}}, "did you mean 'kind'"),
-        ({"arms": {"a": {"model.decoder.kind.x": 1}}}, "nothing inside"),
+        (
+            {"arms": {"a": {"model.decoder.kind.x": 1}}},
+            "the value that should contain 'x' has no fields",
+        ),
         ({"arms": {"a": {"devices.data": 2}}}, "arm a: devices split one run"),
         ({"arms": {}}, "no arms"),
         ({"seeds": [1, 1]}, "different numbers"),
@@ -66,7 +69,7 @@ def test_arms_are_those_that_are_listed_and_then_the_grid(tmp_path):
     assert (study.seeds, study.folder, study.name) == ((4, 2), tmp_path, "tiny")
     with pytest.raises(ValueError, match=r"two arms are called '0\.1, luong'"):
         study_of(config_of(arms={"0.1, luong": {}}, axes=axes), tmp_path)
-    with pytest.raises(ValueError, match="at least one, and are"):
+    with pytest.raises(ValueError, match="at least one, but are"):
         study_of(config_of(seeds=[]), tmp_path)
 
 
