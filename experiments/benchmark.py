@@ -48,11 +48,11 @@ def main(words: list[str]) -> int:
     if PRINT_CONFIG.value:
         print(config.to_json_best_effort(indent=2))
         return 0
-    turns = available(rounds(config))
+    planned = available(rounds(config))
     workdir = Path(WORKDIR.value)
     workdir.mkdir(parents=True, exist_ok=True)
     with (workdir / "results.jsonl").open("a", encoding="utf-8") as lines:
-        rows = run(config, turns, lines)
+        rows = run(config, planned, lines)
     print(report.growth(rows), f"rows     {workdir / 'results.jsonl'}", sep="\n\n")
     save_plot(rows, workdir / "benchmark.png")
     return int(any(row["status"] == "failed" and row["ours"] for row in rows))

@@ -98,8 +98,8 @@ def every_program(config: dict[str, Any], stack: ExitStack) -> tuple[str, dict[s
         programs[str(layout)] = updates.side_by_side(timed, layout)
     if jax.default_backend() == "cpu":
         processes = min(cores, SEEDS.value)
-        apart = updates.Apart(config, SEEDS.value, UPDATES.value, processes)
-        programs[f"{processes} single-threaded processes"] = stack.enter_context(closing(apart))
+        separate = updates.SeparateProcesses(config, SEEDS.value, UPDATES.value, processes)
+        programs[f"{processes} single-threaded processes"] = stack.enter_context(closing(separate))
     return str(replicas.choose(SEEDS.value)), programs
 
 

@@ -78,7 +78,7 @@ def rounds(config: Any) -> list[Round]:
             for case in cases:
                 _check_legal(where, case)
             built.append(Round(cases, group.repetitions))
-    if not any(turn.cases for turn in built):
+    if not any(round_.cases for round_ in built):
         raise ValueError(
             "config.groups contains no case; at least one group needs scores and implementations"
         )

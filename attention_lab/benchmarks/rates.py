@@ -14,20 +14,20 @@ import jax.numpy as jnp
 
 SIDE = 2048
 STREAM = 2**24
-CACHE, TURNS = 2**18, 64
+CACHE, REPEATS = 2**18, 64
 
 
 class Meter(NamedTuple):
     """A measurement of one rate.
 
     call: performs `operations` operations and waits for them. unit: the name of 1e9 operations per second.
-    says: a description of the operation.
+    description: the operation, in words.
     """
 
     call: Callable[[], Any]
     operations: float
     unit: str
-    says: str
+    description: str
 
 
 def meters() -> dict[str, Meter]:
@@ -42,10 +42,10 @@ def summary(built: Mapping[str, Meter], rates: Sequence[Mapping[str, float]]) ->
     """Returns a line for each meter: the median of its rates over the rounds, their range, and a description."""
     lines = ["Rates of this machine (median and range over all rounds):"]
     for name, meter in built.items():
-        result = [1e-9 * rate[name] for rate in rates]
-        middle = f"{statistics.median(result):8.2f} {meter.unit:<10}"
-        span = f"{min(result):.2f} to {max(result):.2f}"
-        lines.append(f"{name:<11} {middle} {span:<18} {meter.says}")
+        values = [1e-9 * rate[name] for rate in rates]
+        middle = f"{statistics.median(values):8.2f} {meter.unit:<10}"
+        span = f"{min(values):.2f} to {max(values):.2f}"
+        lines.append(f"{name:<11} {middle} {span:<18} {meter.description}")
     return "\n".join(lines)
 
 
@@ -63,28 +63,31 @@ def environment() -> dict[str, Any]:
 def _matmul() -> Meter:
     matrix = jnp.ones((SIDE, SIDE), jnp.float32)
     multiply = jax.jit(jnp.matmul)
-    says = f"product of two float32 matrices {SIDE} x {SIDE}, 2 x {SIDE}^3 FLOPs"
+    description = f"product of two float32 matrices {SIDE} x {SIDE}, 2 x {SIDE}^3 FLOPs"
     return Meter(
-        lambda: multiply(matrix, matrix).block_until_ready(), 2.0 * SIDE**3, "GFLOP/s", says
+        lambda: multiply(matrix, matrix).block_until_ready(), 2.0 * SIDE**3, "GFLOP/s", description
     )
 
 
 def _tanh_cache() -> Meter:
-    turns = jax.jit(lambda x: jax.lax.fori_loop(0, TURNS, lambda _, x: jnp.tanh(x), x))
+    repeated = jax.jit(lambda x: jax.lax.fori_loop(0, REPEATS, lambda _, x: jnp.tanh(x), x))
     numbers = jnp.linspace(-3, 3, CACHE, dtype=jnp.float32)
-    says = f"tanh of {CACHE:,} float32, {TURNS} times in succession, in cache"
+    description = f"tanh of {CACHE:,} float32, {REPEATS} times in succession, in cache"
     return Meter(
-        lambda: turns(numbers).block_until_ready(), float(CACHE * TURNS), "Gelement/s", says
+        lambda: repeated(numbers).block_until_ready(),
+        float(CACHE * REPEATS),
+        "Gelement/s",
+        description,
     )
 
 
 def _tanh_stream() -> Meter:
     # The donated input buffer is reused for the output, so that the system need not clear new pages.
     once = jax.jit(jnp.tanh, donate_argnums=0)
-    held = [jnp.linspace(-3, 3, STREAM, dtype=jnp.float32)]
+    buffer = [jnp.linspace(-3, 3, STREAM, dtype=jnp.float32)]
 
     def step() -> None:
-        held[0] = once(held[0]).block_until_ready()
+        buffer[0] = once(buffer[0]).block_until_ready()
 
-    says = f"tanh of {STREAM:,} float32, in place in main memory"
-    return Meter(step, float(STREAM), "Gelement/s", says)
+    description = f"tanh of {STREAM:,} float32, in place in main memory"
+    return Meter(step, float(STREAM), "Gelement/s", description)

@@ -40,7 +40,7 @@ def row(result: Result, sizes: Sizes, rates: dict[str, float], **more: Any) -> d
 
 
 def table(rows: Sequence[dict[str, Any]], rates: Iterable[str]) -> str:
-    """Returns the rows as a table with a heading for each group, and the reason where a case was not measured."""
+    """Returns the rows as a table with a heading for each group, and the reason if a case was not measured."""
     fractions = tuple(f"of {name}" for name in rates)
     header = (*HEADER, *fractions)
     cells = [_cells(entry, rates) for entry in rows]

@@ -12,33 +12,33 @@ from attention_lab.benchmarks.cases import Round, Sizes
 from attention_lab.benchmarks.programs import NEEDS
 
 
-def run(config: Any, turns: list[Round], lines: TextIO) -> list[dict[str, Any]]:
+def run(config: Any, rounds: list[Round], lines: TextIO) -> list[dict[str, Any]]:
     """Measures all rounds, writes the rows of each round when it ends, and prints the table of all rows."""
     sizes = Sizes(config.heads, config.features, config.hidden, config.seed)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     machine = rates.environment()
     print(", ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
-    progress = Progress(sum(len(turn.cases) for turn in turns))
+    progress = Progress(sum(len(round_.cases) for round_ in rounds))
     meters = rates.meters()
-    rows, paces = [], []
-    for turn in turns:
-        results, pace = timing.measure(
-            turn, sizes, config.memory_limit_mib, meters, progress.report
+    rows, rates_by_round = [], []
+    for round_ in rounds:
+        results, round_rates = timing.measure(
+            round_, sizes, config.memory_limit_mib, meters, progress.report
         )
-        paces.append(pace)
+        rates_by_round.append(round_rates)
         for result in results:
-            about = {"run": started, "ours": result.case.ours, "environment": machine}
-            rows.append(report.row(result, sizes, pace, **about))
+            origin = {"run": started, "ours": result.case.ours, "environment": machine}
+            rows.append(report.row(result, sizes, round_rates, **origin))
             lines.write(json.dumps(rows[-1]) + "\n")
             progress.finish(result)
         lines.flush()
-    print(rates.summary(meters, paces), report.table(rows, meters), "", sep="\n\n", end="")
+    print(rates.summary(meters, rates_by_round), report.table(rows, meters), "", sep="\n\n", end="")
     return rows
 
 
-def available(turns: list[Round]) -> list[Round]:
+def available(rounds: list[Round]) -> list[Round]:
     """Returns the rounds without the libraries that are not installed, and prints the names of these."""
-    requested = {case.implementation for turn in turns for case in turn.cases}
+    requested = {case.implementation for round_ in rounds for case in round_.cases}
     absent = {
         name
         for name, module in NEEDS.items()
@@ -48,10 +48,12 @@ def available(turns: list[Round]) -> list[Round]:
         names = ", ".join(sorted(absent))
         print(f"These libraries are not installed and are skipped: {names}.", flush=True)
     kept = [
-        Round([case for case in turn.cases if case.implementation not in absent], turn.repetitions)
-        for turn in turns
+        Round(
+            [case for case in round_.cases if case.implementation not in absent], round_.repetitions
+        )
+        for round_ in rounds
     ]
-    return [turn for turn in kept if turn.cases]
+    return [round_ for round_ in kept if round_.cases]
 
 
 class Progress:

@@ -45,12 +45,12 @@ class Measured(NamedTuple):
 
 
 def measure(
-    turn: Round, sizes: Sizes, memory_limit_mib: int, meters: dict[str, Meter], report: Report
+    round_: Round, sizes: Sizes, memory_limit_mib: int, meters: dict[str, Meter], report: Report
 ) -> Measured:
     """Measures all cases and meters in alternation, A B C A B C ..., after one call of each that is not timed."""
     results: dict[Case, Result] = {}
     ready: dict[Case, Program] = {}
-    for case in turn.cases:
+    for case in round_.cases:
         report(f"compiling {case.label()}")
         try:
             program = prepare(case, sizes)
@@ -63,12 +63,12 @@ def measure(
         except Exception as error:
             results[case] = Result(case, "failed", reason=one_line(error))
     seconds: dict[Case, list[float]] = {case: [] for case in ready}
-    paces: dict[str, list[float]] = {name: [] for name in meters}
-    for repetition in range(turn.repetitions):
+    measured: dict[str, list[float]] = {name: [] for name in meters}
+    for repetition in range(round_.repetitions):
         for name, meter in meters.items():
-            paces[name].append(meter.operations / _seconds(meter))
+            measured[name].append(meter.operations / _seconds(meter))
         for case in list(ready):
-            report(f"measuring {case.label()}, {repetition + 1} of {turn.repetitions}")
+            report(f"measuring {case.label()}, {repetition + 1} of {round_.repetitions}")
             try:
                 seconds[case].append(_seconds(ready[case]))
             except Exception as error:
@@ -76,8 +76,8 @@ def measure(
                 del ready[case]
     for case, program in ready.items():
         results[case] = Result(case, "measured", tuple(seconds[case]), program.temp_bytes)
-    rates = {name: statistics.median(pace) for name, pace in paces.items()}
-    return Measured([results[case] for case in turn.cases], rates)
+    rates = {name: statistics.median(values) for name, values in measured.items()}
+    return Measured([results[case] for case in round_.cases], rates)
 
 
 def _seconds(program: Program | Meter) -> float:

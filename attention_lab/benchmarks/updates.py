@@ -84,16 +84,16 @@ def side_by_side(updates: Updates, layout: Layout) -> Program:
     return program
 
 
-class Apart:
+class SeparateProcesses:
     """The updates of all seeds, distributed over single-threaded processes, one per core.
 
-    The processes do not synchronize within a turn, so no layout can be much faster. Each process compiles its own
+    The processes do not synchronize within a call, so no layout can be much faster. Each process compiles its own
     programs.
     """
 
     def __init__(self, config: dict[str, Any], seeds: int, count: int, processes: int) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self.kept, self.pipes = ExitStack(), []
+        self.resources, self.pipes = ExitStack(), []
         before = os.environ.get("NPROC")
         os.environ["NPROC"] = "1"  # the number of threads of XLA's client
         try:
@@ -105,7 +105,7 @@ class Apart:
                 )
                 process.start()
                 child.close()  # so that the parent gets an EOFError if the process ends
-                self.kept.callback(process.kill)
+                self.resources.callback(process.kill)
                 self.pipes.append(parent)
         finally:
             if before is None:
@@ -127,7 +127,7 @@ class Apart:
 
     def close(self) -> None:
         """Ends the processes."""
-        self.kept.close()
+        self.resources.close()
 
 
 def run_worker(pipe: Any, config: dict[str, Any], seed: int, times: int, count: int) -> None:

@@ -39,7 +39,7 @@ class Kind(NamedTuple):
 
     field: str
     title: str
-    says: str
+    caption: str
     options: Mapping[str, str] = {}
     more: tuple[str, ...] = ()
     contrast: float = 1.0
@@ -120,7 +120,7 @@ def label(figure: Figure, axes: Any, kind: Kind) -> None:
     """Writes the name of a row, and what its pieces determine, in the left margin."""
     middle = sum(axes.get_position().intervaly) / 2
     figure.text(0.012, middle + 0.012, kind.title, fontsize=11, weight="bold", color=INK)
-    figure.text(0.012, middle + 0.002, kind.says, fontsize=7.5, color=MUTED, va="top")
+    figure.text(0.012, middle + 0.002, kind.caption, fontsize=7.5, color=MUTED, va="top")
 
 
 def legend(figure: Figure, slots: Any) -> None:
