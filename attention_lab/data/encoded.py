@@ -19,7 +19,7 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes
 
-VERSION = 3  # to be raised where the results of `encode`, or the format of files, change
+VERSION = 3  # must be increased if the results of `encode`, or the format of files, change
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -31,9 +31,9 @@ def cached_encode(
     *,
     cache_dir: Path,
 ) -> Pairs:
-    """Returns the result of `encode`, from cache_dir where the same texts, tokenizers and max_length were encoded before.
+    """Returns the result of `encode`, from cache_dir if the same texts, tokenizers and max_length were encoded before.
 
-    A damaged file is replaced; where the file cannot be written, the pairs are returned all the same.
+    A damaged file is replaced; if the file cannot be written, the pairs are returned nevertheless.
     """
     examples = list(examples)
     digest = digest_of(examples, source_tokenizer, target_tokenizer, max_length)
@@ -84,7 +84,7 @@ def to_bytes(pairs: Pairs, made_from: str = "") -> bytes:
 
 
 def from_bytes(data: bytes, made_from: str | None = None) -> Pairs:
-    """Parses what `to_bytes` returned. Raises ValueError where it is damaged, or made from other inputs."""
+    """Parses what `to_bytes` returned. Raises ValueError if it is damaged, or made from other inputs."""
     content = memoryview(data)[_DIGEST:]
     if hashlib.sha256(content).digest() != data[:_DIGEST]:
         raise ValueError("the pairs are damaged")

@@ -2,7 +2,7 @@
 
     fetch(multi30k(), "data/multi30k")      # verifies the files that exist, and downloads the others
 
-The digest is that of a file's content, decompressed where it is gzipped, so that it does not depend on the compression.
+The digest is that of a file's content, decompressed if it is gzipped, so that it does not depend on the compression.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def silent(total: int | None, name: str) -> Iterator[Callable[[int], Any]]:
 def fetch(files: Iterable[File], folder: Folder, progress: Progress = silent) -> None:
     """Downloads the files that are `missing` in the folder; each is written atomically.
 
-    The folder is created, and a partial download is started again. Raises ValueError as `missing` does, and where a
+    The folder is created, and a partial download is started again. Raises ValueError as `missing` does, and if a
     file cannot be reached, the connection breaks, the digest differs, or the file cannot be written.
     """
     for file in missing(files, folder):
@@ -66,7 +66,7 @@ def missing(files: Iterable[File], folder: Folder) -> list[File]:
         elif (actual := digest(path)) != file.sha256:
             raise ValueError(
                 f"{path}: the sha256 of its content is {_short(actual)}, and {_short(file.sha256)} was expected; it "
-                f"is damaged or another version: put the file of {file.url} in its place"
+                f"is damaged or another version; replace it by the file of {file.url}"
             )
     return absent
 
@@ -74,7 +74,7 @@ def missing(files: Iterable[File], folder: Folder) -> list[File]:
 def digest(path: Folder) -> str:
     """Returns the sha256 of a file's content, decompressed where its first bytes are those of gzip.
 
-    Raises ValueError where it cannot be read or decompressed.
+    Raises ValueError if it cannot be read or decompressed.
     """
     try:
         with open(path, "rb") as raw:
@@ -83,7 +83,7 @@ def digest(path: Folder) -> str:
             with gzip.open(raw) if zipped else raw as content:
                 return hashlib.file_digest(content, "sha256").hexdigest()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from None
+        raise ValueError(f"{path} is a damaged gzip file ({error}); download it again") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -101,7 +101,7 @@ def _download(file, folder, progress):
         part.replace(path)
     except OSError as error:  # errors of the network are ValueErrors already
         raise ValueError(
-            f"{path} cannot be written: {error.strerror}; choose a folder that can be, with room in it"
+            f"{path} cannot be written: {error.strerror}; choose a folder that is writable and has enough space"
         ) from None
     finally:
         with contextlib.suppress(OSError):
@@ -109,8 +109,8 @@ def _download(file, folder, progress):
 
 
 def _chunks(file, folder, progress):
-    """Yields the content of a URL. Raises ValueError where it cannot be downloaded completely."""
-    instead = f"where the net is out of reach, put {file.name} into {folder}"
+    """Yields the content of a URL. Raises ValueError if it cannot be downloaded completely."""
+    instead = f"without a network, put {file.name} into {folder} by hand"
     try:
         response = urllib.request.urlopen(file.url, timeout=PATIENCE)
     except urllib.error.HTTPError as error:
@@ -128,7 +128,7 @@ def _chunks(file, folder, progress):
                 chunk = response.read(_CHUNK)
             except (OSError, http.client.HTTPException) as error:
                 raise ValueError(
-                    f"{file.url} broke off after {done:,} bytes: {_reason(error)}; run it again"
+                    f"the download of {file.url} was interrupted after {done:,} bytes: {_reason(error)}; run the command again"
                 ) from None
             if not chunk:
                 break
@@ -136,19 +136,23 @@ def _chunks(file, folder, progress):
             advance(len(chunk))
             yield chunk
     if total not in (None, done):
-        raise ValueError(f"{file.url} broke off after {done:,} of {total:,} bytes; run it again")
+        raise ValueError(
+            f"the download of {file.url} was interrupted after {done:,} of {total:,} bytes; run the command again"
+        )
 
 
 def _check(file, part):
-    """Raises ValueError where the digest of the download differs from that of the file."""
+    """Raises ValueError if the digest of the download differs from that of the file."""
     try:
         actual = digest(part)
     except ValueError:
-        raise ValueError(f"{file.url} gave a damaged gzip file; run it again") from None
+        raise ValueError(
+            f"the download of {file.url} is a damaged gzip file; run the command again"
+        ) from None
     if actual != file.sha256:
         raise ValueError(
             f"{file.url}: the sha256 of its content is {_short(actual)}, and {_short(file.sha256)} was expected; it "
-            f"is another version now, and was not kept: put the right {file.name} into {part.parent}"
+            f"is another version and was not saved; put the expected {file.name} into {part.parent}"
         )
 
 

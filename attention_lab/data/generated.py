@@ -17,14 +17,14 @@ from attention_lab.data.rosetta.corpus import SIZES, Rosetta, rosetta
 from attention_lab.data.rosetta.words import Realized
 from attention_lab.data.tokenizer_files import Path
 
-VERSION = 2  # to be raised where the format of files changes
+VERSION = 2  # must be increased if the format of files changes
 
 
 def cached_rosetta(split: str, *, cache_dir: Path, **options: Any) -> Rosetta:
     """Returns the result of `rosetta`, from cache_dir where split, options and grammar are the same as before.
 
-    A damaged file is replaced; where the file cannot be written, the corpus is returned all the same. Raises
-    ValueError where `rosetta` does.
+    A damaged file is replaced; if the file cannot be written, the corpus is returned nevertheless. Raises
+    ValueError if `rosetta` does.
     """
     path = pathlib.Path(cache_dir) / f"rosetta-{split}-{digest_of(split, options)[:32]}.bin"
     return Rosetta(_kept(path.absolute(), split, tuple(sorted(options.items()))))
@@ -79,10 +79,12 @@ def to_bytes(pairs: Sequence[Realized], made_from: str) -> bytes:
 
 
 def from_bytes(data: bytes, made_from: str) -> tuple[Realized, ...]:
-    """Parses what `to_bytes` returned. Raises ValueError where it is damaged, or made from other inputs."""
+    """Parses what `to_bytes` returned. Raises ValueError if it is damaged, or made from other inputs."""
     packed = data[hashlib.sha256().digest_size :]
     if _digest(packed, made_from) != data[: -len(packed) or None]:
-        raise ValueError("the pairs are damaged, or were made from something else")
+        raise ValueError(
+            "the pairs are damaged, or were generated from another grammar or other options"
+        )
     return tuple(
         Realized(
             source,

@@ -21,7 +21,7 @@ from typing import Any
 
 from attention_lab.data.words import normalize, words_in, words_of
 
-# {"source": str, "target": str}, and where they are known "links": [(i, j)], 0-based word i of the
+# {"source": str, "target": str}, and, if they are known, "links": [(i, j)], 0-based word i of the
 # source with word j of the target; "source_words", "target_words": list[str]; "id".
 Example = dict[str, Any]
 
@@ -59,10 +59,14 @@ def read_parallel(
     ending = ending.lower()
     if target_path is not None:
         if columns is not None:
-            raise ValueError(f"columns are for one TSV file, and {path} comes with {target_path}")
+            raise ValueError(
+                f"columns are for one TSV file, but {path} was given together with {target_path}"
+            )
         return _from_lines(path, pathlib.Path(target_path), links_path)
     if links_path is not None:
-        raise ValueError(f"links_path {links_path} is for two files of lines; give target_path too")
+        raise ValueError(
+            f"links_path {links_path} is for two files of lines; also give target_path"
+        )
     if ending in TABLES:
         read: Callable[[str], Example] = functools.partial(_from_columns, columns=_checked(columns))
     elif columns is not None:
@@ -71,8 +75,8 @@ def read_parallel(
         read = _from_json
     else:
         raise ValueError(
-            f"{path}: one file of pairs is named {', '.join(TABLES + JSON_LINES)}, maybe with .gz "
-            "behind it; two files of lines need target_path"
+            f"{path}: the name of a file of pairs must end with {', '.join(TABLES + JSON_LINES)}, or one of these "
+            "and .gz; two files of lines need target_path"
         )
     return tuple(_at(path, number, read, line) for number, line in enumerate(read_lines(path), 1))
 
@@ -101,7 +105,9 @@ def lines_of(data: bytes, name: str) -> list[str]:
         wrong = error.start
     if wrong >= 0:
         line = data.count(b"\n", 0, wrong) + 1
-        raise ValueError(f"{name}:{line}: byte 0x{data[wrong]:02x} is not UTF-8 text; convert it")
+        raise ValueError(
+            f"{name}:{line}: byte 0x{data[wrong]:02x} is not UTF-8 text; convert the file to UTF-8"
+        )
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
@@ -120,7 +126,7 @@ def _bytes(path):
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from None
+        raise ValueError(f"{path} is a damaged gzip file ({error}); download it again") from None
 
 
 def _beside(path):
@@ -138,7 +144,7 @@ def _from_lines(source_path, target_path, links_path):
         if len(lines) != len(sources):
             raise ValueError(
                 f"{source_path} has {len(sources)} lines and {path} has {len(lines)}; line n of "
-                "the one must belong to line n of the other"
+                "one must be the translation of line n of the other"
             )
     pairs = [{"source": s, "target": t} for s, t in zip(sources, targets, strict=True)]
     if links_path is not None:
@@ -153,8 +159,8 @@ def _from_columns(line, columns):
     cells = line.split("\t")
     if len(cells) <= max(columns):
         raise ValueError(
-            f"{len(cells)} column{'s' * (len(cells) > 1)} and no column {max(columns)} (counted "
-            f"from 0); source and target are columns {columns[0]} and {columns[1]}, with a tab between"
+            f"the line has {len(cells)} column{'s' * (len(cells) > 1)}, but no column {max(columns)} (counted "
+            f"from 0); source and target are columns {columns[0]} and {columns[1]}, separated by tabs"
         )
     return {"source": cells[columns[0]], "target": cells[columns[1]]}
 
@@ -164,7 +170,7 @@ def _checked(columns):
         return 0, 1
     pair = isinstance(columns, tuple | list) and len(columns) == 2
     if not pair or columns[0] == columns[1] or not all(type(c) is int and c >= 0 for c in columns):
-        raise ValueError(f"columns are two different numbers from 0 on, not {columns!r}")
+        raise ValueError(f"columns must be two different whole numbers, 0 or more, not {columns!r}")
     return tuple(columns)
 
 
@@ -174,13 +180,13 @@ def _from_json(line):
     try:
         example = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"no JSON: {error}") from None
+        raise ValueError(f"invalid JSON: {error}") from None
     if not isinstance(example, dict):
         raise ValueError(f'expected {{"source": ..., "target": ...}}, not {line:.60}')
     for name, spellings in NAMES.items():
         present = [spelling for spelling in spellings if spelling in example]
         if len(present) > 1:
-            raise ValueError(f"{' and '.join(present)} say the same thing; leave one out")
+            raise ValueError(f"{' and '.join(present)} have the same meaning; leave one out")
         if present:
             example[name] = example.pop(present[0])
     for side in ("source", "target"):
@@ -198,20 +204,20 @@ def _check_words(example, side):
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError(f"{side}_words must be a list of strings")
     if not words and example[side].strip():
-        raise ValueError(f"{side}_words has no words, and the {side} is not blank; leave it out")
+        raise ValueError(f"{side}_words is empty, but the {side} is not; leave it out")
     for index, word in enumerate(words):
         start = text.find(normalize(word), end)
         if start < 0 or not word.strip():
             raise ValueError(
-                f"word {index} of {side}_words, {word!r}, is not in the {side} to the right of the "
-                "words before it"
+                f"word {index} of {side}_words, {word!r}, does not follow the previous words in "
+                f"the {side}"
             )
         end = start + len(normalize(word))
 
 
 def _links(text, example):
     if not isinstance(text, str | list):
-        raise ValueError(f"links are a string or a list, not {text!r:.60}")
+        raise ValueError(f"links must be a string or a list, not {text!r:.60}")
     links = [_link(link) for link in (text.split() if isinstance(text, str) else text)]
     for side in ("source", "target"):
         words = example[side].split()  # which links count, in any script

@@ -76,14 +76,14 @@ class Batches:
 
     tokens: the most target positions of a batch, padding included. buckets: the number of lengths to pad to;
     each is one more program to compile. plan_seed: determines the order of lengths; seed: that of pairs. Every
-    pair occurs once in an epoch; where a bucket's last batch is not full, its other rows are padding.
+    pair occurs once in an epoch; if a bucket's last batch is not full, its other rows are padding.
     """
 
     def __init__(
         self, pairs: Pairs, *, tokens: int, buckets: int, seed: int = 0, plan_seed: int = 0
     ) -> None:
         if not len(pairs):
-            raise ValueError("there is no pair to make batches of; all are blank or too long")
+            raise ValueError("there is no pair for a batch; all are blank or too long")
         self.pairs = pairs
         self.seed = seed
         self.plan_seed = plan_seed

@@ -31,7 +31,7 @@ class Source(Protocol):
 
 
 class Dataset(NamedTuple):
-    """A corpus: read(split, **options) opens a split; splits are its names, empty where the files determine them.
+    """A corpus: read(split, **options) opens a split; splits are its names, empty if the files determine them.
 
     cached(split, options, cache_dir): the same for a generated corpus, which is cached in cache_dir.
     """
@@ -77,7 +77,7 @@ def digest_of(examples: Iterable[Example]) -> str:
 
 
 def dataset(name: str) -> Dataset:
-    """Returns the dataset of that name. Raises ValueError where there is none."""
+    """Returns the dataset of that name. Raises ValueError if there is none."""
     if name.startswith(PREFIX):
         return Dataset(functools.partial(tfds, name.removeprefix(PREFIX)), splits=())
     if name not in DATASETS:
@@ -146,12 +146,14 @@ def files(
     is the name of the split. links and columns: see `read_parallel`.
     """
     if (path is None) == (source is None) or (source is None) != (target is None):
-        raise ValueError('files takes path="...{split}..." or both source= and target=')
+        raise ValueError('files needs path="...{split}...", or both source= and target=')
     one = source if path is None else path
     paths = [None if p is None else os.fspath(p) for p in (one, target, links)]
     for pattern in paths:
         if pattern is not None and "{split}" not in pattern:
-            raise ValueError(f"{pattern} has no {{split}}, so every split would be the same file")
+            raise ValueError(
+                f"{pattern} has no {{split}}, so all splits would be the same file; put {{split}} into the name"
+            )
     name = _spelled(split, str(paths[0]))
     first, *others = [None if p is None else p.replace("{split}", name) for p in paths]
     return read_parallel(str(first), others[0], links_path=others[1], columns=columns)
@@ -189,7 +191,7 @@ _VALID = {"train": "train", "validation": "valid", "test": "test"}
 def _plain_or_gzipped(folder, name):
     if not pathlib.Path(folder).is_dir():
         raise ValueError(
-            f"there is no folder {folder} with {name} in it; the option path of the data names it"
+            f"there is no folder {folder} with {name} in it; set the option path of the data to that folder"
         )
     zipped = pathlib.Path(folder) / f"{name}.gz"
     plain = zipped.with_suffix("")
@@ -199,7 +201,7 @@ def _plain_or_gzipped(folder, name):
 def _order(languages, source, target):
     if {source, target} != set(languages):
         raise ValueError(
-            f"source and target are {' and '.join(languages)}, either way round, not {source!r} "
+            f"source and target must be {' and '.join(languages)}, in either order, not {source!r} "
             f"and {target!r}"
         )
     return languages.index(source), languages.index(target)
@@ -214,13 +216,13 @@ def _spelled(split, pattern):
     ]
     if len(existing) > 1:
         raise ValueError(
-            f"{pattern} is there for {' and '.join(existing)}; one of them can be validation"
+            f"{pattern} exists for {' and '.join(existing)}, but only one of them can be validation; remove the others"
         )
     return existing[0] if existing else split
 
 
 def _check_call(name, read, split, options):
-    """Raises ValueError where the function of a dataset does not take these options."""
+    """Raises ValueError if the function of a dataset does not take these options."""
     check_options(name, read, options)
     try:
         inspect.signature(read).bind(split, **options)

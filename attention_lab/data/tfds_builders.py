@@ -25,19 +25,21 @@ def prepare(
 ) -> Any:
     """Writes the splits of a corpus of ours as a TFDS dataset of that name, and returns the builder that reads it.
 
-    Features: source, target, and where all examples have them source_words, target_words and links [N, 2]. The
+    Features: source, target, and, if all examples have them, source_words, target_words and links [N, 2]. The
     order of examples is kept. A dataset that exists is not changed. Raises ValueError for a name that TFDS does not
-    allow, or an empty split; OSError where it cannot be written.
+    allow, or an empty split; OSError if it cannot be written.
     """
     if not name.isidentifier() or not name.islower():
-        raise ValueError(f"{name!r} cannot name a dataset; small letters, digits and _ can")
+        raise ValueError(
+            f"{name!r} is not a valid name of a dataset; use lowercase letters, digits and _"
+        )
     for split, source in splits.items():
         if not len(source):
-            raise ValueError(f"the split {split} of {name} is empty; TFDS cannot hold that")
+            raise ValueError(f"the split {split} of {name} is empty, which TFDS does not support")
     builder = _builder_class(name, splits)(data_dir=data_dir, file_format=FORMAT)
     try:
         builder.download_and_prepare()
-    except RuntimeError as error:  # array_record raises it where the disk is full
+    except RuntimeError as error:  # array_record raises it if the disk is full
         raise OSError(f"{builder.data_path} cannot be written: {error}") from None
     return builder
 
@@ -45,8 +47,8 @@ def prepare(
 def prepare_official(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     """Fetches an official dataset, writes it as array_record, and returns the builder that reads it.
 
-    Raises ValueError where there is no such dataset, or TensorFlow, which TFDS fetches and parses with, is
-    missing; OSError where it cannot be fetched.
+    Raises ValueError if there is no such dataset, or TensorFlow, which TFDS fetches and parses with, is
+    missing; OSError if it cannot be fetched.
     """
     builder = open_builder(name, data_dir, file_format=FORMAT)
     if builder.is_prepared():
@@ -54,7 +56,7 @@ def prepare_official(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     missing = [module for module in NEEDED if importlib.util.find_spec(module) is None]
     if missing:
         raise ValueError(
-            f"TFDS prepares its own datasets with {' and '.join(missing)}, which only this step needs; pip install "
+            f"TFDS needs {' and '.join(missing)} to prepare its own datasets (training does not); pip install "
             "tensorflow-cpu importlib_resources (the extra tfds-prepare)"
         )
     builder.download_and_prepare()

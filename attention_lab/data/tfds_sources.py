@@ -37,11 +37,11 @@ def tfds(
 ) -> "Prepared":
     """Opens a split of a prepared dataset, as pairs.
 
-    name: "dataset" or "dataset/config". data_dir: where it was prepared; None: where TFDS puts things.
+    name: "dataset" or "dataset/config". data_dir: the folder in which it was prepared; None: the default folder of TFDS.
     source, target: the features that are the two sides; None: of two languages, the one that the config names
     first is the source. train, validation, test: what these splits are in TFDS's words, as
     validation="train[99%:]"; None: what is called so, and for validation also valid, val or dev. Raises
-    ValueError where there is no such dataset, split or feature, or it was not prepared.
+    ValueError if there is no such dataset, split or feature, or it was not prepared.
     """
     builder = open_builder(name, data_dir)
     sides = sides_of(name, builder, source, target)
@@ -51,7 +51,7 @@ def tfds(
     where = {"train": train, "validation": validation, "test": test}.get(split) or called
     if splits and where.partition("[")[0] not in splits:
         raise ValueError(
-            f"{unknown(f'split of {PREFIX}{name}', where, splits)}; the option {split} may cut one out, as "
+            f"{unknown(f'split of {PREFIX}{name}', where, splits)}; the option {split} may select a part of one, such as "
             f'{split}="{splits[0]}[99%:]"'
         )
     try:
@@ -90,15 +90,15 @@ def text(value: Any) -> str:
 
 
 def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
-    """Returns the builder of a dataset, prepared or not. Raises ValueError with the nearest names where there is none."""
+    """Returns the builder of a dataset, prepared or not. Raises ValueError with the nearest names if there is none."""
     library = load_library()
     dataset, _, config = name.partition("/")
     try:
         return library.builder(name, data_dir=data_dir, **options)
     except library.core.registered.DatasetNotFoundError:
         raise ValueError(
-            f"TFDS has no dataset {dataset!r}{nearest(dataset, registered())}; and of ours, none of that name has "
-            f"been prepared in {data_dir or 'its directory'}"
+            f"TFDS has no dataset {dataset!r}{nearest(dataset, registered())}, and no dataset of that name has been "
+            f"prepared in {data_dir or 'its directory'}"
         ) from None
     except ValueError:
         configs = [one.name for one in library.builder_cls(dataset).BUILDER_CONFIGS]
@@ -121,7 +121,7 @@ def registered() -> list[str]:
 
 
 def sides_of(name: str, builder: Any, source: str | None, target: str | None) -> tuple[str, str]:
-    """Returns the features that are source and target. Raises ValueError where they are ambiguous."""
+    """Returns the features that are source and target. Raises ValueError if they are ambiguous."""
     features = builder.info.features
     texts = sorted(
         key for key in features if isinstance(features[key], load_library().features.Text)
@@ -142,7 +142,7 @@ def sides_of(name: str, builder: Any, source: str | None, target: str | None) ->
         first, second = sorted(texts, key=config.find)
     else:
         raise ValueError(
-            f"{PREFIX}{name} has the texts {', '.join(texts)}; the options source and target say which to take"
+            f"{PREFIX}{name} has the texts {', '.join(texts)}; choose two with the options source and target"
         )
     if source == second or target == first:
         first, second = second, first
@@ -151,7 +151,7 @@ def sides_of(name: str, builder: Any, source: str | None, target: str | None) ->
 
 @functools.cache
 def load_library() -> ModuleType:
-    """Imports tensorflow_datasets. Raises ValueError where it is not installed."""
+    """Imports tensorflow_datasets. Raises ValueError if it is not installed."""
     # It warns at length that TensorFlow is missing, which is intended.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:

@@ -58,7 +58,7 @@ class Tokenizer:
         A piece belongs to the word that contains most of its characters (on a tie, to the first); one outside all
         words belongs to the next word, and after the last word to the last.
         words: in order, each found in the text to the right of the one before; None: `words_of` the text.
-        Raises ValueError where a word is not found.
+        Raises ValueError if a word is not found.
         """
         text = normalize(text)
         cut = self._cut(written(text))
@@ -143,23 +143,25 @@ def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = 
         raise ValueError(f"there is no tokenizer {kind!r}; known are {', '.join(KINDS)}")
     if byte_fallback and KINDS[kind].joiner:
         raise ValueError(
-            f"byte_fallback is for pieces of words, and a {kind} tokenizer has whole ones"
+            f"byte_fallback needs pieces of words, but the pieces of a {kind} tokenizer are whole words"
         )
     texts = [written(text) for text in normalized(sentences) if text]
     if not texts:
-        raise ValueError(f"a {kind} tokenizer needs text to train on, and all sentences are empty")
+        raise ValueError(f"a {kind} tokenizer needs text to train on, but all sentences are empty")
     fixed = (*SPECIAL_TOKENS, *BYTES) if byte_fallback else SPECIAL_TOKENS
     if size <= len(fixed):
         what = "special tokens and bytes" if byte_fallback else "special tokens"
-        raise ValueError(f"size {size} has room for {what} alone; give more than {len(fixed)}")
+        raise ValueError(f"size {size} has room for {what} only; use more than {len(fixed)}")
     pieces, model = KINDS[kind].train(texts, size, len(fixed))
     return Tokenizer(kind, (*fixed, *pieces), model, byte_fallback)
 
 
 def normalized(sentences: Iterable[str]) -> list[str]:
-    """Returns the normalized sentences, for training. Raises ValueError where they are one string."""
+    """Returns the normalized sentences, for training. Raises ValueError if they are one string."""
     if isinstance(sentences, str):
-        raise ValueError("sentences are many strings, and one string was given; put it in a list")
+        raise ValueError(
+            "sentences must be a list of strings, but one string was given; put it in a list"
+        )
     return [normalize(text) for text in sentences]
 
 
@@ -183,17 +185,21 @@ def _spans(cut, length, gap):
 
 
 def _owners(text, words):
-    """Returns for each character of the text the index of its word, -1 where it belongs to none."""
+    """Returns for each character of the text the index of its word, -1 if it belongs to none."""
     owners, end = [-1] * len(text), 0
     for index, own in enumerate(words):
         word = normalize(own)
         start = text.find(word, end)
         if not word or start < 0:
-            raise ValueError(f"word {index}, {own!r}, does not follow in the text {text!r:.200}")
+            raise ValueError(
+                f"word {index}, {own!r}, does not follow the previous words in the text {text!r:.200}"
+            )
         end = start + len(word)
         owners[start:end] = [index] * len(word)
     if text and not end:
-        raise ValueError(f"words are empty and the text is not: {text!r:.200}; leave words out")
+        raise ValueError(
+            f"there are no words, but the text is not empty: {text!r:.200}; leave the words out"
+        )
     return owners
 
 

@@ -24,9 +24,9 @@ def cached(
     cache_dir: Path,
     byte_fallback: bool = False,
 ) -> Tokenizer:
-    """Returns the result of `train`, from cache_dir where it was trained on the same arguments before.
+    """Returns the result of `train`, from cache_dir if it was called with the same arguments before.
 
-    A damaged file is replaced; where the file cannot be written, the tokenizer is returned all the same.
+    A damaged file is replaced; if the file cannot be written, the tokenizer is returned nevertheless.
     """
     texts = normalized(sentences)
     digest = hashlib.sha256(
@@ -44,7 +44,7 @@ def cached(
 
 
 def save(tokenizer: Tokenizer, path: Path, made_from: str | None = None) -> None:
-    """Writes one JSON file atomically, and creates its folders. Raises ValueError where it cannot be written.
+    """Writes one JSON file atomically, and creates its folders. Raises ValueError if it cannot be written.
 
     made_from: a digest of the inputs, stored for `load` to compare.
     """
@@ -86,12 +86,12 @@ def from_bytes(data: bytes, name: str = "the data", made_from: str | None = None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         intact = False
     if not intact:
-        raise ValueError(f"{name} is damaged or no tokenizer; train it again")
+        raise ValueError(f"{name} is damaged or not a tokenizer; train it again")
     if other:
         message = f"version {content['version']}, and this program reads {VERSION}"
         raise ValueError(f"{name} is a tokenizer of {message}; train it again")
     if made_from not in (None, content.get("made_from")):
-        raise ValueError(f"{name} was made from something else; train it again")
+        raise ValueError(f"{name} was trained on other text or with other options; train it again")
     model = base64.b64decode(content["model"])
     return Tokenizer(content["kind"], tuple(content["pieces"]), model, content["byte_fallback"])
 

@@ -30,10 +30,12 @@ def make_tokenizers(
     """Returns the tokenizers of the two sides of a corpus with these texts, from `cached`.
 
     joint: whether both sides have one vocabulary. restrict: whether the target has only the part of it that its own
-    texts need, see `restricted`. Raises ValueError where `train` does, and where restrict is set without joint.
+    texts need, see `restricted`. Raises ValueError if `train` does, and where restrict is set without joint.
     """
     if restrict and not joint:
-        raise ValueError("only a joint vocabulary can be restricted; each side has its own here")
+        raise ValueError(
+            "only a joint vocabulary can be restricted, but here each side has its own"
+        )
     make = functools.partial(
         cached, kind, size=size, cache_dir=cache_dir, byte_fallback=byte_fallback
     )

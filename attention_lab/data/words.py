@@ -23,7 +23,7 @@ def normalize(text: str) -> str:
     An unpaired surrogate, half of a UTF-16 pair, becomes U+FFFD.
     """
     if not isinstance(text, str):
-        raise ValueError(f"a text is a str, not {type(text).__name__}: {text!r:.60}")
+        raise ValueError(f"a text must be a str, not {type(text).__name__}: {text!r:.60}")
     return _SURROGATE.sub("\ufffd", unicodedata.normalize("NFC", " ".join(text.split())))
 
 
@@ -55,7 +55,7 @@ def divided(text: str, known: Collection[str]) -> list[str]:
     """Returns the words of a text, split as its corpus splits words, such as l'homme into l' and homme.
 
     The words of `words_of` are split beside signs such that the fewest characters are in unknown words and, among
-    equals, into the fewest words. known: the words of the corpus; where there are none, nothing is split.
+    equals, into the fewest words. known: the words of the corpus; if there are none, nothing is split.
     """
     return [part for word in words_of(text) for part in _cut(word, known)]
 

@@ -23,8 +23,8 @@ from attention_lab.special_tokens import END, PAD, START
 class Hypotheses(NamedTuple):
     """The hypotheses of each sentence, best first.
 
-    tokens: int[B, N, L], END included, then PAD; scores: [B, N] −inf where there is none; ended: bool[B, N],
-    False where the length limit truncated it; log_probability: [B, N]; weights: by layer [B, N, L, H, K], or None.
+    tokens: int[B, N, L], END included, then PAD; scores: [B, N] −inf if there is none; ended: bool[B, N],
+    False if the length limit truncated it; log_probability: [B, N]; weights: by layer [B, N, L, H, K], or None.
     """
 
     tokens: Array
@@ -41,7 +41,7 @@ class Beam(NamedTuple):
     limit: Array  # [B] the most tokens
     state: Any  # the model's, [B, N, ..]
     token: Array  # [B, N] the last one
-    alive: Array  # [B, N] log-probability, −inf where the beam has shrunk
+    alive: Array  # [B, N] log-probability, −inf if the beam has shrunk
     coverage: Array  # [B, N, K] Σ_i w_ij
     done: "Done"
     tokens: Array  # [B, N, L] of every step, and
@@ -63,7 +63,7 @@ class Done(NamedTuple):
 def decode(
     model: Model, params: Params, source: Padded, search: Search, weights: bool = False
 ) -> Hypotheses:
-    """Returns the N best translations of each source [B, K], by `beam` or, where the result is the same, by `greedy`.
+    """Returns the N best translations of each source [B, K], by `beam` or, if the result is the same, by `greedy`.
 
     For a beam of one without weights, greedy is the shorter program and compiles in half the time.
     """

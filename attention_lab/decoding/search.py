@@ -25,7 +25,7 @@ MOST, GREATEST = 2**16, 10.0
 
 
 def checked(search: Search) -> Search:
-    """Returns the search. Raises ValueError, with the field and what is expected, where a parameter is out of range."""
+    """Returns the search. Raises ValueError, with the field and what is expected, if a parameter is out of range."""
     beam, length, coverage, longest, n_best = search
     if not (_is_number(beam, Integral) and 1 <= beam <= MOST):
         raise ValueError(f"beam is {beam!r}; it must be a whole number from 1 to {MOST:,}")
@@ -38,11 +38,11 @@ def checked(search: Search) -> Search:
             raise ValueError(f"{name} is {penalty!r}; it must be a number from 0 to {GREATEST:g}")
     if not (isinstance(longest, tuple) and len(longest) == 2 and all(map(_is_length, longest))):
         raise ValueError(
-            f"longest is {longest!r}; it must be two numbers from 0 to {MOST:,}, as (10, 2.0)"
+            f"longest is {longest!r}; it must be two numbers from 0 to {MOST:,}, such as (10, 2.0)"
         )
     if sum(longest) < 1:
         raise ValueError(
-            f"longest={longest!r} leaves no room for a token of an empty sentence; let the sum be 1 or more"
+            f"longest={longest!r} allows no token for an empty sentence; the sum must be 1 or more"
         )
     return search
 

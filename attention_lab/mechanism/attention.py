@@ -92,7 +92,7 @@ class Context(NamedTuple):
 def init_attention(attention: Attention, rng: Array, dims: Dims) -> Params:
     """Returns the parameters of all pieces: {"score", "bias", "locality", "feedback"}.
 
-    Raises ValueError where the score does not exist for these dims.
+    Raises ValueError if the score does not exist for these dims.
     """
     rng_score, rng_bias, rng_locality, rng_feedback = jax.random.split(rng, 4)
     score = attention.score
@@ -120,24 +120,24 @@ def remember(
 
     keys: [K, D]; values: [K, D']; valid: bool[K], by default all; positions: int[K], by default 0 .. K−1.
     segments: int[K], the document to which each key belongs; a query attends to its own document alone.
-    The contents of padded positions, even NaN, have no effect on any result. Raises ValueError where the
+    The contents of padded positions, even NaN, have no effect on any result. Raises ValueError if the
     lengths differ or the score's table is too short for the source.
     """
     length = sequence_length("keys", keys)
     if sequence_length("values", values) != length:
         raise ValueError(
-            f"remember: {length} keys but {values.shape[0]} values; each key needs one"
+            f"remember: there are {length} keys but {values.shape[0]} values; each key needs a value"
         )
     limit = attention.score.limit(params["score"])
     if limit is not None and length > limit:
         raise ValueError(
-            f"{attention.score.name} tells {limit} positions apart, but there are {length} keys; "
+            f"{attention.score.name} supports {limit} positions, but there are {length} keys; "
             f"initialize it with dims.positions={length} or more"
         )
     indices = jnp.arange(length) if positions is None else one_each("positions", positions, length)
     exists = jnp.ones(length, bool) if valid is None else one_each("valid", valid, length)
     if exists.dtype != bool:
-        raise ValueError(f"valid says which keys exist and must be bool, but is {exists.dtype}")
+        raise ValueError(f"valid must be bool, True for the keys that exist, but is {exists.dtype}")
     if segments is not None:
         segments = one_each("segments", segments, length)
 
@@ -162,11 +162,11 @@ def ask(
     """Returns the `Question` of query [D] at position i: all that depends on the query alone.
 
     segment: an integer, the document to which it belongs; seen: bool[K], by default all, the keys to which it may
-    attend; head: the query head. Raises ValueError where only one of query and memory has a segment.
+    attend; head: the query head. Raises ValueError if only one of query and memory has a segment.
     """
     if (segment is None) != (memory.segments is None):
         have, lack = ("memory", "query") if segment is None else ("query", "memory")
-        raise ValueError(f"the {have} has segments but the {lack} has none; give them to both")
+        raise ValueError(f"the {have} has segments but the {lack} has none; give segments to both")
     with fitting("query", attention.score, query):
         share = attention.score.query(params["score"], query, i)
     bias = attention.bias.query(params["bias"], query, i, head)
@@ -251,7 +251,7 @@ def attend(
     """Returns the context of ONE query [D] at position i: weights [K], and the sum of values that they weigh.
 
     feedback_state: that of the previous step's context; None is the state before the first step. segment: the
-    document to which the query belongs, where the memory has several. seen: bool[K], by default all, the keys to
+    document to which the query belongs, if the memory has several. seen: bool[K], by default all, the keys to
     which it may attend. head: the query head, by default the only one. rng: where given, weights are dropped at
     `dropout_rate`; without it they never are.
     """
@@ -273,7 +273,7 @@ def attend(
 
 
 def blank(rows: Array, valid: Array | None) -> Array:
-    """Returns rows [K, D] with zeros where they are not valid, so that not even NaN in padding propagates."""
+    """Returns rows [K, D] with zeros in place of those that are not valid, so that not even NaN in padding propagates."""
     if valid is None:
         return rows
     # In float32: the gradient of rows that a whole batch shares is a sum over the batch.

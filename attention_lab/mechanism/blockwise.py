@@ -226,7 +226,7 @@ def gradients(sums: Any, smooth: Any) -> Any:
 
 
 def _unless_hidden(problem, tile, absorb, so_far):
-    """Returns absorb(so_far), or so_far where no query of the tile may attend to any of its keys.
+    """Returns absorb(so_far), or so_far if no query of the tile may attend to any of its keys.
 
     Positions are tested first, since a vmap over heads or a batch does not map them: under a predicate that
     differs within a batch both branches would be computed. All other masks are tested inside that branch.

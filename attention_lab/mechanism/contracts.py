@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 Array = jax.Array
-Params = Any  # a dict of arrays, {} where a piece has none
+Params = Any  # a dict of arrays, {} if a piece has none
 Share = Any  # an array [A] for scores; any pytree elsewhere
 Position = Any  # an integer, or a traced scalar of integer type
 Mask = Callable[[Position, Position], Any]  # (i, j) -> bool: may position i attend to position j?
@@ -152,7 +152,7 @@ class Stream(NamedTuple):
 class Normalizer(NamedTuple):
     """Turns one row of scores [K] into weights [K], exactly zero where `where` is False.
 
-    A row without any key to attend to gives zeros and finite gradients. `stream` is None where the weights
+    A row without any key to attend to gives zeros and finite gradients. `stream` is None if the weights
     depend on the whole row at once.
     """
 

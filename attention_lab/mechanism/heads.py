@@ -47,14 +47,14 @@ def init_multi_head(
 
     dims: the features of the inputs, D = dims.query and D' = dims.key. key_value_heads: G, by default H. features:
     F, by default D / H, of queries and keys (d_k); value_features: F', by default F, of values (d_v). Raises
-    ValueError where H is not a multiple of G, or D not one of H while features is not given.
+    ValueError if H is not a multiple of G, or D not one of H while features is not given.
     """
     groups = heads if key_value_heads is None else key_value_heads
     if heads < 1 or groups < 1 or heads % groups:
         raise ValueError(f"{heads} heads cannot share {groups} key-value heads evenly")
     if features is None and dims.query % heads:
         raise ValueError(
-            f"{heads} heads cannot share {dims.query} features evenly; say how many each has: features="
+            f"{heads} heads cannot share {dims.query} features evenly; give the features per head: features="
         )
     features = dims.query // heads if features is None else features
     values = features if value_features is None else value_features
@@ -114,7 +114,7 @@ def multi_head(
     """Returns W_O [head_1; ..; head_H], where each head is an attention of its own (Vaswani et al. 2017, §3.2.2).
 
     x: [Q, D] attends to `memory` (from `remember_heads`), or without one to itself, and then `valid` is False at
-    padding. kind: "self" or "cross", by default "cross" where there is a memory; it is "self" for a decoder that
+    padding. kind: "self" or "cross", by default "cross" if there is a memory; it is "self" for a decoder that
     attends to the cache of its own past. The other options are those of `cross_attention`; segments and seen are
     the same for all heads. Returns Context([Q, D], weights [H, Q, K] if requested).
     """
@@ -122,11 +122,13 @@ def multi_head(
         kind = "self"
         memory = remember_heads(attention, params, x, valid, positions, segments)
     elif memory is None:
-        raise ValueError(f"multi_head: kind={kind!r} needs a memory, from remember_heads")
+        raise ValueError(f"multi_head: kind={kind!r} needs a memory, which remember_heads returns")
     elif valid is not None:
         raise ValueError("multi_head: `valid` is part of the memory; give it to remember_heads")
     elif kind == "self" and positions is None:
-        raise ValueError("multi_head: where in its memory does x stand? say positions=")
+        raise ValueError(
+            "multi_head: kind='self' with a memory needs positions=, those of x in the memory"
+        )
     kind = "cross" if kind is None else kind
     positions = jnp.arange(x.shape[0]) if positions is None else positions
     rows = {"positions": positions, "segments": segments, "seen": seen}

@@ -10,29 +10,31 @@ from attention_lab.mechanism.contracts import Array, Score
 
 
 def sequence_length(what: str, rows: Array) -> int:
-    """Returns the length of one sequence [length, features]. Raises ValueError where the array is not one."""
+    """Returns the length of one sequence [length, features]. Raises ValueError if the array is not one."""
     if rows.ndim != 2:
         raise ValueError(
             f"{what} must be one sequence [length, features], but their shape is {rows.shape}; "
-            "a batch is a jax.vmap outside"
+            "use jax.vmap for a batch"
         )
     if not jnp.issubdtype(rows.dtype, jnp.floating):
         raise ValueError(f"{what} must be of a floating-point type, but are {rows.dtype}")
     if rows.shape[0] == 0:
-        raise ValueError(f"there are no {what}; pad to one position, and let valid say it is none")
+        raise ValueError(f"there are no {what}; pad to one position, and set valid to False there")
     return rows.shape[0]
 
 
 def one_each(what: str, numbers: Any, length: int) -> Array:
-    """Returns the numbers as an array [length]. Raises ValueError where there is not one for each position."""
+    """Returns the numbers as an array [length]. Raises ValueError if there is not one for each position."""
     numbers = jnp.asarray(numbers)
     if numbers.shape != (length,):
-        raise ValueError(f"{what} must have shape ({length},), one each, but has {numbers.shape}")
+        raise ValueError(
+            f"{what} must have shape ({length},), one entry per position, but has {numbers.shape}"
+        )
     return numbers
 
 
 def truths(what: str, matrix: Any, shape: tuple[int, ...]) -> Array:
-    """Returns the matrix as an array of bool. Raises ValueError where its shape or type differs."""
+    """Returns the matrix as an array of bool. Raises ValueError if its shape or type differs."""
     matrix = jnp.asarray(matrix)
     if matrix.shape != shape or matrix.dtype != bool:
         raise ValueError(

@@ -26,14 +26,14 @@ class Request(NamedTuple):
     weights: bool = False
     dropout: bool = False
     double: bool = False  # in float64
-    ring: bool = False  # around the devices of a mesh
+    ring: bool = False  # distributed over the devices of a mesh
 
 
 class Rule(NamedTuple):
-    """forbids(attention, request) -> bool; says(attention) -> the reason, and an alternative."""
+    """forbids(attention, request) -> bool; reason(attention) -> the reason, and an alternative."""
 
     forbids: Callable[[Attention, Request], bool]
-    says: Callable[[Attention], str]
+    reason: Callable[[Attention], str]
 
 
 KINDS = ("step", "self", "cross")
@@ -49,88 +49,88 @@ RULES = (
     ),
     Rule(
         lambda a, r: r.ring and r.implementation != "blockwise",
-        lambda a: "tiles alone go around a ring of devices; use blockwise, or no ring",
+        lambda a: "only blockwise supports a ring of devices; use blockwise, or no ring",
     ),
     Rule(
         lambda a, r: r.kind == "cross" and a.score.relative,
         lambda a: (
-            f"score {a.score.name} depends on j − i, which means something only within one "
+            f"score {a.score.name} depends on j − i, which is defined only within one "
             "sequence; use the plain score in cross-attention"
         ),
     ),
     Rule(
         lambda a, r: r.kind == "cross" and a.bias.relative,
         lambda a: (
-            f"bias {a.bias.name} depends on j − i, which means something only within one "
+            f"bias {a.bias.name} depends on j − i, which is defined only within one "
             "sequence; use no_bias in cross-attention"
         ),
     ),
     Rule(
         lambda a, r: r.kind != "step" and a.feedback != no_feedback,
         lambda a: (
-            f"feedback {a.feedback.name} needs the weights of the step before, but here all "
-            "queries are asked at once; call attend step by step, or use no_feedback"
+            f"feedback {a.feedback.name} needs the weights of the previous step, but self- and cross-attention "
+            "process all queries at once; call attend step by step, or use no_feedback"
         ),
     ),
     Rule(
         lambda a, r: r.implementation == "blockwise" and a.normalize.stream is None,
         lambda a: (
-            f"normalizer {a.normalize.name} needs the whole row, but blockwise sees a tile at a "
-            "time; use dense, or softmax or sigmoid"
+            f"normalizer {a.normalize.name} needs the whole row of scores, but blockwise "
+            "processes one tile at a time; use dense, or softmax or sigmoid"
         ),
     ),
     Rule(
         lambda a, r: r.implementation == "fused" and a.score.pair is not inner_product,
         lambda a: (
-            f"score {a.score.name} is not an inner product of two shares, which is all that fused "
-            "computes; use dense or blockwise"
+            f"score {a.score.name} is not the inner product of a projected query and a projected key, the only "
+            "score that fused supports; use dense or blockwise"
         ),
     ),
     Rule(
         lambda a, r: r.implementation == "fused" and a.normalize != softmax,
         lambda a: (
-            f"normalizer {a.normalize.name} is not the softmax built into fused; use dense or, if "
-            "it streams, blockwise"
+            f"normalizer {a.normalize.name} is not softmax, the only normalizer that fused supports; "
+            "use dense or, if it streams, blockwise"
         ),
     ),
     Rule(
         lambda a, r: r.implementation == "fused" and a.locality.gain is not no_gain,
         lambda a: (
-            f"locality {a.locality.name} multiplies the weights after the softmax, where fused "
-            "cannot reach; use dense or blockwise"
+            f"locality {a.locality.name} multiplies the weights after the softmax, which fused "
+            "does not support; use dense or blockwise"
         ),
     ),
     Rule(
         lambda a, r: r.implementation == "fused" and r.double,
         lambda a: (
-            "the softmax built into fused is float32 even for float64; use dense or blockwise"
+            "fused computes the softmax in float32 even for float64 inputs; use dense or blockwise"
         ),
     ),
     Rule(
         lambda a, r: r.implementation in ("blockwise", "fused") and r.weights,
         lambda a: (
-            "weights=True asks for the matrix that only dense makes; use dense or weights=False"
+            "only dense computes the matrix that weights=True returns; use dense or weights=False"
         ),
     ),
     Rule(
         lambda a, r: r.implementation in ("blockwise", "fused") and r.dropout,
-        lambda a: "weights are dropped by dense only; use dense, or drop elsewhere and pass no rng",
+        lambda a: "only dense supports dropout of weights; use dense, or pass no rng",
     ),
 )
 
 
 def why_not(attention: Attention, request: Request) -> str | None:
-    """Returns the first reason why the attention does not support the request, or None where it does."""
+    """Returns the first reason why the attention does not support the request, or None if it does."""
     for rule in RULES:
         if rule.forbids(attention, request):
-            return rule.says(attention)
+            return rule.reason(attention)
     return None
 
 
 def decide(attention: Attention, request: Request, size: int) -> str:
     """Returns the implementation of a request for `size` pairs of a query and a key.
 
-    Raises ValueError where it is illegal, with the combination, the reason and an alternative.
+    Raises ValueError if it is illegal, with the combination, the reason and an alternative.
     """
     reason = why_not(attention, request)
     if reason is not None:

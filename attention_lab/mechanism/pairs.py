@@ -87,7 +87,7 @@ def _add_up(term, p, queries, keys):
     return jax.lax.scan(add, nothing, (p, queries.T, keys.T))[0]
 
 
-def _pull_back(term, inputs, cotangent):
+def _add_up_backward(term, inputs, cotangent):
     """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
 
     Sums over queries are accumulated query by query, and the sum over keys key by key: each step is an elementwise
@@ -117,7 +117,7 @@ def _pull_back(term, inputs, cotangent):
     return tuple(d.astype(x.dtype) for d, x in zip(grads, inputs, strict=True))
 
 
-_add_up.defvjp(lambda term, *inputs: (_add_up(term, *inputs), inputs), _pull_back)
+_add_up.defvjp(lambda term, *inputs: (_add_up(term, *inputs), inputs), _add_up_backward)
 
 
 def _add(sums, terms):

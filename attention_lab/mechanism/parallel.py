@@ -3,8 +3,8 @@
 `implementation` says how, never what: all agree to rounding.
   dense      the whole matrix: gives weights, and drops them; O(QK) memory
   blockwise  tiles: any streaming combination; O(Q + K) memory, forward and backward
-  fused      `jax.nn.dot_product_attention`: where the pair is an inner product
-  None       dense where the weights are wanted or the problem is small, else blockwise where legal
+  fused      `jax.nn.dot_product_attention`, if the pair is an inner product
+  None       dense if the weights are requested or the problem is small, else blockwise if legal
 With `ring`, blockwise attention is distributed over devices, each of which holds one slice of the sequence: ring.py.
 """
 
@@ -57,7 +57,7 @@ def cross_attention(
     positions: int[Q], by default 0 .. Q−1. head: the query head; its number may be int[Q]. weights: whether to
     return the weights [Q, K] too. rng: where given, weights are dropped at `dropout_rate`. ring: the devices over
     which both sequences are distributed, by default none; it computes blockwise attention, and the same
-    combinations are legal. Raises ValueError, with the reason, where the combination is illegal.
+    combinations are legal. Raises ValueError, with the reason, if the combination is illegal.
 
     Masks given as data can only exclude further pairs: segments: int[Q], the document to which each query belongs,
     in a memory that has segments; seen: bool[Q, K], the pairs that are permitted.
@@ -120,9 +120,7 @@ def ask_all(
 ) -> Context:
     """Computes cross- or self-attention, as `kind` says: "cross" or "self"."""
     if not isinstance(memory, Memory):
-        raise ValueError(
-            "the memory to ask is what remember(attention, params, keys, values) returns"
-        )
+        raise ValueError("memory must be the result of remember(attention, params, keys, values)")
     queries = jnp.asarray(queries)
     request = legality.Request(
         kind,

@@ -55,7 +55,7 @@ def sinusoidal(halves: bool = False) -> Encoding:
 
 def _learned_init(rng, dims):
     if dims.positions is None:
-        raise ValueError("learned needs dims.positions: the length of the longest sequence")
+        raise ValueError("learned needs dims.positions, the length of the longest sequence")
     return {"table": matrix(rng, dims.positions, dims.query)}
 
 
@@ -98,7 +98,7 @@ def rotary(score: Score, base: float = 10000.0, halves: bool = False) -> Score:
 
     For the dot family the pair then depends on positions only through j − i. halves: feature m is paired with
     feature m + A/2, as in Llama, and not with its neighbor; the two differ by a permutation of the features
-    only. Raises ValueError where base is not positive.
+    only. Raises ValueError if base is not positive.
     """
     if base <= 0:
         raise ValueError(f"rotary({score.name}, {base}): base must be positive")
@@ -108,8 +108,8 @@ def rotary(score: Score, base: float = 10000.0, halves: bool = False) -> Score:
             plain = share_of(params, vector, position)
             if plain.size % 2:
                 raise ValueError(
-                    f"rotary({score.name}) turns features in pairs, but a share has {plain.size}; "
-                    "give it an even number"
+                    f"rotary({score.name}) rotates pairs of features, but a projected query or key has {plain.size}; "
+                    "use an even number of features"
                 )
             return rotate(plain, position, base, halves)
 
@@ -138,7 +138,7 @@ def shaw(clip: int = 16) -> Bias:
 
     This is their term for the keys, on the scale of `scaled_dot`; their vectors for the values are left out,
     which the paper found to cost nothing. The query's share is its product with all 2·clip + 1 vectors.
-    Raises ValueError where clip < 1.
+    Raises ValueError if clip < 1.
     """
     if clip < 1:
         raise ValueError(f"shaw({clip}): clip must be at least 1")

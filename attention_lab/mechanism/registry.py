@@ -45,7 +45,7 @@ PIECES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 def make_attention(**words: str) -> Attention:
     """Returns the attention whose pieces are named by field; the others have their defaults.
 
-    Raises ValueError where a field, a name or an option does not exist, and suggests the nearest that does.
+    Raises ValueError if a field, a name or an option does not exist, and suggests the nearest that does.
     """
     for field in words:
         if field not in PIECES:
@@ -56,11 +56,11 @@ def make_attention(**words: str) -> Attention:
 def choose(kind: str, words: str) -> Any:
     """Returns the piece that `words` names, such as "dot", "local_p(10)" or "both(causal, window(3))".
 
-    kind: a field of Attention, or "encoding". Raises ValueError where it does not exist.
+    kind: a field of Attention, or "encoding". Raises ValueError if it does not exist.
     """
     if not isinstance(words, str):
         raise ValueError(
-            f"{kind} is named in words; a piece itself goes into Attention({kind}=...)"
+            f"{kind} must be the name of a piece; a piece itself goes into Attention({kind}=...)"
         )
     names = {"encoding": ENCODINGS, **PIECES}[kind]
     known = {**names, **COMBINATORS.get(kind, {})}
@@ -108,12 +108,12 @@ NUMBERS = MappingProxyType({int: "a whole number", float: "a number", bool: "Tru
 
 
 def _check_option(kind, name, wanted, value):
-    """Raises ValueError where an option is not of the type in the factory's signature."""
+    """Raises ValueError if an option is not of the type in the factory's signature."""
     of_the_type = type(value) is wanted or (wanted is float and type(value) is int)
     if wanted in NUMBERS and not of_the_type:
-        raise ValueError(f"{name} is {NUMBERS[wanted]}")
+        raise ValueError(f"{name} must be {NUMBERS[wanted]}")
     if wanted not in NUMBERS and not callable(value) and not hasattr(value, "_fields"):
-        raise ValueError(f"{name} is a {kind}, by its name")
+        raise ValueError(f"{name} must be the name of a {kind}")
 
 
 def _described(kind, parameter):

@@ -38,14 +38,14 @@ def ring_attention(
     """Computes `blockwise` on a ring, where each device computes the context vectors of its slice of the questions.
 
     Shapes are those of `blockwise`: Q and K need not be multiples of the number of devices. Gradients are
-    reverse-mode only. Raises ValueError where the mesh has no such axis, or has one that is not AxisType.Auto.
+    reverse-mode only. Raises ValueError if the mesh has no such axis, or has one that is not AxisType.Auto.
     """
     types = dict(zip(ring.mesh.axis_names, ring.mesh.axis_types, strict=True))
     if ring.axis not in types or {*types.values()} != {AxisType.Auto}:
         axes = ", ".join(f"{axis} ({kind.name})" for axis, kind in types.items())
         raise ValueError(
-            f"a ring goes around an axis {ring.axis!r} of AxisType.Auto, but the mesh has {axes}; make it "
-            "by jax.make_mesh(.., axis_types=(AxisType.Auto,))"
+            f"a ring needs an axis {ring.axis!r} of AxisType.Auto, but the mesh has {axes}; create it with "
+            "jax.make_mesh(.., axis_types=(AxisType.Auto,))"
         )
     split = PartitionSpec(ring.axis)
     each = jax.shard_map(

@@ -34,7 +34,7 @@ def matrix(rng: Array, rows: int, columns: int) -> Array:
 
 
 def product(weights: Array, vector: Array) -> Array:
-    """Returns W x in the type of x; where it overflows, the largest finite number of that type."""
+    """Returns W x in the type of x; if it overflows, the largest finite number of that type."""
     return saturated(matmul(weights, vector, vector.dtype))
 
 
@@ -45,7 +45,7 @@ def itself(params: Params, vector: Array, position: Position) -> Array:
 
 
 def same_width(rng: Array, dims: Dims) -> Params:
-    """Returns the parameters {} of a score without parameters. Raises ValueError where query and key differ in width."""
+    """Returns the parameters {} of a score without parameters. Raises ValueError if query and key differ in width."""
     if dims.query != dims.key:
         raise ValueError(
             f"this score compares q and k feature by feature, but q has {dims.query} features and k has "
@@ -112,7 +112,7 @@ class FeatureSum:
 
     A term closes over no array; a pair that is a plain function may.
 
-    This form allows all pairs to be computed one feature at a time, by a shortcut where there is one:
+    This form allows all pairs to be computed one feature at a time, by a shortcut if there is one:
     `pairs.pairwise_by_feature`.
     """
 
@@ -192,9 +192,7 @@ concat = Score("concat", _concat_init, _concat_query, _concat_key, _additive_pai
 
 def _location_init(rng, dims):
     if dims.positions is None:
-        raise ValueError(
-            "location needs dims.positions: the largest number of keys it will ever score"
-        )
+        raise ValueError("location needs dims.positions, the greatest number of keys")
     return {"W": matrix(rng, dims.positions, dims.query)}
 
 
@@ -244,7 +242,9 @@ cosine = Score("cosine", _cosine_init, _cosine_query, _cosine_key, inner_product
 
 def _distance_pair(params, query, key):
     if query.shape != key.shape:
-        raise ValueError(f"distance compares equal widths, not {query.size} and {key.size}")
+        raise ValueError(
+            f"distance needs a query and a key of equal size, not {query.size} and {key.size} features"
+        )
     wide = accumulator(query.dtype)
     return -jnp.sum((query.astype(wide) - key.astype(wide)) ** 2) / (2 * math.sqrt(query.size))
 

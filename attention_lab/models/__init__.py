@@ -33,7 +33,7 @@ def make_model(
     """Returns the model of an encoder and a decoder, each {"kind": .., option: value, ..}; it is cached by its arguments.
 
     An option that is a dict describes an attention: {"score": "additive"}. tie: which tables of embeddings are shared,
-    one of `TIES`. Raises ValueError where a kind, an option or a name does not exist, with the nearest that does, and
+    one of `TIES`. Raises ValueError if a kind, an option or a name does not exist, with the nearest that does, and
     where encoder and decoder do not fit each other.
     """
     if tie not in TIES:
@@ -52,13 +52,13 @@ def _made(source_vocabulary, target_vocabulary, tie, encoder, decoder):
 def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words) -> Any:
     """Returns (kind, ((option, value), ..)), which is hashable, with attentions built."""
     if "kind" not in words:
-        raise ValueError(f"say which {side}: kind={' or '.join(registry)}")
+        raise ValueError(f"{side} needs a kind: {' or '.join(registry)}")
     factory = look_up(side, registry, words["kind"])
     known = _known(factory)
     options = {name: value for name, value in words.items() if name != "kind"}
     if options and not known:
         raise ValueError(
-            f"{side} {words['kind']} takes no options, but {', '.join(options)} are given"
+            f"{side} {words['kind']} takes no options, but was given {', '.join(options)}"
         )
     for name in options:
         look_up(f"option of {side} {words['kind']}", known, name)

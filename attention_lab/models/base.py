@@ -84,7 +84,7 @@ class Limits(NamedTuple):
     target: int | None = None
 
     def refusal(self, *sides: Sized) -> str | None:
-        """Returns why the model cannot read a source [K], or a source and its target [T]; None where it can."""
+        """Returns why the model cannot read a source [K], or a source and its target [T]; None if it can."""
         for name, ids, limit in zip(self._fields, sides, self, strict=False):
             if limit is not None and len(ids) > limit:
                 return f"{len(ids)} {name} tokens, and the model reads at most {limit}"
@@ -92,7 +92,7 @@ class Limits(NamedTuple):
 
 
 def least(*limits: int | None) -> int | None:
-    """Returns the least of the limits; None where all are None."""
+    """Returns the least of the limits; None if all are None."""
     return min((limit for limit in limits if limit is not None), default=None)
 
 

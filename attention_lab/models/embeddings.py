@@ -28,7 +28,7 @@ class Embeddings(nn.Module):
     tie: str
 
     def setup(self) -> None:
-        """Makes the tables. Raises ValueError where one vocabulary is not the beginning of the other."""
+        """Makes the tables. Raises ValueError if one vocabulary is not the beginning of the other."""
         one = self.tie == "all" and self.source_features is not None
         if one and self.source_vocabulary < self.target_vocabulary:
             raise ValueError(

@@ -88,7 +88,7 @@ def make_encoder_decoder(
 ) -> Model:
     """Returns the `Model` of an encoder and a decoder, which are modules made by `ENCODERS` and `DECODERS`.
 
-    Raises ValueError where they share a table of embeddings (tie="all") and differ in its features.
+    Raises ValueError if they share a table of embeddings (tie="all") and differ in its features.
     """
     widths = encoder.embedding, decoder.embedding
     if tie == "all" and None not in widths and widths[0] != widths[1]:
@@ -124,10 +124,10 @@ def make_encoder_decoder(
 
 
 def _padded(sequence: Any) -> Padded:
-    """Returns the sequence. Raises ValueError where it is not `Padded`, so that its valid positions are unknown."""
+    """Returns the sequence. Raises ValueError if it is not `Padded`, so that its valid positions are unknown."""
     if not isinstance(sequence, Padded):
         raise ValueError(
-            "a model takes sources and targets as Padded(values, valid), of which valid says which positions exist; "
+            "sources and targets must be Padded(values, valid), where valid is True for the positions that exist, but a "
             f"{type(sequence).__name__} was given"
         )
     return sequence

@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
 
 def make_shape(**fields: Any) -> Shape:
-    """Returns the `Shape` of these fields. Raises ValueError where the norm or the activation is unknown."""
+    """Returns the `Shape` of these fields. Raises ValueError if the norm or the activation is unknown."""
     shape = Shape(**fields)
     if shape.norm not in NORMS:
         raise ValueError(f"norm={shape.norm!r} is not one of {', '.join(NORMS)}")
@@ -190,7 +190,7 @@ class DecoderLayer(nn.Module):
             self.around_source = Sublayer(norm)
 
     def remember_source(self, states: Array, valid: Array) -> Memory | None:
-        """Returns the source's memory in every head, computed once per source; None where there is no source."""
+        """Returns the source's memory in every head, computed once per source; None if there is no source."""
         return None if self.source is None else self.attend_source.remember(states, valid)
 
     def no_past(self, length: int, dtype: Any) -> Memory:
@@ -240,12 +240,12 @@ def encode_positions(
 ) -> Array:
     """Returns embeddings [L, D] with an encoding of their positions [L].
 
-    Raises ValueError where a table of positions is too short for them.
+    Raises ValueError if a table of positions is too short for them.
     """
     limit = encoding.limit(params)
     if limit is not None and len(embedded) > limit:
         raise ValueError(
-            f"{encoding.name} tells {limit} positions apart, but there are {len(embedded)} tokens; make the "
+            f"{encoding.name} supports {limit} positions, but there are {len(embedded)} tokens; create the "
             f"model with positions={len(embedded)} or more"
         )
     return jax.vmap(encoding.encode, (None, 0, 0))(params, embedded, positions)

@@ -77,9 +77,9 @@ def test_what_the_user_has_is_never_replaced(net, tmp_path):
 def test_a_download_of_another_content_is_reported_and_not_kept(net, tmp_path):
     message = message_of(fetch, [file_in(net, sha256="0" * 64)], tmp_path / "into")
     assert f"{SHA256[:12]}.., and {'0' * 12}.. was expected" in message
-    assert f"put the right train.de.gz into {tmp_path / 'into'}" in message
+    assert f"put the expected train.de.gz into {tmp_path / 'into'}" in message
     (net / "train.de.gz").write_bytes(gzip.compress(TEXT)[:-9])
-    assert "gave a damaged gzip file; run it again" in message_of(
+    assert "is a damaged gzip file; run the command again" in message_of(
         fetch, [file_in(net)], tmp_path / "into"
     )
     assert nothing_in(tmp_path / "into")
@@ -88,10 +88,7 @@ def test_a_download_of_another_content_is_reported_and_not_kept(net, tmp_path):
 def test_where_there_is_nothing_the_way_without_a_net_is_reported(net, tmp_path):
     (net / "train.de.gz").unlink()
     message = message_of(fetch, [file_in(net)], tmp_path / "into")
-    assert (
-        "cannot be reached: No such file or directory; where the net is out of reach, put"
-        in message
-    )
+    assert "cannot be reached: No such file or directory; without a network, put" in message
     refused = File("train.de.gz", "http://127.0.0.1:9/train.de.gz", SHA256)  # port 9 discards
     assert "cannot be reached: Connection refused" in message_of(
         fetch, [refused], tmp_path / "into"
@@ -145,7 +142,10 @@ def test_http_reports_progress_and_what_is_not_there(address, tmp_path):
 
 def test_what_breaks_off_is_not_kept(address, tmp_path):
     message = message_of(fetch, [File("train.de", f"{address}/half", SHA256)], tmp_path)
-    assert f"broke off after {len(TEXT) // 2:,} of {len(TEXT):,} bytes; run it again" in message
+    assert (
+        f"was interrupted after {len(TEXT) // 2:,} of {len(TEXT):,} bytes; run the command again"
+        in message
+    )
     assert nothing_in(tmp_path)
 
 
@@ -168,8 +168,8 @@ def test_what_cannot_be_written_is_reported_and_leaves_nothing(number, net, tmp_
     monkeypatch.setattr(pathlib.Path, "open", lambda path, mode: Full(opened(path, mode)))
     message = message_of(fetch, [file_in(net)], tmp_path / "into")
     assert message == (
-        f"{tmp_path / 'into' / 'train.de.gz'} cannot be written: it is full; choose a folder that can be, with "
-        "room in it"
+        f"{tmp_path / 'into' / 'train.de.gz'} cannot be written: it is full; choose a folder that is writable "
+        "and has enough space"
     )
     assert nothing_in(tmp_path / "into")
 

@@ -141,23 +141,27 @@ def test_columns_say_the_order_of_a_table_and_others_are_not_read(put):
     path = put("x.tsv", "hello\tbonjour\tCC BY\nyes\toui\n")
     assert read_parallel(path)[0] == {"source": "hello", "target": "bonjour"}
     assert read_parallel(path, columns=(1, 0))[1] == {"source": "oui", "target": "yes"}
-    assert "x.tsv:2: 2 columns and no column 2" in message_of(path, columns=(0, 2))
+    assert "x.tsv:2: the line has 2 columns, but no column 2" in message_of(path, columns=(0, 2))
 
 
 def test_a_line_of_a_table_without_a_tab_is_reported(put):
-    assert "x.tsv:2: 1 column and no column 1" in message_of(put("x.tsv", "a\tb\nno tab\n"))
+    assert "x.tsv:2: the line has 1 column, but no column 1" in message_of(
+        put("x.tsv", "a\tb\nno tab\n")
+    )
 
 
 @pytest.mark.parametrize("columns", [(0, 0), (0,), (-1, 0), ("0", "1"), (True, 0), (), 5, "01"])
 def test_columns_that_are_none_are_reported(put, columns):
-    assert "columns are two different numbers" in message_of(put("x.tsv", "a\tb"), columns=columns)
+    assert "columns must be two different whole numbers" in message_of(
+        put("x.tsv", "a\tb"), columns=columns
+    )
 
 
 def test_options_that_do_not_fit_the_files_are_reported(put):
     x = put("x.jsonl", "")
     assert "columns are for TSV files" in message_of(x, columns=(1, 0))
     assert "columns are for one TSV file" in message_of(x, x, columns=(1, 0))
-    assert "give target_path too" in message_of(x, links_path=x)
+    assert "also give target_path" in message_of(x, links_path=x)
     assert "two files of lines need target_path" in message_of(put("x.de.gz", ""))
 
 
@@ -192,7 +196,7 @@ def test_links_count_the_words_that_are_given(put):
         ('["a", "b"]', "expected"),
         ('{"source": "a"}', "'target' or 'tgt' must be a string"),
         ('{"source": 1, "target": "b"}', "'source' or 'src' must be a string"),
-        ('{"source": "a", "src": "a", "target": "b"}', "source and src say the same thing"),
+        ('{"source": "a", "src": "a", "target": "b"}', "source and src have the same meaning"),
         ('{"src": "a", "tgt": "b", "align": "0-1"}', "link 0-1 is outside 1 source and 1 target"),
         ('{"src": "a", "tgt": "b", "align": "1-0"}', "link 1-0 is outside"),
         ('{"src": "", "tgt": "b", "align": "0-0"}', "link 0-0 is outside 0 source"),
@@ -204,13 +208,13 @@ def test_links_count_the_words_that_are_given(put):
         ('{"src": "a", "tgt": "b", "links": [[false, 0]]}', "is not of the form"),
         ('{"src": "a", "tgt": "b", "links": [[0]]}', "is not of the form"),
         ('{"src": "a", "tgt": "b", "links": [0]}', "is not of the form"),
-        ('{"src": "a", "tgt": "b", "links": null}', "links are a string or a list"),
+        ('{"src": "a", "tgt": "b", "links": null}', "links must be a string or a list"),
         ('{"src": "a", "tgt": "b", "links": ["%s-0"]}' % ("9" * 5000), "not of the form"),
         ('{"src": "a b", "tgt": "c", "source_words": "a b"}', "must be a list of strings"),
         ('{"src": "a b", "tgt": "c", "source_words": [1]}', "must be a list of strings"),
         ('{"src": "a b", "tgt": "c", "source_words": ["b", "a"]}', "word 1 of source_words, 'a'"),
         ('{"src": "a b", "tgt": "c", "target_words": ["c", ""]}', "word 1 of target_words, ''"),
-        ('{"src": "a b", "tgt": "c", "source_words": []}', "source_words has no words"),
+        ('{"src": "a b", "tgt": "c", "source_words": []}', "source_words is empty"),
     ],
 )
 def test_what_is_wrong_in_json_lines_is_reported_with_its_line(put, line, why):

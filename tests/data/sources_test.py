@@ -98,10 +98,10 @@ def test_unpacked_files_do_as_well(folder):
             "multi30k",
             "train",
             {"path": "no/where"},
-            "there is no folder no/where with train.de in it; the option path",
+            "there is no folder no/where with train.de in it; set the option path",
         ),
-        ("tatoeba", "train", {"source": "de"}, "en and fr, either way round, not 'de' and 'fr'"),
-        ("greek_nt", "train", {"target": "grc"}, "grc and en, either way round"),
+        ("tatoeba", "train", {"source": "de"}, "en and fr, in either order, not 'de' and 'fr'"),
+        ("greek_nt", "train", {"target": "grc"}, "grc and en, in either order"),
     ],
 )
 def test_what_does_not_exist_is_reported_with_what_does(folder, name, split, options, why):
@@ -127,7 +127,7 @@ def test_your_own_validation_files_may_be_called_as_they_are(folder):
     (folder / "dev.own.tsv").write_text("a\tb\n")
     assert load("files", "validation", path=path) == ({"source": "a", "target": "b"},)
     (folder / "val.own.tsv").write_text("c\td\n")
-    assert "is there for val and dev" in message_of("files", "validation", path=path)
+    assert "exists for val and dev" in message_of("files", "validation", path=path)
 
 
 @pytest.mark.parametrize(

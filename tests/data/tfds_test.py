@@ -54,7 +54,7 @@ def test_splits_have_our_names_or_are_cut_out(folder):
     assert [cut[n]["source"] for n in range(len(cut))] == [f"Wort {n}" for n in range(5, 10)]
     message = message_of("tfds:words", "test", data_dir=folder)
     assert "no split of tfds:words 'test'; known are" in message
-    assert 'the option test may cut one out, as test="train[99%:]"' in message
+    assert 'the option test may select a part of one, such as test="train[99%:]"' in message
 
 
 def test_what_was_prepared_stays(folder):
@@ -135,7 +135,7 @@ def test_preparing_an_official_dataset_says_what_is_missing(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("name", "splits", "why"),
     [
-        ("Mine!", {"train": [{"source": "a", "target": "b"}]}, "cannot name a dataset"),
+        ("Mine!", {"train": [{"source": "a", "target": "b"}]}, "is not a valid name of a dataset"),
         ("mine", {"train": []}, "the split train of mine is empty"),
     ],
 )

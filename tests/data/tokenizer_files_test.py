@@ -35,7 +35,7 @@ def test_a_damaged_file_is_reported_wherever_the_damage_is(tmp_path):
     good = to_bytes(TRAINED["bpe"])
     for place in range(0, len(good), max(1, len(good) // 60)):
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
-        with pytest.raises(ValueError, match="damaged or no tokenizer; train it again"):
+        with pytest.raises(ValueError, match="damaged or not a tokenizer; train it again"):
             load(path)
     for wrong in (good[:-1], b"", b"[]", b"{}", b"[" * 100_000, b"\xff\xfe", os.urandom(100)):
         path.write_bytes(wrong)

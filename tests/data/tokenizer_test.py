@@ -246,5 +246,5 @@ def test_a_blank_text_has_no_words():
 
 @every_kind
 def test_bytes_are_no_text(kind):
-    with pytest.raises(ValueError, match="a text is a str, not bytes"):
+    with pytest.raises(ValueError, match="a text must be a str, not bytes"):
         TRAINED[kind].encode(b"der Mann")

@@ -73,7 +73,7 @@ def test_a_sentence_with_a_forbidden_character_or_of_great_length_is_learnt_too(
         ("unigram", ["", " \t", "\x1c"], 100, "needs text"),
         ("char", SENTENCES, 4, "size 4 has room for special tokens alone"),
         ("word", "one string", 100, "put it in a list"),
-        ("bpe", [b"bytes"], 100, "a text is a str, not bytes"),
+        ("bpe", [b"bytes"], 100, "a text must be a str, not bytes"),
     ],
 )
 def test_what_cannot_be_trained_is_reported(kind, sentences, size, message):

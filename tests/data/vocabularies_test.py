@@ -111,7 +111,7 @@ def test_a_corpus_has_two_vocabularies_one_or_one_and_a_part(tmp_path):
     assert both == same == train("bpe", GERMAN + ENGLISH, 90)
     assert make(joint=True, restrict=True) == PARTS["bpe"]
     assert make(joint=True, byte_fallback=False) == (both, both)
-    with pytest.raises(ValueError, match="size 90 has room for special tokens and bytes alone"):
+    with pytest.raises(ValueError, match="size 90 has room for special tokens and bytes only"):
         make(joint=True, byte_fallback=True)
     with pytest.raises(ValueError, match="only a joint vocabulary can be restricted"):
         make(joint=False, restrict=True)

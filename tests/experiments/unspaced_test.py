@@ -55,7 +55,7 @@ def test_a_score_that_cannot_be_right_is_warned_of_in_one_line(folder, tmp_path)
     ("more", "message"),
     [
         ({"data.bleu_tokenize": "zhh"}, "did you mean 'zh'"),
-        ({"tokenizer.byte_fallback": True}, "byte_fallback is for pieces of words"),
+        ({"tokenizer.byte_fallback": True}, "byte_fallback needs pieces of words"),
     ],
 )
 def test_what_cannot_be_is_reported_before_training(folder, tmp_path, more, message):

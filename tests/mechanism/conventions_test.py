@@ -141,7 +141,7 @@ def test_a_bias_that_is_not_relative_is_legal_across_two_sequences():
 @pytest.mark.parametrize("name", ["shaw", "t5", "alibi"])
 def test_a_relative_bias_is_not(name):
     attention, params = built(bias=name)
-    with pytest.raises(ValueError, match="depends on j − i, which means something only within one"):
+    with pytest.raises(ValueError, match="depends on j − i, which is defined only within one"):
         weights_of(attention, params, rows(QUERIES), rows(KEYS))
 
 

@@ -335,7 +335,10 @@ def test_segments_never_become_a_matrix():
         ({"seen": jnp.ones((2, 3), bool)}, r"seen must be bool\[3, 3\], but is bool\[2, 3\]"),
         ({"seen": jnp.ones((3, 3))}, r"seen must be bool\[3, 3\], but is float64\[3, 3\]"),
         ({"segments": [0, 1]}, r"segments must have shape \(3,\)"),
-        ({"segments": [0, 1, 1]}, "the query has segments but the memory has none; give them to"),
+        (
+            {"segments": [0, 1, 1]},
+            "the query has segments but the memory has none; give segments to",
+        ),
     ],
 )
 def test_a_mask_of_data_that_does_not_fit_is_refused(which, message):

@@ -33,9 +33,9 @@ def test_every_no_in_the_table_has_its_reason_below():
     "options, message",
     [
         ({"implementation": "flash"}, "there is no such implementation; choose dense"),
-        ({"implementation": "blockwise", "weights": True}, "only dense makes"),
-        ({"implementation": "fused", "weights": True}, "only dense makes"),
-        ({"implementation": "blockwise", "rng": jax.random.key(0)}, "dropped by dense only"),
+        ({"implementation": "blockwise", "weights": True}, "only dense computes"),
+        ({"implementation": "fused", "weights": True}, "only dense computes"),
+        ({"implementation": "blockwise", "rng": jax.random.key(0)}, "only dense supports dropout"),
         ({"implementation": "fused"}, "float32 even for float64"),
     ],
 )

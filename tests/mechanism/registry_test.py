@@ -73,15 +73,15 @@ def test_a_position_that_a_table_has_not_is_nan(position):
     "kind, words, message",
     [
         ("score", "rotary", r"does not fit rotary\(a score, base=10000.0, halves=False\): missing"),
-        ("score", "rotary(3)", "score is a score, by its name"),
+        ("score", "rotary(3)", "score must be the name of a score"),
         ("score", "rotary(dot, 0)", "base must be positive"),
-        ("mask", "both(causal, 4)", "second is a mask, by its name"),
-        ("mask", "window('a')", "reach is a whole number"),
-        ("mask", "window(True)", "reach is a whole number"),
-        ("mask", "window(causal)", "reach is a whole number"),
-        ("bias", "t5(32, 128, 1)", "bidirectional is True or False"),
+        ("mask", "both(causal, 4)", "second must be the name of a mask"),
+        ("mask", "window('a')", "reach must be a whole number"),
+        ("mask", "window(True)", "reach must be a whole number"),
+        ("mask", "window(causal)", "reach must be a whole number"),
+        ("bias", "t5(32, 128, 1)", "bidirectional must be True or False"),
         ("bias", "shaw(0)", "clip must be at least 1"),
-        ("locality", "local_m([])", "half_width is a whole number"),
+        ("locality", "local_m([])", "half_width must be a whole number"),
     ],
 )
 def test_an_option_of_the_wrong_kind_is_reported(kind, words, message):
@@ -110,7 +110,7 @@ def test_dimensions_that_cannot_work_are_reported_at_init(words, dims, message):
 def test_more_keys_than_location_has_rows_is_an_error():
     attention = make_attention(score="location")
     params = init_attention(attention, jax.random.key(0), Dims(4, 4, positions=3))
-    with pytest.raises(ValueError, match="location tells 3 positions apart, but there are 5 keys"):
+    with pytest.raises(ValueError, match="location supports 3 positions, but there are 5 keys"):
         remember(attention, params, jnp.ones((5, 4)), jnp.ones((5, 4)))
 
 
@@ -119,12 +119,15 @@ def test_more_keys_than_location_has_rows_is_an_error():
     [
         ({"keys": jnp.ones((5, 6))}, "a key of 6 features does not fit .* dims.key=6"),
         ({"queries": jnp.ones((2, 7))}, "a query of 7 features does not fit .* dims.query=7"),
-        ({"keys": jnp.ones((2, 5, 4))}, "a batch is a jax.vmap outside"),
+        ({"keys": jnp.ones((2, 5, 4))}, "use jax.vmap for a batch"),
         ({"queries": jnp.ones((4,))}, "queries must be one sequence"),
         ({"keys": jnp.ones((0, 4))}, "there are no keys"),
         ({"queries": jnp.ones((0, 4))}, "there are no queries"),
-        ({"valid": jnp.ones(3, bool)}, r"valid must have shape \(5,\), one each, but has \(3,\)"),
-        ({"valid": jnp.ones(5)}, "must be bool, but is float"),
+        (
+            {"valid": jnp.ones(3, bool)},
+            r"valid must have shape \(5,\), one entry per position, but has \(3,\)",
+        ),
+        ({"valid": jnp.ones(5)}, "must be bool, True for the keys that exist, but is float"),
         ({"keys": jnp.ones((5, 4), int)}, "keys must be of a floating-point type"),
         ({"positions": [0, 1, 2]}, r"positions must have shape \(2,\)"),
     ],

@@ -159,11 +159,11 @@ PARAMS = init_attention(make_attention(), jax.random.key(0), Dims(8, 8))
 @pytest.mark.parametrize(
     ("words", "options", "message"),
     [
-        ({"normalize": "sparsemax"}, {}, "sparsemax needs the whole row, but blockwise"),
+        ({"normalize": "sparsemax"}, {}, "sparsemax needs the whole row of scores, but blockwise"),
         ({"bias": "alibi"}, {}, "bias alibi depends on j − i"),
         ({}, {"weights": True}, "only dense makes"),
-        ({}, {"rng": 0}, "dropped by dense only"),
-        ({}, {"implementation": "dense"}, "tiles alone go around a ring of devices"),
+        ({}, {"rng": 0}, "only dense supports dropout"),
+        ({}, {"implementation": "dense"}, "only blockwise supports a ring of devices"),
     ],
 )
 def test_what_blockwise_refuses_a_ring_refuses(words, options, message):
@@ -177,9 +177,7 @@ def test_what_blockwise_refuses_a_ring_refuses(words, options, message):
 def test_a_mesh_that_no_ring_goes_around_is_reported():
     typed = jax.make_mesh((2,), ("sequence",), axis_types=(AxisType.Explicit,))
     for ring in (Ring(typed), ring_of(DEVICES)._replace(axis="heads")):
-        with pytest.raises(
-            ValueError, match=r"a ring goes around an axis '(sequence|heads)' of Ax"
-        ):
+        with pytest.raises(ValueError, match=r"a ring needs an axis '(sequence|heads)' of Ax"):
             self_attention(make_attention(), PARAMS, jnp.ones((3, 8)), ring=ring)
 
 

@@ -296,7 +296,7 @@ def test_positions_beyond_a_learned_table_are_refused():
             jax.eval_shape(model.apply, params, one)
             continue
         with pytest.raises(
-            ValueError, match="learned tells 9 positions apart, but there are 10 tokens"
+            ValueError, match="learned supports 9 positions, but there are 10 tokens"
         ):
             jax.eval_shape(model.apply, params, one)
 

@@ -139,7 +139,7 @@ def test_any_score_trains_in_a_recurrent_decoder(score, decoder):
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_every_pair_that_fits_trains_and_the_others_say_why_not(encoder, decoder):
     if encoder == "nothing" and decoder != "transformer":
-        with pytest.raises(ValueError, match=f"{decoder} reads a source, and encoder nothing has"):
+        with pytest.raises(ValueError, match=f"{decoder} needs a source, but encoder nothing has"):
             pair(encoder, decoder)
     else:
         finite_gradients(pair(encoder, decoder))
@@ -183,7 +183,7 @@ def test_equal_words_give_the_same_model():
     ("side", "words", "message"),
     [
         ("encoder", {"kind": "recurent"}, "did you mean 'recurrent'"),
-        ("encoder", {}, "say which encoder: kind=recurrent or transformer or nothing"),
+        ("encoder", {}, "encoder needs a kind: recurrent or transformer or nothing"),
         ("encoder", {"kind": "recurrent", "fetures": 3}, "did you mean 'features'"),
         ("encoder", {"kind": "recurrent", "features": 7}, "must be even"),
         ("encoder", {"kind": "recurrent", "layers": 0}, "has 1 or more"),

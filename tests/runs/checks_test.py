@@ -52,7 +52,7 @@ def test_a_number_that_cannot_be_is_reported_with_its_field(field, value):
         ("data.test", "tst", "did you mean 'test'"),
         ("data.name", "rosett", "did you mean 'rosetta'"),
         ("model.decoder.attention.score", "genral", "did you mean 'general'"),
-        ("decoding.longest", [0, 0.0], "leaves no room for a token"),
+        ("decoding.longest", [0, 0.0], "allows no token for an empty sentence"),
         ("data.bleu_tokenize", "ja-mecap", "did you mean 'ja-mecab'"),
     ],
 )

@@ -133,10 +133,10 @@ def test_where_nothing_can_be_read_there_is_a_line_and_a_record_of_each(name):
 def test_a_model_says_that_its_table_is_too_short(name):
     run = run_of(name)
     ids = np.full(25, 5)
-    with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25"):
+    with pytest.raises(ValueError, match="supports 24 positions, but there are 25"):
         run.model.apply(run.params, example(ids, ids[:3]))
     if name == "learned positions":
-        with pytest.raises(ValueError, match="tells 24 positions apart, but there are 25 tokens"):
+        with pytest.raises(ValueError, match="supports 24 positions, but there are 25 tokens"):
             run.model.apply(run.params, example(ids[:3], ids))
 
 
@@ -158,7 +158,7 @@ def test_a_translation_that_ends_at_once_is_one_empty_text(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_search_of_no_token_is_refused(name):
     for longest in ((0, 0.0), (0, 0.5)):
-        with pytest.raises(ValueError, match="leaves no room for a token"):
+        with pytest.raises(ValueError, match="allows no token for an empty sentence"):
             run_of(name).translate(["cat"], longest=longest)
     (found,) = run_of(name).translate(["cat"], longest=(1, 0.0))
     assert len(found.ids) == 1

@@ -120,7 +120,10 @@ def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
         group.results.write_text("", encoding="utf-8")
     message = reporting.subtitle(study, rows)
     assert "learning_rate was chosen on validation from 0.01, 0.1" in message
-    assert "the chosen values are no attention: 0.1, additive: 0.02, additive, no dropout: 0.02." in message
+    assert (
+        "the chosen values are no attention: 0.1, additive: 0.02, additive, no dropout: 0.02."
+        in message
+    )
 
 
 def test_the_trials_are_a_study_of_their_own():

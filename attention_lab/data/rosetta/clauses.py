@@ -70,7 +70,7 @@ def predicate(
     negation: not, never or no longer. adverb: often, always or already. modal: a verb that takes
     this one as its infinitive. direct, indirect: an object that is a pronoun. antecedent: the
     direct object if it has come before (the apple that Marie ate), with which the participle
-    agrees. Raises ValueError where the verb has no such tense.
+    agrees. Raises ValueError if the verb has no such tense.
     """
     first = modal or verb
     if tense not in TENSES[first.kind]:

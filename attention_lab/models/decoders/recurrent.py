@@ -240,18 +240,18 @@ def make_recurrent(
     states. positions: the number of source states for which a score that is indexed by position (location) has
     entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). recompute: whether
     activations of a step are computed again in the backward pass rather than stored (Chen et al. 2016). Raises
-    ValueError where there is no source, a name is unknown, or the attention is defined within one sequence only.
+    ValueError if there is no source, a name is unknown, or the attention is defined within one sequence only.
     """
     if source is None:
         raise ValueError(
-            f"decoder {variant.name} reads a source, and encoder nothing has none; use decoder transformer"
+            f"decoder {variant.name} needs a source, but encoder nothing has none; use decoder transformer"
         )
     # It attends to another sequence, step by step: the rules of cross-attention hold, and feedback is legal.
     reason = why_not(attention._replace(feedback=no_feedback), Request("cross"))
     if reason is not None:
         raise ValueError(f"decoder {variant.name}: {reason}")
     if layers < 1:
-        raise ValueError(f"layers={layers}: a recurrent decoder has 1 or more")
+        raise ValueError(f"layers={layers}: a recurrent decoder needs 1 or more")
     sizes = Sizes(hidden, source, embedding, input_feeding)
     return Recurrent(
         variant, look_up("cell", CELLS, cell), attention, sizes, layers, positions, recompute

@@ -30,7 +30,7 @@ class State(NamedTuple):
 
 
 class Transformer(nn.Module):
-    """Layers of causal self-attention, cross-attention where there is a source, and feed-forward."""
+    """Layers of causal self-attention, cross-attention if there is a source, and feed-forward."""
 
     attention: Attention
     cross: Attention
@@ -112,7 +112,7 @@ class Transformer(nn.Module):
         return self._keys(params, self.cross, "attend_source")
 
     def target_limit(self, params: Params) -> int | None:
-        """Returns the length of the tables of positions and of scores, where they have one."""
+        """Returns the length of the tables of positions and of scores, if they have one."""
         keys = self._keys(params, self.attention, "attend_past")
         return least(self.encoding.limit(params["positions"]), keys)
 
@@ -134,7 +134,7 @@ def transformer(
     """Returns a Transformer decoder; by default that of the base model of Vaswani et al. 2017.
 
     source: features of the source's states; None: there is none. attention: made causal; cross: unused without a
-    source. recompute and shape: as in the encoder. Raises ValueError where a name is unknown.
+    source. recompute and shape: as in the encoder. Raises ValueError if a name is unknown.
     """
     mask = causal if attention.mask is everything else both(causal, attention.mask)
     return Transformer(

@@ -55,11 +55,13 @@ def recurrent(
 ) -> Any:
     """Returns a recurrent encoder.
 
-    embedding: E; features: of a state h_j, both directions together. Raises ValueError where they are odd,
+    embedding: E; features: of a state h_j, both directions together. Raises ValueError if they are odd,
     there is no layer, or the cell is unknown.
     """
     if features % 2:
-        raise ValueError(f"features={features} are for two directions, and must be even")
+        raise ValueError(
+            f"features={features} must be even, because each direction has half of them"
+        )
     if layers < 1:
-        raise ValueError(f"layers={layers}: a recurrent encoder has 1 or more")
+        raise ValueError(f"layers={layers}: a recurrent encoder needs 1 or more")
     return Recurrent(look_up("cell", CELLS, cell), embedding, features, layers)

@@ -63,7 +63,7 @@ class Transformer(nn.Module):
         return Encoded(x, source.valid, mean(x, source.valid), seen if weights else {})
 
     def limit(self, params: Params) -> int | None:
-        """Returns the length of the tables of positions and of scores, where they have one."""
+        """Returns the length of the tables of positions and of scores, if they have one."""
         first = params.get("layer_0")  # all layers are alike
         score = (
             self.attention.score.limit(first["attend"]["heads"]["attention"]["score"])
@@ -91,7 +91,7 @@ def transformer(
     """Returns a Transformer encoder; by default that of the base model of Vaswani et al. 2017.
 
     recompute: whether activations inside a layer are computed again in the backward pass rather than stored (Chen et
-    al. 2016), on accelerators; XLA on CPU removes the recomputation. shape: fields of `Shape`. Raises ValueError where a name is unknown.
+    al. 2016), on accelerators; XLA on CPU removes the recomputation. shape: fields of `Shape`. Raises ValueError if a name is unknown.
     """
     return Transformer(
         attention, choose("encoding", encoding), layers, make_shape(**shape), recompute
