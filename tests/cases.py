@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attention_lab.mechanism import Dims, attend, init_attention, legality, make_attention, remember
-from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.parallel import attend_all
 from attention_lab.mechanism.registry import PIECES
 from tests import reference
 
@@ -134,7 +134,7 @@ def ours(case, params, inputs, valid):
     memory = remember(attention, params, keys, values, valid)
     if request.kind != "step":
         wanted = request.implementation == "dense"
-        context = ask_all(
+        context = attend_all(
             request.kind,
             attention,
             params,

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from attention_lab.benchmarks.cases import Case, Sizes, mechanism
 from attention_lab.mechanism import Dims, init_attention, remember
-from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.parallel import attend_all
 
 Array = jax.Array
 
@@ -53,7 +53,7 @@ def _ours(case: Case, sizes: Sizes) -> Program:
     def one_head(params, q, k, v):
         memory = remember(attention, params, k, v)
         how = case.implementation
-        return ask_all("self", attention, params, q, memory, implementation=how).vector
+        return attend_all("self", attention, params, q, memory, implementation=how).vector
 
     q, k, v, cotangent = tensors(case, sizes)
     return _compiled(case, jax.vmap(one_head), cotangent, (params, q, k, v))

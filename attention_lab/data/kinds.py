@@ -75,7 +75,7 @@ def _characters(text):
 
 
 def _words(text):
-    return text.split(" ") if text else []  # other separators are stand-ins
+    return text.split(" ") if text else []  # other separators stand for characters of the text
 
 
 class Kind(NamedTuple):

@@ -4,7 +4,7 @@
     read_parallel("train.tsv", columns=(1, 0))
     read_parallel("train.jsonl")[0]     # {"source": "...", "target": "...", "links": [(0, 1)]}
 
-Files are UTF-8, plain or gzipped, as their first bytes tell. Only a newline (with or without a carriage return) ends
+Files are UTF-8, plain or gzipped, which their first bytes determine. Only a newline (with or without a carriage return) ends
 a line; other separators, such as U+2028, do not, so that line n of one file corresponds to line n of the other.
 """
 

@@ -35,7 +35,7 @@ class Encoded(NamedTuple):
     """The pieces of one text, without special tokens: their ids, their texts and the words to which they belong."""
 
     ids: list[int]
-    pieces: list[str]  # "▁" before a word is a space; the rest stands as in the text
+    pieces: list[str]  # "▁" before a word is a space; the rest is as in the text
     word_of: list[int]  # the index of the word to which the piece belongs
 
 

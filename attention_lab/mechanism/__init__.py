@@ -12,7 +12,7 @@ Conventions, where codebases differ:
 - ALiBi's slopes are those of the authors' code for any number of query heads, and are no parameters.
 - Shaw's vectors and T5's buckets are indexed by j − i: key minus query.
 - `general` is qᵀ W k, and `scaled_dot` divides by the square root of the query's features.
-- Projections multiply from the left, W [out, in], and have no bias; heads are consecutive, and query head h asks
+- Projections multiply from the left, W [out, in], and have no bias; heads are consecutive, and query head h attends to
   key-value head ⌊h · G / H⌋.
 - Sums over features and keys are kept in float32 at least; a softmax over nothing is 0, as is its gradient.
 """

@@ -59,10 +59,10 @@ class Memory(NamedTuple):
     positions: Array  # [K] integers
     valid: Array  # [K] bool: False is padding
     segments: Array | None = None  # [K] integers: which document each key belongs to
-    rows: Array | None = None  # [K] integers: a key's index in a question's `seen`
+    rows: Array | None = None  # [K] integers: a key's index in a query's `seen`
 
 
-class Question(NamedTuple):
+class PreparedQuery(NamedTuple):
     """All that depends on the query alone, computed once per query and used with every key."""
 
     share: Array  # [A] the score's
@@ -149,7 +149,7 @@ def remember(
     return Memory(blank(shares, exists), blank(values, exists), indices, exists, segments)
 
 
-def ask(
+def prepare_query(
     attention: Attention,
     params: Params,
     query: Array,
@@ -158,8 +158,8 @@ def ask(
     segment: Any = None,
     seen: Array | None = None,
     head: Head = Head(),
-) -> Question:
-    """Returns the `Question` of query [D] at position i: all that depends on the query alone.
+) -> PreparedQuery:
+    """Returns the `PreparedQuery` of query [D] at position i: all that depends on the query alone.
 
     segment: an integer, the document to which it belongs; seen: bool[K], by default all, the keys to which it may
     attend; head: the query head. Raises ValueError if only one of query and memory has a segment.
@@ -170,32 +170,30 @@ def ask(
     with fitting("query", attention.score, query):
         share = attention.score.query(params["score"], query, i)
     bias = attention.bias.query(params["bias"], query, i, head)
-    question = Question(share, bias, None, i, segment, seen)
-    visible = jax.vmap(partial(allowed, attention, question))(memory)
+    prepared = PreparedQuery(share, bias, None, i, segment, seen)
+    visible = jax.vmap(partial(allowed, attention, prepared))(memory)
     length = 1 + jnp.max(memory.positions, initial=-1, where=visible)
     focus = attention.locality.query(params["locality"], query, i, length)
-    return question._replace(focus=focus)
+    return prepared._replace(focus=focus)
 
 
-def allowed(attention: Attention, question: Question, key: Memory) -> Any:
-    """Returns whether a question may attend to one key: padding, mask, segments and `seen` all permit it."""
-    may = key.valid & attention.mask(question.position, key.positions)
-    if question.segment is not None:
-        may &= question.segment == key.segments
-    return may if question.seen is None else may & question.seen[key.rows]
+def allowed(attention: Attention, query: PreparedQuery, key: Memory) -> Any:
+    """Returns whether a query may attend to one key: padding, mask, segments and `seen` all permit it."""
+    may = key.valid & attention.mask(query.position, key.positions)
+    if query.segment is not None:
+        may &= query.segment == key.segments
+    return may if query.seen is None else may & query.seen[key.rows]
 
 
-def compare(attention: Attention, params: Params, question: Question, key: Memory) -> Comparison:
-    """Compares one question with one key, a memory without its axis: all the mathematics of a pair."""
+def compare(attention: Attention, params: Params, query: PreparedQuery, key: Memory) -> Comparison:
+    """Compares one query with one key, a memory without its axis: all the mathematics of a pair."""
     score, bias, locality = attention.score, attention.bias, attention.locality
     j = key.positions
-    seen = allowed(attention, question, key) & locality.inside(
-        params["locality"], question.focus, j
-    )
-    gain = locality.gain(params["locality"], question.focus, j)
+    seen = allowed(attention, query, key) & locality.inside(params["locality"], query.focus, j)
+    gain = locality.gain(params["locality"], query.focus, j)
     return Comparison(
-        score=score.pair(params["score"], question.share, key.keys)
-        + bias.pair(params["bias"], question.bias, question.position, j),
+        score=score.pair(params["score"], query.share, key.keys)
+        + bias.pair(params["bias"], query.bias, query.position, j),
         seen=seen,
         # Where the weight is 0 the gain is arbitrary, and may not be finite.
         gain=jnp.where(seen, gain, 1),
@@ -205,26 +203,26 @@ def compare(attention: Attention, params: Params, question: Question, key: Memor
 def compare_all(
     attention: Attention,
     params: Params,
-    questions: Question,
+    queries: PreparedQuery,
     memory: Memory,
     pairs: Callable[..., Array] = pairwise,
 ) -> Comparison:
-    """Applies `compare` to every question (leading axis Q) and every key, and returns a Comparison of [Q, K].
+    """Applies `compare` to every query (leading axis Q) and every key, and returns a Comparison of [Q, K].
 
     The result equals that of two vmaps of `compare`; the score's pair function is mapped by `pairs`, which is faster.
     """
-    rest = compare_but_score(attention, params, questions, memory)
-    score = pairs(attention.score, params["score"], questions.share, memory.keys)
+    rest = compare_but_score(attention, params, queries, memory)
+    score = pairs(attention.score, params["score"], queries.share, memory.keys)
     return rest._replace(score=score + rest.score)
 
 
 def compare_but_score(
-    attention: Attention, params: Params, questions: Question, memory: Memory
+    attention: Attention, params: Params, queries: PreparedQuery, memory: Memory
 ) -> Comparison:
     """Returns `compare_all` without the score's pair function: its score is the bias alone."""
     silent = attention._replace(score=attention.score._replace(pair=lambda *_: 0.0))
     one_query = jax.vmap(partial(compare, silent, params), (None, 0))
-    return jax.vmap(one_query, (0, None))(questions, memory)
+    return jax.vmap(one_query, (0, None))(queries, memory)
 
 
 def weigh(attention: Attention, comparison: Comparison) -> Array:
@@ -263,9 +261,9 @@ def attend(
         # For a single query this is equivalent to padding.
         may = memory.valid & truths("seen", seen, memory.valid.shape)
         memory = memory._replace(valid=may)
-    question = ask(attention, params, query, i, memory, segment, head=head)
-    look = jax.vmap(partial(compare, attention, params, question))
-    weights = weigh(attention, look(memory._replace(keys=memory.keys + term)))
+    prepared = prepare_query(attention, params, query, i, memory, segment, head=head)
+    compare_keys = jax.vmap(partial(compare, attention, params, prepared))
+    weights = weigh(attention, compare_keys(memory._replace(keys=memory.keys + term)))
     feedback_state = feedback.update(params["feedback"], feedback_state, weights, query)
     if rng is not None:
         weights = dropout(rng, dropout_rate, weights)

@@ -38,7 +38,7 @@ STRIDE = Tile(2, 4)
 class Problem(NamedTuple):
     """The static part of a computation: its functions and the size of a tile.
 
-    compare: (params, questions, memory), both with a leading axis, -> (score, seen, gain), each [Q, K].
+    compare: (params, queries, memory), both with a leading axis, -> (score, seen, gain), each [Q, K].
     allowed: of the same arguments, whether positions permit any of the pairs.
     """
 
@@ -59,37 +59,37 @@ def tile_for(pair_numbers: int, queries: int, keys: int) -> Tile:
     return Tile(min(side, queries), min(side, keys))
 
 
-def blockwise(problem: Problem, params: Params, questions: Any, memory: Any) -> Array:
-    """Returns the context vectors [Q, D] of questions about a memory, equal to the dense result up to rounding.
+def blockwise(problem: Problem, params: Params, queries: Any, memory: Any) -> Array:
+    """Returns the context vectors [Q, D] of queries and a memory, equal to the dense result up to rounding.
 
-    questions: a pytree of leading axis Q with a field `position`; memory: named tuple of keys [K, A],
+    queries: a pytree of leading axis Q with a field `position`; memory: named tuple of keys [K, A],
     values [K, D], positions [K] and valid [K].
     """
-    return in_tiles(_blockwise, problem, params, questions, memory)
+    return in_tiles(_blockwise, problem, params, queries, memory)
 
 
-def in_tiles(run: Callable[..., Array], problem: Problem, params, questions, memory) -> Array:
+def in_tiles(run: Callable[..., Array], problem: Problem, params, queries, memory) -> Array:
     """Computes `blockwise` with a function run(problem, smooth, fixed) that processes the tiles.
 
     smooth, fixed: the tree (params, queries, keys), split by `partition`, with queries and keys cut into tiles.
     """
-    count = questions.position.shape[0]
+    count = queries.position.shape[0]
     rows = _forward_side(problem.tile.queries, STRIDE.queries, count)
     columns = _forward_side(problem.tile.keys, STRIDE.keys, memory.positions.shape[0])
     sides = Tile(rows, columns), problem.tile
-    problem, arrays = _explicit(problem, params, questions, memory, sides)
-    smooth, fixed = partition(((params, arrays), _cut(questions, rows), _cut(memory, columns)))
+    problem, arrays = _explicit(problem, params, queries, memory, sides)
+    smooth, fixed = partition(((params, arrays), _cut(queries, rows), _cut(memory, columns)))
     vectors = run(problem, smooth, fixed)
     return vectors.reshape(-1, vectors.shape[-1])[:count].astype(memory.values.dtype)
 
 
-def _explicit(problem, params, questions, memory, sides):
+def _explicit(problem, params, queries, memory, sides):
     """Returns (problem, arrays): the problem takes (params, arrays) for params, arrays being those its functions closed over."""
 
     def rows(tree, side):
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct((side, *x.shape[1:]), x.dtype), tree)
 
-    tiles = [(params, rows(questions, tile.queries), rows(memory, tile.keys)) for tile in sides]
+    tiles = [(params, rows(queries, tile.queries), rows(memory, tile.keys)) for tile in sides]
     (compare, allowed), arrays = explicit((problem.compare, problem.allowed), tiles)
     return problem._replace(
         compare=lambda bundle, *tile: compare(bundle[1], bundle[0], *tile),

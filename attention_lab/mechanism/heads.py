@@ -26,7 +26,7 @@ from attention_lab.mechanism.contracts import (
     saturated,
     summed_wide,
 )
-from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.parallel import attend_all
 from attention_lab.mechanism.scores import matrix
 
 # The axes over which heads are mapped in a memory: positions and padding are the same for all heads.
@@ -138,7 +138,7 @@ def multi_head(
     def one_group(w_q, heads, inner, memory, rng):
         # The heads of one position are adjacent, so that a slice of x stays contiguous: ring.py.
         queries = saturated(_einsum("hfd,qd->qhf", w_q, x))
-        context = ask_all(
+        context = attend_all(
             kind,
             attention,
             inner,

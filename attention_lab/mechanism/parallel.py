@@ -1,7 +1,7 @@
 """Many queries at once: cross-attention and self-attention, in one of three ways.
 
-`implementation` says how, never what: all agree to rounding.
-  dense      the whole matrix: gives weights, and drops them; O(QK) memory
+`implementation` chooses how the result is computed; all implementations agree up to rounding.
+  dense      the whole matrix: returns weights, and supports their dropout; O(QK) memory
   blockwise  tiles: any streaming combination; O(Q + K) memory, forward and backward
   fused      `jax.nn.dot_product_attention`, if the pair is an inner product
   None       dense if the weights are requested or the problem is small, else blockwise if legal
@@ -21,9 +21,9 @@ from attention_lab.mechanism.attention import (
     Attention,
     Context,
     Memory,
-    ask,
     compare_all,
     compare_but_score,
+    prepare_query,
     remember,
     weigh,
     weighted_sum,
@@ -62,7 +62,7 @@ def cross_attention(
     Masks given as data can only exclude further pairs: segments: int[Q], the document to which each query belongs,
     in a memory that has segments; seen: bool[Q, K], the pairs that are permitted.
     """
-    return ask_all(
+    return attend_all(
         "cross",
         attention,
         params,
@@ -92,16 +92,16 @@ def self_attention(
 ) -> Context:
     """Returns the context of x [L, D] that attends to itself: every row of x is a key and a query.
 
-    valid: bool[L], by default all: which rows are keys; a padded row is a query all the same, whose result has no
+    valid: bool[L], by default all: which rows are keys; a padded row is nevertheless a query, whose result has no
     meaning. positions: int[L], by default 0 .. L−1. segments: int[L], the document to which each row belongs where
     several are packed into x; it attends to no other. The other options are those of `cross_attention`.
     """
     memory = remember(attention, params, x, x, valid, positions, segments)
     own = {"positions": memory.positions, "segments": memory.segments}
-    return ask_all("self", attention, params, x, memory, **own, **options)
+    return attend_all("self", attention, params, x, memory, **own, **options)
 
 
-def ask_all(
+def attend_all(
     kind,
     attention,
     params,
@@ -118,7 +118,7 @@ def ask_all(
     rng=None,
     ring=None,
 ) -> Context:
-    """Computes cross- or self-attention, as `kind` says: "cross" or "self"."""
+    """Computes cross- or self-attention, according to `kind`, "cross" or "self"."""
     if not isinstance(memory, Memory):
         raise ValueError("memory must be the result of remember(attention, params, keys, values)")
     queries = jnp.asarray(queries)
@@ -141,55 +141,55 @@ def ask_all(
         seen = truths("seen", seen, (length, *memory.positions.shape))
         memory = memory._replace(rows=jnp.arange(memory.positions.size))
     heads = jnp.broadcast_to(jnp.asarray(head.number), length)
-    asking = queries, positions, segments, seen, heads
-    which = how, ring, attention, head.of
-    vectors, matrix = _run(*which, params, asking, memory, dropout_rate, rng)
+    inputs = queries, positions, segments, seen, heads
+    static = how, ring, attention, head.of
+    vectors, matrix = _run(*static, params, inputs, memory, dropout_rate, rng)
     return Context(vectors, matrix if weights else None)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _run(how, ring, attention, heads, params, asking, memory, dropout_rate, rng):
+def _run(how, ring, attention, heads, params, inputs, memory, dropout_rate, rng):
     # Compiled here, so that calls outside jit do not trace the loops again each time.
     def one(query, i, segment, seen, head):
-        return ask(attention, params, query, i, memory, segment, seen, Head(head, heads))
+        return prepare_query(attention, params, query, i, memory, segment, seen, Head(head, heads))
 
-    questions = jax.vmap(one)(*asking)
+    queries = jax.vmap(one)(*inputs)
     implement = IMPLEMENTATIONS[how] if ring is None else partial(_blockwise, ring=ring)
-    return implement(attention, params, questions, memory, dropout_rate, rng)
+    return implement(attention, params, queries, memory, dropout_rate, rng)
 
 
-def _dense(attention, params, questions, memory, dropout_rate, rng):
-    """Computes `attend` for all questions: the only implementation that has weights to return or to drop."""
-    comparison = compare_all(attention, params, questions, memory)
+def _dense(attention, params, queries, memory, dropout_rate, rng):
+    """Computes `attend` for all queries; only this implementation can return weights, or apply dropout to them."""
+    comparison = compare_all(attention, params, queries, memory)
     weights = jax.vmap(partial(weigh, attention))(comparison)
     if rng is not None:
         weights = dropout(rng, dropout_rate, weights)
     return weighted_sum(weights, memory.values), weights
 
 
-def _blockwise(attention, params, questions, memory, dropout_rate, rng, ring=None):
+def _blockwise(attention, params, queries, memory, dropout_rate, rng, ring=None):
     """Chooses a tile by the size of the arrays that one pair needs, and computes it blockwise."""
     score = attention.score
     if isinstance(score.pair, FeatureSum) and jax.default_backend() == "cpu":
         pairs, numbers = pairwise_by_feature, 1
     else:
         pairs = pairwise
-        numbers = pair_numbers(score, params["score"], questions.share[0], memory.keys[0])
-    tile = tiles.tile_for(numbers, questions.share.shape[0], memory.keys.shape[0])
+        numbers = pair_numbers(score, params["score"], queries.share[0], memory.keys[0])
+    tile = tiles.tile_for(numbers, queries.share.shape[0], memory.keys.shape[0])
 
-    def allowed(params, questions, memory):
+    def allowed(params, queries, memory):
         mask = jax.vmap(jax.vmap(attention.mask, (None, 0)), (0, None))
-        return jnp.any(mask(questions.position, memory.positions))
+        return jnp.any(mask(queries.position, memory.positions))
 
     compare = partial(compare_all, attention, pairs=pairs)
     problem = tiles.Problem(compare, allowed, attention.normalize.stream, tile)
     run = tiles.blockwise if ring is None else partial(ring_attention, ring)
-    return run(problem, params, questions, memory), None
+    return run(problem, params, queries, memory), None
 
 
-def _fused(attention, params, questions, memory, dropout_rate, rng):
+def _fused(attention, params, queries, memory, dropout_rate, rng):
     """Passes the shares as queries and keys, with a scale of 1; mask, locality and bias are matrices."""
-    bias, seen, _ = compare_but_score(attention, params, questions, memory)
+    bias, seen, _ = compare_but_score(attention, params, queries, memory)
     # Without padding this matrix is a constant, and XLA would spend minutes on constant folding.
     seen = jax.lax.optimization_barrier(seen)
     # The library requires shares and values of equal width; padding with zeros changes no inner product.
@@ -197,7 +197,7 @@ def _fused(attention, params, questions, memory, dropout_rate, rng):
     width = max(features, memory.keys.shape[-1])
     query, key, value = (
         jnp.pad(x, ((0, 0), (0, width - x.shape[-1])))[:, None]
-        for x in (questions.share, memory.keys, memory.values.astype(memory.keys.dtype))
+        for x in (queries.share, memory.keys, memory.values.astype(memory.keys.dtype))
     )
     if key.dtype == jnp.float16 and jax.default_backend() == "cpu":
         # XLA does not support float16 products of this kind on a CPU.

@@ -33,9 +33,9 @@ class Ring(NamedTuple):
 
 
 def ring_attention(
-    ring: Ring, problem: tiles.Problem, params: Params, questions: Any, memory: Any
+    ring: Ring, problem: tiles.Problem, params: Params, queries: Any, memory: Any
 ) -> Array:
-    """Computes `blockwise` on a ring, where each device computes the context vectors of its slice of the questions.
+    """Computes `blockwise` on a ring, where each device computes the context vectors of its slice of the queries.
 
     Shapes are those of `blockwise`: Q and K need not be multiples of the number of devices. Gradients are
     reverse-mode only. Raises ValueError if the mesh has no such axis, or has one that is not AxisType.Auto.
@@ -55,8 +55,8 @@ def ring_attention(
         out_specs=split,
         check_vma=False,
     )
-    vectors = each(params, _divided(ring, questions), _divided(ring, memory))
-    return vectors[: len(questions.position)]
+    vectors = each(params, _divided(ring, queries), _divided(ring, memory))
+    return vectors[: len(queries.position)]
 
 
 def _divided(ring, rows):
@@ -76,16 +76,16 @@ def _divided(ring, rows):
 
 
 def slice_by_slice(
-    axis: str, problem: tiles.Problem, params: Params, questions: Any, memory: Any
+    axis: str, problem: tiles.Problem, params: Params, queries: Any, memory: Any
 ) -> Array:
-    """Returns the context vectors [Q/n, D] of one device's questions about the memory of all devices along the axis.
+    """Returns the context vectors [Q/n, D] of one device's queries and the memory of all devices along the axis.
 
     To be called within `jax.shard_map(..., check_vma=False)`; `memory` is this device's slice [K/n].
     """
     # A slice may be shorter than a tile of the whole sequence.
-    longest = tiles.Tile(len(questions.position), len(memory.positions))
+    longest = tiles.Tile(len(queries.position), len(memory.positions))
     problem = problem._replace(tile=tiles.Tile(*map(min, problem.tile, longest)))
-    return tiles.in_tiles(partial(_ring, axis), problem, params, questions, memory)
+    return tiles.in_tiles(partial(_ring, axis), problem, params, queries, memory)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))

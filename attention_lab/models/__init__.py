@@ -70,7 +70,7 @@ def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words
 
 
 def _known(factory: Callable[..., Any]) -> list[str]:
-    """Returns the names of a factory's options; `shape` stands for the fields of `Shape`."""
+    """Returns the names of a factory's options; `shape` is replaced by the fields of `Shape`."""
     parameters = inspect.signature(factory).parameters
     names = [
         name for name, parameter in parameters.items() if parameter.kind == parameter.KEYWORD_ONLY

@@ -191,8 +191,8 @@ def test_links_count_the_words_that_are_given(put):
 @pytest.mark.parametrize(
     "line, why",
     [
-        ("not json", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("not json", "invalid JSON"),
+        ("[" * 100_000, "invalid JSON"),
         ('["a", "b"]', "expected"),
         ('{"source": "a"}', "'target' or 'tgt' must be a string"),
         ('{"source": 1, "target": "b"}', "'source' or 'src' must be a string"),

@@ -133,11 +133,11 @@ def test_your_own_validation_files_may_be_called_as_they_are(folder):
 @pytest.mark.parametrize(
     "options, why",
     [
-        ({}, "files takes path="),
-        ({"source": "x.{split}"}, "files takes path="),
-        ({"target": "x.{split}"}, "files takes path="),
-        ({"path": "x.{split}", "source": "x.{split}", "target": "x"}, "files takes path="),
-        ({"path": "x.{split}", "target": "x.{split}"}, "files takes path="),
+        ({}, "files needs path="),
+        ({"source": "x.{split}"}, "files needs path="),
+        ({"target": "x.{split}"}, "files needs path="),
+        ({"path": "x.{split}", "source": "x.{split}", "target": "x"}, "files needs path="),
+        ({"path": "x.{split}", "target": "x.{split}"}, "files needs path="),
         ({"path": ""}, "has no {split}"),
         ({"path": "x.tsv"}, "x.tsv has no {split}"),
         ({"source": "x.{split}", "target": "x.en"}, "x.en has no {split}"),

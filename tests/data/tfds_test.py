@@ -94,7 +94,10 @@ def test_texts_other_than_two_languages_are_named(tmp_path):
         options = {"data_dir": tmp_path, "source": "article", "target": "highlights"}
         assert set(load("tfds:cnn_dailymail", "train", **options)[0]) == {"source", "target"}
         message = message_of("tfds:cnn_dailymail", "train", data_dir=tmp_path)
-        assert "has the texts article, highlights, id, publisher; the options source and" in message
+        assert (
+            "has the texts article, highlights, id, publisher; choose two with the options"
+            in message
+        )
         assert "name two of" in message_of("tfds:cnn_dailymail", "train", source="id", target="id")
     message = message_of(f"tfds:{NAME}", "train", source="pt_br")
     assert message.endswith(f"there is no text in tfds:{NAME} 'pt_br'; known are en, pt")

@@ -71,7 +71,7 @@ def test_a_sentence_with_a_forbidden_character_or_of_great_length_is_learnt_too(
         ("bpf", SENTENCES, 100, "no tokenizer 'bpf'; known are bpe, unigram, char, word"),
         ("bpe", [], 100, "needs text"),
         ("unigram", ["", " \t", "\x1c"], 100, "needs text"),
-        ("char", SENTENCES, 4, "size 4 has room for special tokens alone"),
+        ("char", SENTENCES, 4, "size 4 has room for special tokens only"),
         ("word", "one string", 100, "put it in a list"),
         ("bpe", [b"bytes"], 100, "a text must be a str, not bytes"),
     ],

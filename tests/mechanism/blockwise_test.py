@@ -18,7 +18,7 @@ from attention_lab.mechanism import (
 )
 from attention_lab.mechanism.blockwise import Tile, tile_for
 from attention_lab.mechanism.pairs import pairwise, pairwise_by_feature
-from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.parallel import attend_all
 from attention_lab.mechanism.scores import FeatureSum
 from tests.cases import distance
 
@@ -35,7 +35,7 @@ def temporaries(length, implementation, forward_only=False, **words):
 
     def vectors(params, queries, keys, values):
         memory = remember(attention, params, keys, values)
-        return ask_all(
+        return attend_all(
             "self", attention, params, queries, memory, implementation=implementation
         ).vector
 
@@ -85,7 +85,7 @@ def test_lengths_need_not_divide_into_tiles(queries, keys):
     x, y = jnp.asarray(rng.normal(size=(queries, 8))), jnp.asarray(rng.normal(size=(keys, 8)))
     memory = remember(attention, params, y, y)
     dense, tiled = (
-        ask_all("cross", attention, params, x, memory, implementation=how).vector
+        attend_all("cross", attention, params, x, memory, implementation=how).vector
         for how in ("dense", "blockwise")
     )
     assert distance(tiled, dense) < 1e-12
@@ -100,7 +100,7 @@ def test_tiles_that_the_mask_forbids_are_never_computed():
     poisoned = memory._replace(
         values=memory.values.at[1024:].set(jnp.nan), keys=memory.keys.at[1024:].set(jnp.nan)
     )
-    ask = functools.partial(ask_all, "self", attention, params, implementation="blockwise")
+    ask = functools.partial(attend_all, "self", attention, params, implementation="blockwise")
     clean, poisoned = ask(x, memory).vector, ask(x, poisoned).vector
     np.testing.assert_array_equal(clean[:1024], poisoned[:1024])
     assert np.all(np.isnan(poisoned[1024:]))

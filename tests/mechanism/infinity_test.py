@@ -23,7 +23,7 @@ from attention_lab.mechanism import (
     self_attention,
 )
 from attention_lab.mechanism.pairs import pairwise, pairwise_by_feature
-from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.parallel import attend_all
 from attention_lab.mechanism.scores import SCORES
 from tests import reference
 from tests.cases import distance
@@ -112,7 +112,9 @@ def asked(how, attention, params, x):
     if kind == "step":
         step = lambda query, i: attend(attention, params, query, i, memory).vector  # noqa: E731
         return jax.vmap(step)(queries, jnp.arange(LENGTH - 1))
-    return ask_all("self", attention, params, queries, memory, implementation=implementation).vector
+    return attend_all(
+        "self", attention, params, queries, memory, implementation=implementation
+    ).vector
 
 
 def slopes_of(how, dtype, **words):

@@ -25,7 +25,7 @@ from attention_lab.mechanism import (
     remember,
     self_attention,
 )
-from attention_lab.mechanism.parallel import ask_all
+from attention_lab.mechanism.parallel import attend_all
 from tests.cases import distance
 
 pytestmark = pytest.mark.oldest
@@ -80,7 +80,9 @@ def answers(score, devices, dtype=jnp.float64):
     def vectors(params, queries, keys, values):
         memory = remember(attention, params, keys, values, valid, order)
         places = order[:QUERIES]
-        return ask_all("self", attention, params, queries, memory, positions=places, **how).vector
+        return attend_all(
+            "self", attention, params, queries, memory, positions=places, **how
+        ).vector
 
     @jax.jit
     def both(*arguments):
@@ -144,7 +146,7 @@ def test_no_device_ever_holds_all_keys_and_a_forbidden_tile_is_skipped():
     @jax.jit
     def ask(values, x):
         memory = remember(attention, PARAMS, x, x)._replace(values=values)
-        return ask_all("self", attention, PARAMS, x, memory, ring=ring).vector
+        return attend_all("self", attention, PARAMS, x, memory, ring=ring).vector
 
     program = ask.lower(x, x).compile().as_text()
     assert "collective-permute" in program and "all-gather" not in program

@@ -208,7 +208,7 @@ class Recurrent(nn.Module):
         return Readout(dropout(readout), shown)
 
     def source_limit(self, params: Params) -> int | None:
-        """Returns how many source states the score tells apart."""
+        """Returns the number of source states that the score supports, or None if there is no limit."""
         return (
             self.attention.score.limit(params["attention"]["score"])
             if self.variant.attends

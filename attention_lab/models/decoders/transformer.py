@@ -117,7 +117,7 @@ class Transformer(nn.Module):
         return least(self.encoding.limit(params["positions"]), keys)
 
     def _keys(self, params, attention, sublayer):
-        first = params.get("layer_0", {}).get(sublayer)  # all layers are alike
+        first = params.get("layer_0", {}).get(sublayer)  # all layers have the same shapes
         return attention.score.limit(first["heads"]["attention"]["score"]) if first else None
 
 

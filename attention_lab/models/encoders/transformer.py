@@ -64,7 +64,7 @@ class Transformer(nn.Module):
 
     def limit(self, params: Params) -> int | None:
         """Returns the length of the tables of positions and of scores, if they have one."""
-        first = params.get("layer_0")  # all layers are alike
+        first = params.get("layer_0")  # all layers have the same shapes
         score = (
             self.attention.score.limit(first["attend"]["heads"]["attention"]["score"])
             if first
