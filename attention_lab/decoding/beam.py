@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attention_lab.decoding.greedy import greedy, limits, most_steps, sayable
+from attention_lab.decoding.greedy import greedy, limits, mask_special_tokens, most_steps
 from attention_lab.decoding.search import Search, checked
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Model, Source
@@ -85,11 +85,11 @@ def beam(
     source: Padded,
     search: Search,
     weights: bool = False,
-    few: int = 32,
+    min_batch: int = 32,
 ) -> Hypotheses:
     """Returns the N best translations of each source [B, K].
 
-    few: batches of at most this size are not reduced further, since each size is one more loop to compile.
+    min_batch: batches of at most this size are not reduced further, since each size is one more loop to compile.
     """
     size, (batch, width) = checked(search).beam, source.valid.shape
     most = model.limits(params).target
@@ -98,26 +98,26 @@ def beam(
     over_beams = jax.vmap(partial(model.step, weights=needs_weights), (None, None, 0, 0))
     step = partial(jax.vmap(over_beams, (None, 0, 0, 0)), params)
 
-    def one(number, beam):
+    def extend(number, beam):
         after, output = step(beam.read, beam.state, beam.token)
         logits = output.logits
-        # The N best of N · V are among the N best of each: two small sorts, and no log-softmax of all.
-        each = min(size, logits.shape[-1])
-        best, token = greatest(sayable(logits), each)
+        # The N best of N · V are among the N best of each prefix: two small sorts, and no log-softmax of all.
+        per_prefix = min(size, logits.shape[-1])
+        best, token = greatest(mask_special_tokens(logits), per_prefix)
         best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
         best = jnp.where(jnp.isnan(best), -jnp.inf, best)  # which a sort places first
         best, flat = jax.lax.top_k(best.reshape(len(best), -1), size)
-        parent = flat // each
+        parent = flat // per_prefix
         token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(jnp.int32)
         # Where there are fewer than N continuations, the model reads END in place of the missing ones.
         token = jnp.where(jnp.isfinite(best), token, END)
         coverage = beam.coverage
         if needs_weights and output.weights:
-            seen = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]
-            coverage = coverage + sum(seen) / len(seen)
+            cross = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]
+            coverage = coverage + sum(cross) / len(cross)
         coverage = pick(coverage, parent)
         # A search that cannot improve any more is finished, even while the rest of the batch continues.
-        best = jnp.where(hopeful(search, number, beam)[:, None], best, -jnp.inf)
+        best = jnp.where(can_improve(search, number, beam)[:, None], best, -jnp.inf)
         ends = token == END
         leaves = ends | (number + 1 >= beam.limit)[:, None]
         score = final_score(search, number + 1, beam.read.valid, best, coverage)
@@ -142,21 +142,21 @@ def beam(
             weights=rows,
         )
 
-    def go_on(number, beam):
-        """Continues until all searches are finished, the last of them in smaller and smaller batches."""
+    def run(number, beam):
+        """Runs all searches until they are finished; the last ones run in smaller batches."""
         count = len(beam.limit)
-        left = count // 2 if count > few else 0
+        left = count // 2 if count > min_batch else 0
 
         def unfinished(carry):
-            return (carry[0] < steps) & (jnp.sum(hopeful(search, *carry)) > left)
+            return (carry[0] < steps) & (jnp.sum(can_improve(search, *carry)) > left)
 
         number, beam = jax.lax.while_loop(
-            unfinished, lambda carry: (carry[0] + 1, one(*carry)), (number, beam)
+            unfinished, lambda carry: (carry[0] + 1, extend(*carry)), (number, beam)
         )
         if not left:
             return beam
-        rows = jnp.argsort(~hopeful(search, number, beam))[:left]
-        rest = go_on(number, jax.tree.map(lambda x: x[rows], beam))
+        rows = jnp.argsort(~can_improve(search, number, beam))[:left]
+        rest = run(number, jax.tree.map(lambda x: x[rows], beam))
         return jax.tree.map(lambda x, y: x.at[rows].set(y), beam, rest)
 
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
@@ -185,7 +185,7 @@ def beam(
             lambda s: jnp.zeros((batch, size, steps, *s.shape[2:]), s.dtype), shapes
         )
         first = first._replace(weights=blank)
-    last = go_on(jnp.zeros((), int), first)
+    last = run(jnp.zeros((), int), first)
     tokens, rows = trace_back(last)
     done = last.done
     return Hypotheses(tokens, done.scores, done.ended, done.log_probability, rows)
@@ -200,13 +200,13 @@ def final_score(search, length, valid, log_probability, coverage):
     return score
 
 
-def hopeful(search: Search, number: Array, beam: Beam) -> Array:
+def can_improve(search: Search, number: Array, beam: Beam) -> Array:
     """Returns bool[B], whether a prefix may still displace one of the n best hypotheses."""
-    mildest = jnp.maximum(((5 + beam.limit) / 6) ** search.length_penalty, 1.0)
-    hope = beam.alive.max(1) / mildest
-    settled = beam.done.scores[:, search.n_best - 1]
-    settled = jnp.where(beam.done.ended[:, search.n_best - 1], settled, -jnp.inf)
-    return (number < beam.limit) & jnp.isfinite(hope) & (hope > settled)
+    largest_penalty = jnp.maximum(((5 + beam.limit) / 6) ** search.length_penalty, 1.0)
+    upper_bound = beam.alive.max(1) / largest_penalty
+    threshold = beam.done.scores[:, search.n_best - 1]
+    threshold = jnp.where(beam.done.ended[:, search.n_best - 1], threshold, -jnp.inf)
+    return (number < beam.limit) & jnp.isfinite(upper_bound) & (upper_bound > threshold)
 
 
 def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
@@ -218,7 +218,7 @@ def greatest(x: Array, count: int, groups: int = 64) -> tuple[Array, Array]:
     padding = [(0, 0)] * (x.ndim - 1) + [(0, groups * size - x.shape[-1])]
     grouped = jnp.pad(x, padding, constant_values=-jnp.inf).reshape(*x.shape[:-1], groups, size)
     _, chosen = jax.lax.top_k(grouped.max(-1), min(count, groups))
-    chosen = jnp.sort(chosen, -1)  # among equals the first is taken, as by top_k
+    chosen = jnp.sort(chosen, -1)  # of equal elements the first is chosen, as by top_k
     members = jnp.take_along_axis(grouped, chosen[..., None], -2)
     best, index = jax.lax.top_k(members.reshape(*x.shape[:-1], -1), count)
     group = jnp.take_along_axis(chosen, index // size, -1)
@@ -241,21 +241,21 @@ def best_of(old: Done, new: Done) -> Done:
 def trace_back(beam: Beam) -> tuple[Array, dict[str, Array] | None]:
     """Returns the tokens [B, N, L] and weights [B, N, L, H, K] of complete hypotheses, by following their parents."""
 
-    def one(slot, inputs):
+    def previous(slot, inputs):
         number, tokens, parents, weights = inputs
-        part = (number <= beam.done.number) & jnp.isfinite(beam.done.scores)
-        token = jnp.where(part, jnp.take_along_axis(tokens, slot, 1), PAD)
+        inside = (number <= beam.done.number) & jnp.isfinite(beam.done.scores)
+        token = jnp.where(inside, jnp.take_along_axis(tokens, slot, 1), PAD)
         parent = jnp.take_along_axis(parents, slot, 1)
 
         def row(w):
-            mask = part.reshape(*part.shape, *(1,) * (w.ndim - 2))
+            mask = inside.reshape(*inside.shape, *(1,) * (w.ndim - 2))
             return jnp.where(mask, pick(w, parent), 0)
 
-        return jnp.where(part, parent, slot), (token, jax.tree.map(row, weights))
+        return jnp.where(inside, parent, slot), (token, jax.tree.map(row, weights))
 
     by_step = jax.tree.map(
         lambda x: jnp.moveaxis(x, 2, 0), (beam.tokens, beam.parents, beam.weights)
     )
     inputs = (jnp.arange(beam.tokens.shape[2]), *by_step)
-    _, (tokens, weights) = jax.lax.scan(one, beam.done.beam, inputs, reverse=True)
+    _, (tokens, weights) = jax.lax.scan(previous, beam.done.beam, inputs, reverse=True)
     return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 2), (tokens, weights))

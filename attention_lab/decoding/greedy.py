@@ -33,17 +33,17 @@ def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, flo
         number, _, token, _ = carry
         return (number < steps) & jnp.any(token != PAD)
 
-    def one(carry):
+    def extend(carry):
         number, state, token, greedy_output = carry
         state, output = step(read, state, token)
-        logits = sayable(output.logits)
+        logits = mask_special_tokens(output.logits)
         best = logits.argmax(-1).astype(token.dtype)
-        over = (token == PAD) | (token == END) | (number >= limit)
-        gained = logits.max(-1) - jax.nn.logsumexp(output.logits, -1)
-        best = jnp.where(over, PAD, best)
+        finished = (token == PAD) | (token == END) | (number >= limit)
+        log_probability = logits.max(-1) - jax.nn.logsumexp(output.logits, -1)
+        best = jnp.where(finished, PAD, best)
         greedy_output = Sentences(
             greedy_output.tokens.at[:, number].set(best),
-            greedy_output.log_probability + jnp.where(over, 0, gained),
+            greedy_output.log_probability + jnp.where(finished, 0, log_probability),
             greedy_output.ended | (best == END),
         )
         return number + 1, state, best, greedy_output
@@ -52,10 +52,10 @@ def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, flo
     blank = Sentences(
         jnp.full((batch, steps), PAD, jnp.int32), jnp.zeros(batch), jnp.zeros(batch, bool)
     )
-    return jax.lax.while_loop(unfinished, one, (0, state, first, blank))[3]
+    return jax.lax.while_loop(unfinished, extend, (0, state, first, blank))[3]
 
 
-def sayable(logits: Array) -> Array:
+def mask_special_tokens(logits: Array) -> Array:
     """Returns the logits [.., V] with −inf for PAD and START, which do not occur in a sentence."""
     return logits.at[..., jnp.array([PAD, START])].set(-jnp.inf)
 

@@ -49,17 +49,17 @@ def pairwise_by_feature(score: Score, params: Params, queries: Array, keys: Arra
     pair = cast(FeatureSum, score.pair)
     p = params[pair.parameter].astype(accumulator(queries.dtype))
     if pair.shortcut is None:
-        return _add_up(pair.term, p, queries, keys)
-    may, apart, join = pair.shortcut
+        return _feature_sum(pair.term, p, queries, keys)
+    is_exact, transform, combine = pair.shortcut
 
-    def short(p, queries, keys):
-        return _add_up(join, p, *apart(queries, keys))
+    def cheaper(p, queries, keys):
+        return _feature_sum(combine, p, *transform(queries, keys))
 
-    right = _everywhere(may)(*map(jax.lax.stop_gradient, (queries, keys)))
-    return jax.lax.cond(right, short, partial(_add_up, pair.term), p, queries, keys)
+    exact = _reduced_over_batch(is_exact)(*map(jax.lax.stop_gradient, (queries, keys)))
+    return jax.lax.cond(exact, cheaper, partial(_feature_sum, pair.term), p, queries, keys)
 
 
-def _everywhere(predicate):
+def _reduced_over_batch(predicate):
     """Returns the predicate reduced over a batch, so that a branch on it stays a branch under `vmap`."""
 
     @jax.custom_batching.custom_vmap
@@ -68,26 +68,26 @@ def _everywhere(predicate):
 
     @holds.def_vmap
     def _(size, batched, *args):
-        each = jax.vmap(predicate, [0 if one else None for one in batched])
-        return _everywhere(lambda *args: jnp.all(each(*args)))(*args), False
+        mapped = jax.vmap(predicate, [0 if one else None for one in batched])
+        return _reduced_over_batch(lambda *args: jnp.all(mapped(*args)))(*args), False
 
     return holds
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _add_up(term, p, queries, keys):
+def _feature_sum(term, p, queries, keys):
     """Returns Σ_a term(p_a, q_ia, k_ja), computed one feature at a time, as [Q, K]."""
 
     def add(total, feature):
         one_p, query, key = feature
-        every = [jnp.broadcast_to(x, total.shape) for x in (one_p, query[:, None], key)]
-        return total + term(*every).astype(total.dtype), None
+        matrices = [jnp.broadcast_to(x, total.shape) for x in (one_p, query[:, None], key)]
+        return total + term(*matrices).astype(total.dtype), None
 
-    nothing = jnp.zeros((len(queries), len(keys)), accumulator(queries.dtype))
-    return jax.lax.scan(add, nothing, (p, queries.T, keys.T))[0]
+    zeros = jnp.zeros((len(queries), len(keys)), accumulator(queries.dtype))
+    return jax.lax.scan(add, zeros, (p, queries.T, keys.T))[0]
 
 
-def _add_up_backward(term, inputs, cotangent):
+def _feature_sum_backward(term, inputs, cotangent):
     """With g the cotangent: d_p = Σ_ij g_ij ∂term/∂p, d_q = Σ_j g_ij ∂term/∂q, d_k = Σ_i g_ij ∂term/∂k.
 
     Sums over queries are accumulated query by query, and the sum over keys key by key: each step is an elementwise
@@ -117,7 +117,9 @@ def _add_up_backward(term, inputs, cotangent):
     return tuple(d.astype(x.dtype) for d, x in zip(grads, inputs, strict=True))
 
 
-_add_up.defvjp(lambda term, *inputs: (_add_up(term, *inputs), inputs), _add_up_backward)
+_feature_sum.defvjp(
+    lambda term, *inputs: (_feature_sum(term, *inputs), inputs), _feature_sum_backward
+)
 
 
 def _add(sums, terms):

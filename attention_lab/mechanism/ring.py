@@ -48,14 +48,14 @@ def ring_attention(
             "jax.make_mesh(.., axis_types=(AxisType.Auto,))"
         )
     split = PartitionSpec(ring.axis)
-    each = jax.shard_map(
+    sharded = jax.shard_map(
         partial(slice_by_slice, ring.axis, problem),
         mesh=ring.mesh,
         in_specs=(PartitionSpec(), split, split),
         out_specs=split,
         check_vma=False,
     )
-    vectors = each(params, _divided(ring, queries), _divided(ring, memory))
+    vectors = sharded(params, _divided(ring, queries), _divided(ring, memory))
     return vectors[: len(queries.position)]
 
 

@@ -96,14 +96,14 @@ def _additive_key(params, key, j):
 
 
 class Shortcut(NamedTuple):
-    """A cheaper form of a term: join(p_a, x_a, y_a), where x, y = apart(queries [Q, A], keys [K, A]) are computed once.
+    """A cheaper form of a term: combine(p_a, x_a, y_a), where x, y = transform(queries [Q, A], keys [K, A]) are computed once.
 
-    may(queries, keys) -> bool tests whether it is exact up to rounding for these.
+    is_exact(queries, keys) -> bool: whether it is exact up to rounding for these.
     """
 
-    may: Callable[[Array, Array], Any]
-    apart: Callable[[Array, Array], tuple[Array, Array]]
-    join: Callable[[Array, Array, Array], Array]
+    is_exact: Callable[[Array, Array], Any]
+    transform: Callable[[Array, Array], tuple[Array, Array]]
+    combine: Callable[[Array, Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -158,12 +158,12 @@ def _exponentials(queries, keys):
     return jnp.exp(2 * clipped), jnp.exp(2 * (keys - middle))
 
 
-def _additive_join(v, query, key):
+def _additive_combine(v, query, key):
     # tanh(q + k) = 1 − 2 / (1 + e^2q e^2k): a division for each pair, a third of a tanh's time on a CPU.
     return v - 2 * v / (1 + query * key)
 
 
-_by_exponentials = Shortcut(_exponentials_fit, _exponentials, _additive_join)
+_by_exponentials = Shortcut(_exponentials_fit, _exponentials, _additive_combine)
 _additive_pair = FeatureSum("v", _additive_term, _by_exponentials)
 
 # additive: vᵀ tanh(W_q q + W_k k) (Bahdanau et al. 2015, A.1.2; their v starts at zero).

@@ -95,7 +95,7 @@ def test_a_batch_that_shrinks_as_searches_end_finds_the_same(name):
     model, params = trained_like(name)
     source = batch_of(*FOUR)
     whole = beam(model, params, source, SEARCH, True)
-    shrunk = beam(model, params, source, SEARCH, True, few=1)
+    shrunk = beam(model, params, source, SEARCH, True, min_batch=1)
     np.testing.assert_array_equal(shrunk.tokens, whole.tokens)
     for part in ("scores", "log_probability", "weights"):
         expected = getattr(whole, part)

@@ -16,12 +16,12 @@ from attention_lab.decoding.beam import (
     Beam,
     Done,
     best_of,
+    can_improve,
     final_score,
-    hopeful,
     pick,
     trace_back,
 )
-from attention_lab.decoding.greedy import limits, most_steps, sayable
+from attention_lab.decoding.greedy import limits, mask_special_tokens, most_steps
 from attention_lab.models import Model, Output
 from attention_lab.models.base import Limits, Source
 from attention_lab.special_tokens import END, PAD, START
@@ -87,7 +87,7 @@ def test_a_search_is_of_five_beams_and_normalized_by_length_where_nothing_else_i
 
 
 def test_padding_and_the_start_mark_cannot_be_said():
-    found = sayable(jnp.arange(2 * V, dtype=float).reshape(2, V))
+    found = mask_special_tokens(jnp.arange(2 * V, dtype=float).reshape(2, V))
     expected = np.arange(2.0 * V).reshape(2, V)
     expected[:, [PAD, START]] = -np.inf
     np.testing.assert_array_equal(found, expected)
@@ -313,15 +313,15 @@ def test_a_search_has_hope_while_a_living_beginning_may_be_among_the_n_best(
         limit=row(7)[0], alive=row(*alive), done=done([scores], [[bool(e) for e in ended]])
     )
     search = Search(2, penalty, n_best=n_best)
-    assert hopeful(search, jnp.asarray(number), beam).tolist() == [expected]
+    assert can_improve(search, jnp.asarray(number), beam).tolist() == [expected]
 
 
 def test_a_limit_of_nothing_leaves_a_penalty_of_one_at_least():
     beam = state(limit=row(0)[0], alive=row(-1.0), done=done([[-1.1]]))
-    assert not hopeful(
+    assert not can_improve(
         Search(1, 1.0), jnp.asarray(-1), state(**beam._asdict() | {"alive": row(-1.1)})
     )
-    assert hopeful(Search(1, 1.0), jnp.asarray(-1), beam)
+    assert can_improve(Search(1, 1.0), jnp.asarray(-1), beam)
 
 
 def test_of_two_lists_the_best_are_kept_and_what_was_cut_stands_behind():

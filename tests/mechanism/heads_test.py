@@ -146,7 +146,7 @@ def test_what_stands_in_padding_reaches_no_gradient(filler):
     "options, message",
     [
         ({"kind": "slef"}, "there is no such kind of attention"),
-        ({"kind": "self"}, "say positions="),
+        ({"kind": "self"}, "needs positions="),
         ({"kind": "cross", "memory": None}, "needs a memory"),
     ],
 )

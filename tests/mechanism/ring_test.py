@@ -163,7 +163,7 @@ PARAMS = init_attention(make_attention(), jax.random.key(0), Dims(8, 8))
     [
         ({"normalize": "sparsemax"}, {}, "sparsemax needs the whole row of scores, but blockwise"),
         ({"bias": "alibi"}, {}, "bias alibi depends on j − i"),
-        ({}, {"weights": True}, "only dense makes"),
+        ({}, {"weights": True}, "only dense computes"),
         ({}, {"rng": 0}, "only dense supports dropout"),
         ({}, {"implementation": "dense"}, "only blockwise supports a ring of devices"),
     ],
