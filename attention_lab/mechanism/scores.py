@@ -96,7 +96,7 @@ def _additive_key(params, key, j):
 
 
 class Shortcut(NamedTuple):
-    """A cheaper form of a term: combine(p_a, x_a, y_a), where x, y = transform(queries [Q, A], keys [K, A]) are computed once.
+    """A cheaper form of a term: combine(p_a, x_a, y_a), with x, y = transform(queries [Q, A], keys [K, A]) computed once.
 
     is_exact(queries, keys) -> bool: whether it is exact up to rounding for these.
     """
