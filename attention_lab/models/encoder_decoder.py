@@ -127,7 +127,7 @@ def _padded(sequence: Any) -> Padded:
     """Returns the sequence. Raises ValueError if it is not `Padded`, so that its valid positions are unknown."""
     if not isinstance(sequence, Padded):
         raise ValueError(
-            "sources and targets must be Padded(values, valid), where valid is True for the positions that exist, but a "
+            "sources and targets must be Padded(values, valid), where valid is True for the positions that exist, but "
             f"{type(sequence).__name__} was given"
         )
     return sequence

@@ -186,11 +186,11 @@ def test_equal_words_give_the_same_model():
         ("encoder", {}, "encoder needs a kind: recurrent or transformer or nothing"),
         ("encoder", {"kind": "recurrent", "fetures": 3}, "did you mean 'features'"),
         ("encoder", {"kind": "recurrent", "features": 7}, "must be even"),
-        ("encoder", {"kind": "recurrent", "layers": 0}, "has 1 or more"),
+        ("encoder", {"kind": "recurrent", "layers": 0}, "needs 1 or more"),
         (
             "encoder",
             {"kind": "nothing", "layers": 1},
-            "encoder nothing takes no options, but layers",
+            "encoder nothing takes no options, but was given layers",
         ),
         ("encoder", {"kind": "transformer", "norm": "both"}, "not one of pre, post"),
         ("encoder", {"kind": "transformer", "activation": "tanh"}, "known are relu"),
@@ -198,7 +198,7 @@ def test_equal_words_give_the_same_model():
         ("decoder", {"kind": "Luong"}, "did you mean 'luong'"),
         ("decoder", {"kind": "luong", "hiden": 3}, "did you mean 'hidden'"),
         ("decoder", {"kind": "luong", "cell": "grue"}, "did you mean 'gru'"),
-        ("decoder", {"kind": "luong", "layers": 0}, "has 1 or more"),
+        ("decoder", {"kind": "luong", "layers": 0}, "needs 1 or more"),
         ("decoder", {"kind": "luong", "attention": {"score": "aditive"}}, "mean 'additive'"),
         ("decoder", {"kind": "luong", "attention": {"bias": "alibi"}}, "only within one sequence"),
         (
@@ -222,7 +222,7 @@ def test_a_sequence_that_does_not_say_what_is_padding_is_refused():
     for side in one:
         with pytest.raises(ValueError, match=r"Padded\(values, valid\).*ndarray was given"):
             model.apply(params, one | {side: np.array([5, 3])})
-    with pytest.raises(ValueError, match="which positions exist"):
+    with pytest.raises(ValueError, match="the positions that exist"):
         model.start(params, np.array([5, 3]), 4)
 
 
