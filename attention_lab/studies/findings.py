@@ -101,7 +101,7 @@ def compare(
         every = ((arm, statistics_of(rows, arm, metric)) for arm in arms)
         parts = {arm: one for arm, one in every if one is not None and _enough(one)}
         values = {arm: statistics.contributions(one, metric.of) for arm, one in parts.items()}
-        redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in parts.items()}
+        replicates = {arm: statistics.bootstrap(one, metric.of) for arm, one in parts.items()}
         for arm, other in ((a, b) for n, a in enumerate(parts) for b in list(parts)[:n]):
             paired = values[arm] - values[other]
             differences.append(
@@ -111,7 +111,7 @@ def compare(
                     other,
                     statistics.interval(paired),
                     np.nan,
-                    statistics.percentiles(redrawn[arm] - redrawn[other]),
+                    statistics.percentiles(replicates[arm] - replicates[other]),
                     float(statistics.effect_size(paired)),
                     statistics.seeds_needed(paired),
                 )
