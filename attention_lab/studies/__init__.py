@@ -47,7 +47,7 @@ def run(
         RuntimeError
     ):  # JAX has computed already, as in a notebook: then it has the devices that it has
         replicas.cores_as_devices(os.cpu_count() or 1)
-    setup.prepare()
+    setup.enable_compilation_cache()
     with Interrupt(max_minutes) as interrupt:
         machine = scheduler.Machine(devices, at_once, interrupt)
         study = study_of(tuning.tuned(study.config, study.folder, machine), study.folder)
