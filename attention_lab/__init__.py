@@ -1,10 +1,10 @@
 """attention_lab: every attention mechanism is a pure function of one query and one key.
 
-    run = attention_lab.train(config, "runs/mine")          # plain data, as a run's config.json holds it
+    run = attention_lab.train(config, "runs/mine")          # config: a dict, as in a run's config.json
     run = attention_lab.load("runs/mine")                   # a trained run
     run.translate(["The cat sat on the mat"])[0].text
 
-`attention_lab.studies.run` trains a study, and `attention_lab.claims.judge` puts claims to its results.
+`attention_lab.studies.run` trains a study, and `attention_lab.claims.judge` tests claims against its results.
 """
 
 import importlib
@@ -15,18 +15,22 @@ __all__ = ["claims", "load", "studies", "train"]
 
 
 def load(workdir: Any) -> Any:
-    """A trained run: `run = attention_lab.load("runs/quickstart")`, with run.model, run.params and the
-    tokenizers; run.translate(sentences) translates. Raises ValueError where the folder holds none."""
-    # Here and not above: whoever wants the mechanism alone loads neither Flax nor orbax.
+    """Returns the trained run of a folder: `run = attention_lab.load("runs/quickstart")`.
+
+    It contains run.model, run.params and the tokenizers; run.translate(sentences) translates. Raises ValueError if
+    the folder contains no run.
+    """
+    # A local import: the mechanism alone requires neither Flax nor orbax.
     from attention_lab import runs
 
     return runs.load(workdir)
 
 
 def train(config: Any, workdir: Any, **options: Any) -> Any:
-    """Trains what a config asks for, evaluates it on the test set, and returns the run; see `runs.training.train`.
+    """Trains a model as the config describes, evaluates it on the test set, and returns the run.
 
-    What was stopped in that folder is resumed. Raises ValueError where the config cannot be trained.
+    An interrupted run in that folder is resumed. Raises ValueError if the config cannot be trained. The options
+    are those of `runs.training.train`.
     """
     from attention_lab.runs import training
 

@@ -1,4 +1,4 @@
-"""Files that are complete or as they were before, whenever a process ends."""
+"""Atomic writes: a file has its old or its new content, whenever a process ends."""
 
 import contextlib
 import os
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def replace(path: Path, content: bytes | str) -> None:
-    """Writes a file, text as UTF-8, beside its place and moves it there; folders are made.
+    """Writes a file atomically: to a draft in the same folder, which then replaces the file; text is UTF-8.
 
-    Of two processes that write at once, the last one's stays. Raises OSError, and leaves no draft, where it
-    cannot be written.
+    Missing folders are created. If two processes write at once, the last one wins. Raises OSError, and removes the
+    draft, if the file cannot be written.
     """
     if isinstance(content, str):
-        # A path in it may hold bytes that are no UTF-8: JSON's own escape of what Python has for them.
+        # A path in the text may contain bytes that are not UTF-8: Python's surrogates are escaped as in JSON.
         content = content.encode(errors="backslashreplace")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -26,7 +26,7 @@ def replace(path: Path, content: bytes | str) -> None:
 
 
 def save(path: Path, content: bytes | str) -> None:
-    """`replace`, for what somebody has asked for. Raises ValueError, with the reason, where it cannot be written."""
+    """`replace` for a file that the user requested. Raises ValueError, with the reason, if it cannot be written."""
     try:
         replace(path, content)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Sequences padded to one length, and which of their positions exist: no id or number says that of itself."""
+"""Sequences padded to one length, with a validity mask: padding is never inferred from an id or a value."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,8 +11,8 @@ from attention_lab.special_tokens import PAD
 class Padded(NamedTuple):
     """One sequence, or a batch of them.
 
-    values: [.., L] integers, or [.., L, F] numbers; valid: bool[.., L], False where a position is padding,
-    which may stand only at the end and may hold anything.
+    values: [.., L] integers, or [.., L, F] numbers; valid: bool[.., L], False at padding. Padding follows all
+    valid positions, and its values are arbitrary.
     """
 
     values: Any
@@ -20,9 +20,9 @@ class Padded(NamedTuple):
 
 
 def pad(rows: Sequence[np.ndarray], length: int, count: int | None = None) -> Padded:
-    """A batch [count, length] of rows of ids, by default as many as there are; what is padding holds PAD.
+    """Pads rows of ids with PAD to a batch [count, length]; count is len(rows) by default.
 
-    Rows beyond the given ones are all padding.
+    Rows after the given ones consist of padding only.
     """
     count = len(rows) if count is None else count
     values, valid = np.full((count, length), PAD, np.int32), np.zeros((count, length), bool)

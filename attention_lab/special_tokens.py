@@ -1,3 +1,3 @@
-"""The marks that stand among the tokens of a sentence: their ids in every vocabulary."""
+"""The ids of the special tokens, which are the same in every vocabulary."""
 
 PAD, UNKNOWN, START, END = range(4)

@@ -91,7 +91,7 @@ def every_program(config: dict[str, Any], stack: ExitStack) -> tuple[str, dict[s
     """
     cores = os.cpu_count() or 1
     replicas.cores_as_devices(cores)
-    setup.prepare()
+    setup.enable_compilation_cache()
     timed = updates.updates_of(config, range(SEEDS.value), UPDATES.value)
     programs: dict[str, Program] = {SINGLE: updates.alone(timed)}
     for layout in updates.layouts(cores, SEEDS.value):

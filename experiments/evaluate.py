@@ -25,7 +25,7 @@ BEAM = flags.DEFINE_integer(
 def main(words: list[str]) -> None:
     """Evaluates the run, and prints and saves the scores."""
     command.no_words(words)
-    setup.prepare()
+    setup.enable_compilation_cache()
     run = runs.load(WORKDIR.value)
     search = {} if BEAM.value is None else {"beam": BEAM.value}
     split = SPLIT.value or run.config["data"]["test"]

@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
         raise command.Refusal("--save_heatmap draws one sentence; give one sentence in quotes")
     if HEATMAP.value:
         command.png("--save_heatmap", HEATMAP.value)
-    setup.prepare()
+    setup.enable_compilation_cache()
     run = runs.load(WORKDIR.value)
     if words:
         return translate(run, words, weights)

@@ -133,7 +133,7 @@ class SeparateProcesses:
 def run_worker(pipe: Any, config: dict[str, Any], seed: int, times: int, count: int) -> None:
     """The loop of a process: performs the updates of a seed `times` times for each request on the pipe."""
     keep_memory()
-    setup.prepare()
+    setup.enable_compilation_cache()
     program = alone(updates_of(config, [seed], count))
     with suppress(EOFError, ConnectionError):  # the parent process has ended
         while True:

@@ -1,11 +1,10 @@
-"""Metrics: what is scored, so that validation, intervals, reports and claims need no metric's name.
+"""Metrics with one interface, so that validation, intervals, reports and claims do not depend on a particular metric.
 
-    statistics = bleu().statistics(outcome)                # [N, P], by example
-    bleu().of(statistics.sum(0))                           # the score of all of them
+    statistics = bleu().statistics(outcome)                # [N, P], the sufficient statistics of each example
+    bleu().of(statistics.sum(0))                           # the score of the corpus
 
-A metric is a function of a sum over examples. What each example adds to that sum, its sufficient statistics, is
-computed once; every interval, bootstrap and paired test then follows from these numbers alone
-(attention_lab.evaluation.statistics).
+A metric is a function of the sum of sufficient statistics over examples. These are computed once, and every interval,
+bootstrap and paired test requires only them (attention_lab.evaluation.statistics).
 """
 
 import functools
@@ -27,16 +26,16 @@ from attention_lab.evaluation.quality import (
 )
 from attention_lab.evaluation.records import Record
 
-Statistics = np.ndarray  # [.., P], of one example or a sum over examples
+Statistics = np.ndarray  # [.., P], sufficient statistics of one example, or their sum over examples
 HIGHER, LOWER = "higher", "lower"
 
 
 class Outcome(NamedTuple):
-    """What a model makes of N examples; a metric reads of it what it needs.
+    """The outputs of a model for N examples, from which metrics are computed.
 
-    losses: [N, 2], −log p(target) and the number of target tokens under teacher forcing; 0 and 0 where the model cannot
-    read the example. records: where the model attends under teacher forcing. fitted: where and how alignments are
-    read from the records, chosen on validation examples.
+    losses: [N, 2], −log p(target) in nats and the number of target tokens under teacher forcing; 0 and 0 if the model
+    cannot read the example. records: attention weights under teacher forcing. fitted: the layer, head and rule by
+    which alignments are read from the records, chosen on validation examples.
     """
 
     examples: Sequence[Mapping[str, Any]]
@@ -54,11 +53,11 @@ class Outcome(NamedTuple):
 class Metric(NamedTuple):
     """A score that is a smooth function of a sum over examples.
 
-    name: in files and configs. title: in tables and figures. better: "higher" or "lower". statistics: what each
-    example adds, [N, P]; None where an outcome lacks what the metric counts. of: the score [..] of summed statistics
-    [.., P]. bounds: the least and the greatest score. signature: how the score was computed, for comparison with
-    other programs; "" where there is no choice. paired_p: a library's own paired test of several systems against the first one,
-    (hypotheses of each system, references) -> p of each but the first; None where there is none.
+    name: in files and configs. title: in tables and figures. better: "higher" or "lower". statistics: the sufficient
+    statistics of each example, [N, P]; None if the outcome lacks the required data. of: the score [..] of summed
+    statistics [.., P]. bounds: the least and the greatest score. signature: the settings of the score, for comparison
+    with other programs; "" if there are none. paired_p: a library's paired test of several systems against the first
+    one, (hypotheses of each system, references) -> the p-value of each but the first; None if there is no such test.
     """
 
     name: str
@@ -71,11 +70,11 @@ class Metric(NamedTuple):
     paired_p: Callable[[Sequence[Sequence[str]], Sequence[str]], list[float]] | None = None
 
     def score(self, statistics: Statistics) -> float:
-        """The score of all examples, whose statistics are [N, P]."""
+        """Returns the score of a corpus from the statistics [N, P] of its examples."""
         return float(self.of(np.sum(statistics, axis=0, dtype=float)))
 
     def score_of(self, outcome: Outcome) -> float:
-        """The score of an outcome; NaN where it lacks what the metric counts."""
+        """Returns the score of an outcome; NaN if it lacks the required data."""
         statistics = self.statistics(outcome)
         return np.nan if statistics is None else self.score(statistics)
 
@@ -143,34 +142,34 @@ def alignment_error() -> Metric:
 def bleu_statistics(
     hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
 ) -> Statistics:
-    """What BLEU counts in each sentence: [N, 10], 4 matches, 4 totals, and the two lengths; by sacreBLEU.
+    """Returns sacreBLEU's counts of each sentence: [N, 10], 4 matches, 4 totals, and the two lengths.
 
     tokenize: as in `quality.bleu`.
     """
     metric = bleu_metric(tokenize, effective_order=True)
     pairs = zip(composed(hypotheses), composed(references), strict=True)
-    result = (metric.sentence_score(h, [r]) for h, r in pairs)
-    return np.array([[*f.counts, *f.totals, f.sys_len, f.ref_len] for f in result], float)
+    scores = (metric.sentence_score(h, [r]) for h, r in pairs)
+    return np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in scores], float)
 
 
 def bleu_of(statistics: Statistics) -> np.ndarray:
-    """Corpus BLEU, 0 to 100, of summed statistics [.., 10], smoothed as sacreBLEU does (exponentially)."""
+    """Returns corpus BLEU, 0 to 100, of summed statistics [.., 10], with sacreBLEU's exponential smoothing."""
     matches, totals = statistics[..., :4], statistics[..., 4:8]
-    # The k-th precision without a match counts as 1 / (2^k total); without a match at all, BLEU is 0.
-    missed = np.cumsum(matches == 0, axis=-1)
+    # The k-th precision without a match is replaced by 1 / (2^k total); without any match, BLEU is 0.
+    unmatched = np.cumsum(matches == 0, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(matches > 0, matches, 0.5**missed) / totals
-        logs = np.log(precision).mean(-1)
-        brevity = np.minimum(0.0, 1 - statistics[..., 9] / statistics[..., 8])
-        score = 100 * np.exp(logs + brevity)
+        precision = np.where(matches > 0, matches, 0.5**unmatched) / totals
+        log_precision = np.log(precision).mean(-1)
+        log_brevity = np.minimum(0.0, 1 - statistics[..., 9] / statistics[..., 8])
+        score = 100 * np.exp(log_precision + log_brevity)
     return np.where((totals > 0).all(-1) & (matches > 0).any(-1), score, 0.0)
 
 
 def chrf_statistics(hypotheses: Sequence[str], references: Sequence[str]) -> Statistics:
-    """What chrF counts in each sentence: [N, 18], for n = 1 .. 6 the character n-grams of both sides and the common ones.
+    """Returns chrF's counts of each sentence: [N, 18], the character n-grams of hypothesis, reference and both, n = 1 .. 6.
 
-    Without spaces, and in sacreBLEU's order: hypothesis, reference, matches. Where the reference has no n-gram, those
-    of the hypothesis do not count.
+    Spaces are ignored, and the order is that of sacreBLEU: hypothesis, reference, matches. If the reference has no
+    n-gram, those of the hypothesis are not counted.
     """
     rows = []
     for pair in zip(composed(hypotheses), composed(references), strict=True):
@@ -184,9 +183,9 @@ def chrf_statistics(hypotheses: Sequence[str], references: Sequence[str]) -> Sta
 
 
 def chrf_of(statistics: Statistics) -> np.ndarray:
-    """chrF, 0 to 100, of summed statistics [.., 18]: F_β with β = 2 of the mean precision P and recall R.
+    """Returns chrF, 0 to 100, of summed statistics [.., 18]: F_β = (1 + β²) P R / (β² P + R) with β = 2.
 
-    Both are means over those n of which both sides have n-grams: (1 + β²) P R / (β² P + R).
+    The precision P and the recall R are means over those n for which both sides have n-grams.
     """
     hypothesis, reference, matches = (statistics[..., n::3] for n in range(3))
     both = (hypothesis > 0) & (reference > 0)
@@ -203,12 +202,12 @@ def chrf_of(statistics: Statistics) -> np.ndarray:
 
 
 def perplexity_of(statistics: Statistics) -> np.ndarray:
-    """exp(first / second) of summed statistics [.., 2]."""
+    """Returns exp(first / second) of summed statistics [.., 2]."""
     with np.errstate(over="ignore"):
         return np.exp(statistics[..., 0] / statistics[..., 1])
 
 
 def aer_of(statistics: Statistics) -> np.ndarray:
-    """Alignment error rate, 0 to 100, of summed `alignment.link_counts` [.., 4]."""
-    predicted, right, hit, wanted = np.moveaxis(statistics, -1, 0)
-    return 100 * (1 - (hit + right) / (predicted + wanted))
+    """Returns the alignment error rate, 0 to 100, of summed `alignment.link_counts` [.., 4]."""
+    predicted, possible_hits, sure_hits, sure = np.moveaxis(statistics, -1, 0)
+    return 100 * (1 - (sure_hits + possible_hits) / (predicted + sure))

@@ -1,4 +1,4 @@
-"""Trained models: their folders, and what one can do with them.
+"""Trained models: their folders, and functions that train, load, evaluate and apply them.
 
 run = attention_lab.load("runs/quickstart")
 run.translate(["The cat sat on the mat"])[0].text

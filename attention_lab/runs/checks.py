@@ -1,4 +1,4 @@
-"""What the numbers of a config must be: told in one line, before anything is read, computed or written."""
+"""Validation of a config: invalid values are reported in one line, before anything is read, computed or written."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -19,17 +19,15 @@ from attention_lab.training.optimizer import SCHEDULES
 Config = Mapping[str, Any]
 Rule = tuple[str, Callable[[Any], bool]]
 
-MOST, SEEDS = (
-    2**31 - 1,
-    2**32,
-)  # of an int32; of two that are equal modulo SEEDS, `jax.random` may make one key
+# The maximum of an int32. Seeds that are equal modulo SEEDS may give the same key in `jax.random`.
+MAXIMUM, SEEDS = 2**31 - 1, 2**32
 NATURAL: Rule = (
-    f"a whole number, at least 1 and at most {MOST}",
-    lambda x: _whole(x) and 1 <= x <= MOST,
+    f"a whole number, at least 1 and at most {MAXIMUM}",
+    lambda x: _whole(x) and 1 <= x <= MAXIMUM,
 )
 MAYBE: Rule = (f"{NATURAL[0]}, or None", lambda x: x is None or NATURAL[1](x))
 BUDGET: Rule = ("a whole number, at least 1", lambda x: _whole(x) and x >= 1)
-COUNT: Rule = (f"a whole number from 0 to {MOST}", lambda x: _whole(x) and 0 <= x <= MOST)
+COUNT: Rule = (f"a whole number from 0 to {MAXIMUM}", lambda x: _whole(x) and 0 <= x <= MAXIMUM)
 SEED: Rule = (f"a whole number from 0 to {SEEDS - 1}", lambda x: _whole(x) and 0 <= x < SEEDS)
 EACH_SEED: Rule = (f"whole numbers from 0 to {SEEDS - 1}", lambda x: all(map(SEED[1], x)))
 POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
@@ -88,7 +86,7 @@ RULES: dict[str, Rule] = {
 
 
 def run(config: Config) -> None:
-    """Checks the config of one run. Raises ValueError, with the field, its value and what is expected."""
+    """Checks the config of one run. Raises ValueError with the field, its value and the expected value."""
     check(config, RULES)
     training = config["training"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
@@ -97,34 +95,34 @@ def run(config: Config) -> None:
     look_up("training.matmul_precision", setup.PRECISIONS, precision)
     runs.search_of(config["decoding"])
     data = config["data"]
-    task_of(config).metrics(config)  # what they need is there
+    task_of(config).metrics(config)  # raises if a package that they require is missing
     splits = dataset(data["name"]).splits
     if splits and data["test"] not in splits:
         raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
-    model = make_model(8, 8, **config["model"])  # of any vocabulary: its pieces are looked up
-    # Nothing is computed, no key either: several processes are connected before JAX computes.
+    model = make_model(8, 8, **config["model"])  # the sizes of the vocabularies do not matter here
+    # Shapes only, even for the key: processes must be connected before JAX computes anything.
     limits = model.limits(jax.eval_shape(lambda: model.init(jax.random.key(0))))
-    for side, most in zip(("source", "target"), limits, strict=True):
-        if most is not None and data["max_length"] > most:
+    for side, limit in zip(("source", "target"), limits, strict=True):
+        if limit is not None and data["max_length"] > limit:
             raise ValueError(
-                f"data.max_length is {data['max_length']}, but this model reads at most {most} {side} tokens; lower it, "
+                f"data.max_length is {data['max_length']}, but this model reads at most {limit} {side} tokens; lower it, "
                 "or raise model.encoder.positions and model.decoder.positions"
             )
 
 
 def check(config: Config, rules: Mapping[str, Rule]) -> None:
-    """Raises ValueError where a field does not hold what its rule says."""
-    for field, (expected, holds) in rules.items():
+    """Raises ValueError if the value of a field violates its rule."""
+    for field, (expected, satisfied) in rules.items():
         *sections, name = field.split(".")
-        fields = functools.reduce(lambda within, section: within[section], sections, config)
+        fields = functools.reduce(lambda parent, section: parent[section], sections, config)
         if name not in fields:
-            continue  # of another kind of model
+            continue  # a field of another kind of model
         value = fields[name]
         try:
-            right = not isinstance(value, bool) and holds(value)
+            correct = not isinstance(value, bool) and satisfied(value)
         except TypeError:
-            right = False
-        if not right:
+            correct = False
+        if not correct:
             raise ValueError(f"{field} is {value!r}; it must be {expected}")
 
 

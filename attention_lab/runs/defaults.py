@@ -1,52 +1,54 @@
-"""What every run starts from, as plain data, with the meaning of each field."""
+"""The default config of a run as dicts, with the meaning of each field."""
 
 from typing import Any
 
 
 def translation() -> dict[str, Any]:
-    """A recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
+    """Returns the config of a recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
     return {
-        "task": "translation",  # of attention_lab.tasks.TASKS
-        "name": "quickstart",  # of the folder in runs/ that takes the results
+        "task": "translation",  # a key of attention_lab.tasks.TASKS
+        "name": "quickstart",  # the name of the folder in runs/ with the results
         "seed": 0,
-        "showcase": (),  # sentences whose attention is shown in the end
+        "showcase": (),  # sentences whose attention is shown after training
         "data": {
-            "name": "rosetta",  # of attention_lab.data.sources.DATASETS
-            "options": {},  # of that dataset
-            "max_length": 128,  # training pairs with more tokens on a side are left out, and counted
-            "test": "test",  # the split that is translated in the end
-            "bleu_tokenize": "13a",  # sacreBLEU's: zh, ja-mecab, ko-mecab or char where no spaces part words
+            "name": "rosetta",  # a key of attention_lab.data.sources.DATASETS
+            "options": {},  # options of that dataset
+            "max_length": 128,  # training pairs with more tokens on either side are left out, and counted
+            "test": "test",  # the split that is evaluated after training
+            "bleu_tokenize": "13a",  # sacreBLEU's; zh, ja-mecab, ko-mecab or char for text without spaces between words
         },
         "tokenizer": {
             "kind": "bpe",
             "size": 8000,
             "joint": True,  # one vocabulary for both sides
-            "restrict": False,  # of that, the target has only what its training texts need
-            "byte_fallback": False,  # bytes, 256 of the pieces, spell a character that is not among them
+            "restrict": False,  # restrict the target to those pieces of it that its training texts contain
+            "byte_fallback": False,  # 256 of the pieces are bytes, which spell characters outside the vocabulary
         },
         "model": recurrent(),
-        # How many devices split a batch (None: all) and a Transformer's heads, and whether the first split the state too.
+        # data: the number of devices that share a batch (None: all); heads: the number that share a Transformer's heads;
+        # shard_state: whether the devices along "data" also share the training state.
         "devices": {"data": None, "heads": 1, "shard_state": False},
         "training": {
-            "tokens": 3_000_000,  # the budget: target tokens seen, padding not counted
-            "batch_tokens": 1200,  # target positions of a batch, padding counted
-            "microbatches": 1,  # of a batch, processed one after the other; the same update in less memory
-            "compute": "float32",  # or "bfloat16"; parameters, moments and sums stay float32
-            # Of products of float32, here and wherever the run is used: "highest" is float32 on every machine. What is
-            # faster is another result: "high", TF32 on a GPU, 3 passes of bfloat16 on a TPU; "default", TF32 and 1 pass.
+            "tokens": 3_000_000,  # the budget: target tokens, without padding
+            "batch_tokens": 1200,  # target positions of a batch, with padding
+            "microbatches": 1,  # parts of a batch over which gradients are accumulated: the same update in less memory
+            "compute": "float32",  # or "bfloat16"; parameters, moments and sums remain float32
+            # The precision of products of float32, in training and inference: "highest" is float32 on every machine.
+            # Faster ones change the results: "high" is TF32 on a GPU and 3 passes of bfloat16 on a TPU; "default" is
+            # TF32 and 1 pass.
             "matmul_precision": "highest",
-            "workers": 1,  # threads that make the next batches
-            "buckets": 6,  # lengths to pad to; each is one more program to compile
+            "workers": 1,  # threads that prefetch batches
+            "buckets": 6,  # lengths to which batches are padded; each requires one more program to be compiled
             "schedule": "cosine",
             "warmup": 300,  # updates
             "learning_rate": 1e-3,
             "weight_decay": 0.0,
             "dropout": 0.1,
             "label_smoothing": 0.1,
-            "clip": 1.0,  # the gradients' greatest norm
-            "validations": 8,  # how many in a run, evenly spaced
+            "clip": 1.0,  # the maximum global norm of the gradients
+            "validations": 8,  # the number of validations in a run, evenly spaced
             "validation_sentences": 500,
-            "patience": 0,  # validations without a better BLEU before it stops; 0: never
+            "patience": 0,  # early stopping: validations without an improvement before training stops; 0: never
         },
         "decoding": {
             "beam": 5,
@@ -58,32 +60,32 @@ def translation() -> dict[str, Any]:
 
 
 def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, Any]:
-    """A recurrent encoder, and one of the decoders fixed, bahdanau and luong."""
+    """Returns the config of a recurrent encoder with one of the decoders fixed, bahdanau and luong."""
     return {
         "encoder": {
             "kind": "recurrent",
             "cell": "gru",
             "embedding": 256,
-            "features": 512,  # of a state, both directions together
+            "features": 512,  # the size of a state, both directions together
             "layers": 1,
         },
         "decoder": {
             "kind": decoder,
             "cell": "gru",
             "attention": attention(score),
-            "input_feeding": True,  # of luong
+            "input_feeding": True,  # a field of luong
             "embedding": 256,
             "hidden": 256,
             "layers": 1,
             "positions": 512,
-            "recompute": False,  # a step's insides in the backward pass, to save memory
+            "recompute": False,  # rematerialize a step's activations in the backward pass, to save memory
         },
         "tie": "all",
     }
 
 
 def transformer(score: str = "scaled_dot") -> dict[str, Any]:
-    """A small Transformer."""
+    """Returns the config of a small Transformer."""
     return {
         "encoder": transformer_stack(score),
         "decoder": {**transformer_stack(score), "cross": attention(score)},
@@ -92,7 +94,7 @@ def transformer(score: str = "scaled_dot") -> dict[str, Any]:
 
 
 def transformer_stack(score: str) -> dict[str, Any]:
-    """The encoder of a small Transformer, or its decoder without cross-attention."""
+    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention."""
     return {
         "kind": "transformer",
         "attention": attention(score),
@@ -108,12 +110,12 @@ def transformer_stack(score: str) -> dict[str, Any]:
         "norm": "pre",
         "attention_dropout": False,
         "positions": 512,
-        "recompute": False,  # a layer's insides in the backward pass, to save memory
+        "recompute": False,  # rematerialize a layer's activations in the backward pass, to save memory
     }
 
 
 def attention(score: str) -> dict[str, Any]:
-    """A mechanism in words; see attention_lab.mechanism.registry."""
+    """Returns the names of a mechanism's pieces; see attention_lab.mechanism.registry."""
     return {
         "score": score,
         "normalize": "softmax",

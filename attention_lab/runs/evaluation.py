@@ -1,4 +1,4 @@
-"""A split translated by a trained run, and scored: what is printed, kept, and compared in studies."""
+"""Evaluation of trained runs: translates a split, computes its scores and their sufficient statistics, and saves them."""
 
 import json
 import sys
@@ -27,27 +27,27 @@ from attention_lab.runs.setup import split_of
 from attention_lab.tasks import task_of
 from attention_lab.training.replicas import Layout
 
-ALIGNED = 500  # validation examples on which the layer and rule of alignment are chosen
+ALIGNED = 500  # validation examples on which the layer, head and rule of alignment are chosen
 
-# progress(total, what): a context manager whose value is called with the number of examples that are finished.
+# progress(total, description): a context manager; its value is called with the number of newly finished examples.
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], Any]]]
 
 
 @contextmanager
-def bar(total: int, what: str) -> Iterator[Callable[[int], Any]]:
-    """A progress bar on a terminal, nothing elsewhere."""
+def bar(total: int, description: str) -> Iterator[Callable[[int], Any]]:
+    """Shows a progress bar on a terminal, and nothing elsewhere."""
     with tqdm(
-        total=total, desc=what, disable=not sys.stderr.isatty(), leave=False, unit=""
-    ) as shown:
-        yield shown.update
+        total=total, desc=description, disable=not sys.stderr.isatty(), leave=False, unit=""
+    ) as progress_bar:
+        yield progress_bar.update
 
 
 class Evaluation(NamedTuple):
-    """A split evaluated: scores, and what each example adds to them.
+    """The evaluation of a split: its scores and the sufficient statistics of each example.
 
-    results: plain JSON, with results["scores"][metric] = {"score", "signature"}. texts: the hypotheses. statistics: by
-    metric, the sufficient statistics [N, P]. records: where the model attends under teacher forcing; none where the
-    gold alignments are not known.
+    results: JSON data, with results["scores"][metric] = {"score", "signature"}. texts: the hypotheses. statistics:
+    the sufficient statistics [N, P] by metric. records: the attention weights under teacher forcing; empty if there
+    are no gold alignments.
     """
 
     results: dict[str, Any]
@@ -56,9 +56,9 @@ class Evaluation(NamedTuple):
     records: list[Record]
 
     def save(self, workdir: Path) -> None:
-        """Writes SPLIT.json, SPLIT.txt, SPLIT_statistics.npz and SPLIT_records.* into `workdir`/evaluation.
+        """Writes SPLIT.json, SPLIT.txt, SPLIT_statistics.npz and SPLIT_records.* to `workdir`/evaluation.
 
-        Raises OSError or ValueError where that cannot be.
+        Raises OSError or ValueError if they cannot be written.
         """
         folder, split = workdir / "evaluation", self.results["split"]
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,10 @@ class Evaluation(NamedTuple):
 def evaluate(
     run: Run, split: str, progress: Progress, step: int = FINE, **search: Any
 ) -> Evaluation:
-    """Translates a split and scores it; nothing is written. search: fields of `Search`, by default the config's."""
+    """Translates and scores a split; writes nothing.
+
+    step: as in `decoding.in_batches`. search: fields of `Search`, by default those of the config.
+    """
     return evaluate_each([run], split, progress, step, **search)[0]
 
 
@@ -85,72 +88,82 @@ def evaluate_each(
     layout: Layout = Layout(),
     **search: Any,
 ) -> list[Evaluation]:
-    """`evaluate` of runs that differ in parameters alone, side by side; all share the seconds equally."""
-    first, together = runs[0], Runs.of(runs, layout)
+    """Evaluates runs that differ only in parameters, stacked on the replica axis, as `evaluate` does for one.
+
+    layout: the distribution of replicas over devices. Each run reports an equal part of the time.
+    """
+    first, stacked = runs[0], Runs.of(runs, layout)
     examples = examples_of(first, split)
     started = time.perf_counter()
     with progress(len(examples), f"translating {split}") as advance:
         sentences = [example["source"] for example in examples]
-        translations = together.translate(sentences, step=step, progress=advance, **search)
+        translations = stacked.translate(sentences, step=step, progress=advance, **search)
     seconds = (time.perf_counter() - started) / len(runs)
     aligned = alignment_examples(first, examples)
     with progress(len(aligned) + len(examples), "teacher forcing") as advance:
-        fitting = together.teacher_forced(aligned, progress=advance)
-        forced = together.teacher_forced(examples, weights=bool(aligned), progress=advance)
+        fitting = stacked.teacher_forced(aligned, progress=advance)
+        forced = stacked.teacher_forced(examples, weights=bool(aligned), progress=advance)
     return [
-        scored(run, split, examples, texts, targets, chosen_on, seconds=seconds, search=search)
-        for run, texts, targets, chosen_on in zip(runs, translations, forced, fitting, strict=True)
+        score_translations(
+            run, split, examples, outputs, targets, chosen_on, seconds=seconds, search=search
+        )
+        for run, outputs, targets, chosen_on in zip(
+            runs, translations, forced, fitting, strict=True
+        )
     ]
 
 
 def examples_of(run: Run, split: str) -> list[dict[str, Any]]:
-    """A split on which a run is evaluated. Raises ValueError where the run was trained on other examples under its name."""
+    """Returns the examples of a split of the run's dataset.
+
+    Raises ValueError if the split had other examples when the run was trained.
+    """
     examples = split_of(run.config, split)
-    now = {split: sources.digest_of(examples)}
-    compare(run.data, now, "those with which the run was trained")
+    current = {split: sources.digest_of(examples)}
+    compare(run.data, current, "those with which the run was trained")
     return examples
 
 
 def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
-    """Raises ValueError where a folder has scores of other examples than these under the name of their split."""
+    """Raises ValueError if the folder contains scores of other examples under the name of this split."""
     path = workdir / "evaluation" / f"{split}.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError):  # none, or whoever wrote it was killed
+    except (OSError, ValueError):  # no scores, or their writer was killed
         return
     except (KeyError, TypeError):
         known = {split: "unknown"}
-    way_out = f"move {path} away, which has the scores of those"
-    compare(known, {split: sources.digest_of(examples)}, "those evaluated before", way_out)
+    alternative = f"move {path} away, which contains the earlier scores"
+    compare(known, {split: sources.digest_of(examples)}, "those evaluated before", alternative)
 
 
 def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The validation examples on which it is chosen how alignments are read.
+    """Returns the validation examples on which the layer, head and rule of alignment are chosen.
 
-    None where the given examples have no links, or their alignments cannot be compared: see `unaligned`.
+    Returns [] if the given examples have no gold links, or have no alignment error: see `unaligned`.
     """
     linked = all("links" in example for example in examples)
     return _linked(run) if linked and not unaligned(run, examples) else []
 
 
 def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
-    """Why linked examples have no alignment error; None where they have one."""
+    """Returns the reason for which examples with gold links have no alignment error, or None if they have one."""
     if not any(layer.startswith("cross/") for layer in run.attention_layers()):
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
     if not any(len(example["links"]) for example in _linked(run)):
-        return "no validation example has links, by which to choose where and how to read them"
+        return "no validation example has links, on which the layer, head and rule are chosen"
     return None
 
 
 def _linked(run: Run) -> list[dict[str, Any]]:
-    """The first validation examples that have links."""
+    """Returns the first ALIGNED validation examples that have gold links."""
     examples = examples_of(run, "validation")
     return [example for example in examples if "links" in example][:ALIGNED]
 
 
-def scored(
+def score_translations(
     run: Run,
     split: str,
     examples: Sequence[dict[str, Any]],
@@ -161,27 +174,29 @@ def scored(
     seconds: float,
     search: Mapping[str, Any] = MappingProxyType({}),
 ) -> Evaluation:
-    """Scores translations of a split by every metric of the task.
+    """Scores the translations of a split with every metric of the task.
 
-    fitting: of the `alignment_examples`; which layer and head align, and by what rule, is chosen on their records.
+    forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
+    head and rule of alignment are chosen on their records. seconds: the time that was spent on translation. search:
+    the fields of `Search` that differ from the config's.
     """
     texts = [t.text for t in translations]
     choice = best_layer(fitting.records) if fitting.records else None
     outcome = Outcome(examples, texts, forced.losses, forced.records, choice)
     statistics, scores = {}, {}
     for metric in task_of(run.config).metrics(run.config):
-        counted = metric.statistics(outcome)
-        if counted is not None:
-            statistics[metric.name] = counted
+        counts = metric.statistics(outcome)
+        if counts is not None:
+            statistics[metric.name] = counts
             signature = {"signature": metric.signature} if metric.signature else {}
-            scores[metric.name] = {"score": metric.score(counted), **signature}
+            scores[metric.name] = {"score": metric.score(counts), **signature}
     results = {
         "split": split,
         "data": {split: sources.digest_of(examples)},
         "sentences": len(examples),
         "scores": scores,
         "cut_off": sum(not t.ended and t.refused is None for t in translations),
-        "refused": sum(t.refused is not None for t in translations),  # empty for all scores
+        "refused": sum(t.refused is not None for t in translations),  # scored as empty hypotheses
         "seconds": seconds,
         "search": {**run.config["decoding"], **search},
         "device": jax.devices()[0].device_kind,
@@ -195,7 +210,7 @@ def scored(
 
 
 def _alignment(choice: Choice, records: Sequence[Record]) -> dict[str, Any]:
-    """How alignments are read, and precision and recall in percent; refused: the records without weights."""
+    """Returns the chosen layer, head and rule, precision and recall in percent, and the number of unreadable examples."""
     result = alignment_error(records, choice)
     return {
         "precision": 100 * result.precision,

@@ -1,4 +1,4 @@
-"""The one trainer: a group of replicas within its budget, be it one run or all seeds of a study's arms."""
+"""The trainer of the package: it trains a group of replicas, which may be one run or all seeds of a study's arms."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -26,15 +26,16 @@ from attention_lab.training.optimizer import adam
 from attention_lab.training.prefetch import Prefetch
 from attention_lab.training.replicas import Layout, StackedBatches, init_states, spread
 
-AGREE = 10  # updates after which processes ask each other whether to stop
-MINUTES = 5.0  # after which a checkpoint is saved, whatever validations are due
+AGREE = 10  # updates between two collective decisions of the processes whether to stop
+MINUTES = 5.0  # between two checkpoints, in addition to those at validations
 
 
 class Group(NamedTuple):
-    """Replicas that are trained side by side: runs that differ in seeds and traced numbers alone.
+    """Replicas that are trained as one program: runs that differ only in seeds and traced hyperparameters.
 
-    configs: of each replica. folder: of metrics.jsonl and checkpoints/. layout: how they share the machine. devices:
-    the mesh over which a single replica is split; None: it is not.
+    configs: one config for each replica. folder: contains metrics.jsonl and checkpoints/. layout: the distribution of
+    replicas over devices. devices: the mesh over which a single replica is split, or None. shard_state: whether the
+    training state is split over that mesh too.
     """
 
     configs: tuple[Mapping[str, Any], ...]
@@ -52,13 +53,15 @@ def fit(
     interrupt: Interrupt,
     improved: Callable[[int, Params], None] = lambda update, best: None,
 ) -> Params:
-    """Each replica's best parameters [S, ..], after training within the budget from the latest checkpoint on.
+    """Trains a group from its latest checkpoint to the end of its budget; returns the best parameters [S, ..].
 
-    improved: is called with the number of updates and the best parameters, where these are new.
+    validation: ranks the parameters of each replica. interrupt: saves a checkpoint and raises Stopped on a signal or
+    at a time limit. improved: is called with the number of updates and the best parameters [S, ..] after each
+    validation in which a replica improved.
     """
     config = group.configs[0]
     training = config["training"]
-    # Every device has equally many replicas: the last one may then be computed more than once.
+    # Every device has the same number of replicas: copies of the last one fill the remaining slots.
     filler = group.layout.slots(len(group.configs)) - len(group.configs)
     configs = [*group.configs, *group.configs[-1:] * filler]
     batches = [setup.batches_of(one, corpus.pairs) for one in configs]
@@ -90,7 +93,7 @@ def fit(
         NonFiniteGuard(stacked, group.folder, metrics_log),
         lambda: prefetched.waited,
     )
-    evaluate = validation.evaluate(group.layout)
+    evaluate = validation.make_evaluator(group.layout)
     validate = Validate(
         lambda params: evaluate(processes.gather(params)),
         metrics_log,
@@ -105,11 +108,11 @@ def fit(
     period = -(-updates // training["validations"])
     hooks: list[Hook] = [meter, every(period, validate), every(period, save)]
     several = jax.process_count() > 1
-    if not several:  # clocks differ, and all of them save together
+    if not several:  # saving is collective, and the clocks of processes differ
         hooks.append(every_minutes(MINUTES, save))
     one_step = setup.step_of(config, model, optimizer, updates)
     step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
-    if not validate.reason_to_stop():  # else an earlier session found one
+    if not validate.reason_to_stop():  # an earlier session may have stopped early
         firsts = [number for number in batches[0].first_of_lengths(done) if number < updates]
         lengths = [transfer(shared[number]) for number in firsts]
         with (
@@ -122,7 +125,7 @@ def fit(
 
 @jax.jit
 def _copy(tree):
-    """As one program: done leaf by leaf, there are as many to compile as there are shapes."""
+    """Copies a tree as one program; copying leaf by leaf would compile one program for each shape."""
     return jax.tree.map(jnp.copy, tree)
 
 
@@ -138,6 +141,6 @@ def _shared(group: Group, stacked: StackedBatches) -> Batches | Any:
 
 
 def _transfer(group: Group) -> Callable[[Any], Any]:
-    """What is done with a batch ahead of its update."""
+    """Returns the function that transfers a prefetched batch to the device; the identity if there are several devices."""
     alone = group.devices is None and group.layout.devices == 1
     return jax.device_put if alone else lambda batch: batch

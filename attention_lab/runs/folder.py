@@ -1,4 +1,4 @@
-"""A run's folder: what training leaves behind.
+"""The folder of a run, which training writes and `load` reads.
 
 config.json  origin.json  source_tokenizer.json  target_tokenizer.json  checkpoints/  metrics.jsonl  sessions.jsonl
 """
@@ -23,14 +23,14 @@ from attention_lab.training.checkpoint import BEST, Checkpoints
 
 
 def model_of(config: Config, codec: Codec) -> Model:
-    """The model that a config describes, at its precision. Raises ValueError where it describes none."""
+    """Returns the model that a config describes, at its matmul precision. Raises ValueError if the config is invalid."""
     model = make_model(*map(len, codec), **config["model"])
-    # Runs from before there was a choice have what is JAX's own.
+    # Runs of versions without this field used the default of JAX.
     return precise_in(model, config["training"].get("matmul_precision", "default"))
 
 
-# Where and how a run is computed: a run may go on with others, and is the same, to rounding at most.
-COMPUTED = (
+# Fields that determine how a run is computed, but not its results, except for rounding: they may change at a resume.
+COMPUTATION = (
     "devices.",
     "training.workers",
     "training.microbatches",
@@ -40,28 +40,28 @@ COMPUTED = (
 
 
 def write(workdir: Path, config: Config, codec: Codec, data: Mapping[str, str]) -> None:
-    """All that `load` needs but the checkpoints; data: the digest of each split.
+    """Writes all files that `load` requires except the checkpoints. data: the digest of each split.
 
-    Raises ValueError, and writes nothing, where the folder holds a run of another config, naming the fields that
-    differ (those that say how it is COMPUTED may), and where `origin.begin` does.
+    Raises ValueError, and writes nothing, if the folder contains a run with another config, with the fields that
+    differ (those in COMPUTATION may), or if `origin.begin` does.
     """
     if (workdir / "config.json").exists():
         differing = [
             difference
             for difference in differences(read_json(workdir / "config.json"), config)
-            if not difference.startswith(COMPUTED)
+            if not difference.startswith(COMPUTATION)
         ]
         if differing:
             raise ValueError(
-                f"{workdir} holds a run with another config ({', '.join(differing[:5])}); go on with "
-                "that, or choose another folder: --workdir"
+                f"{workdir} contains a run with another config ({', '.join(differing[:5])}); resume with "
+                "that config, or choose another folder: --workdir"
             )
     begin(workdir, codec, data)
     write_json(workdir / "config.json", config)
 
 
 def record_session(workdir: Path) -> None:
-    """Adds a line to sessions.jsonl: when, by which code and on what the run is begun or goes on."""
+    """Adds a line to sessions.jsonl: the time at which the run is started or resumed, the code and the devices."""
     with (workdir / "sessions.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(_session()) + "\n")
 
@@ -85,28 +85,28 @@ def _session() -> dict[str, Any]:
 
 
 def load(workdir: str | Path) -> Run:
-    """The run of a folder, with its best parameters.
+    """Loads the run of a folder with its best parameters.
 
-    Raises ValueError where the folder holds none, something damaged, or a run of another version of this program.
+    Raises ValueError if the folder contains no run, a damaged one, or one of another version of this program.
     """
     workdir = Path(workdir)
     path = workdir / "config.json"
     if not path.is_file():
         raise ValueError(
-            f"{workdir} holds no run (there is no config.json in it); train one with "
+            f"{workdir} contains no run (there is no config.json in it); train one with "
             f"python -m experiments.train --workdir={workdir}"
         )
     config = read_json(path)
     origin, codec = origin_of(workdir), codec_of(workdir)
-    assert origin is not None and codec is not None  # where config.json is, they raise instead
+    assert origin is not None and codec is not None  # they raise if config.json exists without them
     model = model_of(config, codec)
     like = jax.eval_shape(model.init, jax.random.key(0))
-    params = Checkpoints(workdir / "checkpoints", alone=True).restore(BEST, like)
+    params = Checkpoints(workdir / "checkpoints", single_process=True).restore(BEST, like)
     return Run(config, model, jax.tree.map(jnp.asarray, params), codec, origin.data)
 
 
 def differences(old: Config, new: Config, field: str = "") -> list[str]:
-    """The fields in which two configs differ, as "model.hidden: 16, now 18"."""
+    """Returns the fields in which two configs differ, as "model.hidden: 16, now 18"."""
     differing = []
     for name in dict.fromkeys([*old, *new]):
         a, b = old.get(name), new.get(name)

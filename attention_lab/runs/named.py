@@ -1,9 +1,9 @@
-"""Named models: pairs of an encoder and a decoder from the literature, as plain dicts with the sizes of their papers.
+"""Named models: encoder-decoder models of the literature, as dicts with the sizes of their papers.
 
     config = {**defaults.translation(), "model": named.model("bahdanau2015")}
     config = {**defaults.translation(), "model": named.model("bahdanau2015", divide=4)}      # on a laptop
 
-Each differs from its paper in what is said beside it; what a paper leaves open is as in `defaults`.
+Each docstring states the differences from the paper; details that the paper does not specify are as in `defaults`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ from attention_lab.models.base import look_up
 from attention_lab.runs import defaults
 
 Model = dict[str, Any]
-# Sizes that `divide` divides.
+# The sizes that `divide` divides.
 SIZES = ("embedding", "features", "hidden", "feed_forward")
 
 
 def fixed2014() -> Model:
-    """RNNenc (Cho et al. 2014) at the sizes of Bahdanau et al. 2015: the source is one vector.
+    """RNNenc (Cho et al. 2014) at the sizes of Bahdanau et al. 2015: the source is represented by one vector.
 
-    Here the encoder reads in both directions, as Bahdanau's does, so that attention is all in which the two differ.
+    Here the encoder is bidirectional, as Bahdanau's is, so that the two models differ only in attention.
     """
     return {**bahdanau2015(), "decoder": {**bahdanau2015()["decoder"], "kind": "fixed"}}
 
@@ -28,7 +28,7 @@ def fixed2014() -> Model:
 def bahdanau2015() -> Model:
     """RNNsearch (Bahdanau et al. 2015, appendix A): GRUs of 1,000 units, embeddings of 620, additive attention.
 
-    Here the deep output is a tanh layer where the paper's is a maxout layer of 500.
+    Here the deep output is a tanh layer; the paper's is a maxout layer of 500.
     """
     return _recurrent(
         "bahdanau",
@@ -42,7 +42,7 @@ def bahdanau2015() -> Model:
 def luong2015() -> Model:
     """Luong et al. 2015, section 4.1, the best single model: four LSTM layers of 1,000, local-p, general, input feeding.
 
-    Here the encoder reads in both directions, 500 units each.
+    Here the encoder is bidirectional, with 500 units in each direction.
     """
     model = _recurrent(
         "luong",
@@ -65,9 +65,10 @@ def vaswani2017() -> Model:
 
 
 def chen2018() -> Model:
-    """A Transformer that reads and an RNN that writes (Chen et al. 2018, section 5), at the sizes of the other two.
+    """A Transformer encoder with an RNN decoder (Chen et al. 2018, section 5).
 
-    Here the decoder is Bahdanau's, of one layer; the paper's has eight LSTM layers.
+    Here the decoder is Bahdanau's, with one layer; the paper's has eight LSTM layers. The sizes are those of
+    `vaswani2017` and `bahdanau2015`.
     """
     return {
         "encoder": {**vaswani2017()["encoder"], "norm": "pre"},
@@ -86,9 +87,9 @@ NAMED: Mapping[str, Callable[[], Model]] = {
 
 
 def model(name: str, divide: int = 1) -> Model:
-    """The model of a name; divide: its features, hidden units and embeddings are so many times fewer.
+    """Returns the named model, with each of its SIZES divided by `divide`.
 
-    Raises ValueError where there is no such model, or a size cannot be divided so.
+    Raises ValueError if there is no such model, or if a size is not divisible by `divide`.
     """
     built = look_up("named model", NAMED, name)()
     for side in ("encoder", "decoder"):

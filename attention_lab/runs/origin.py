@@ -1,8 +1,9 @@
-"""What training starts from, known by digest: origin.json, beside the two tokenizers that the model reads with.
+"""The inputs of training, identified by digests: origin.json, beside the two tokenizer files.
 
 {"version", "parameters": formats, "tokenizers": {"source", "target": sha256}, "data": {split: sha256 of its examples}}
 
-Runs have it, and groups, which train many. Whoever goes on compares first, and writes nothing where something differs.
+The folders of runs and of groups of replicas contain it. A resumed training compares the digests first, and writes
+nothing if one differs.
 """
 
 import json
@@ -16,9 +17,9 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
 from attention_lab.training import checkpoint
 
-VERSION = 1  # of the folder, to be raised where its files mean something else
+VERSION = 1  # of the folder; increased when the meaning of its files changes
 FORMATS = {"version": VERSION, "parameters": checkpoint.VERSION}
-WRITTEN = ("config.json", "checkpoints")  # by versions without origin.json too
+WRITTEN = ("config.json", "checkpoints")  # versions without origin.json wrote these too
 
 
 class Origin(NamedTuple):
@@ -29,16 +30,16 @@ class Origin(NamedTuple):
 
 
 def origin_of(folder: Path) -> Origin | None:
-    """What the training in a folder started from, None where none has.
+    """Returns the origin of the training in a folder, or None if no training has started there.
 
-    Raises ValueError where another version of this program has written there.
+    Raises ValueError if another version of this program wrote the folder.
     """
     path = folder / "origin.json"
     if not path.is_file():
         old = [name for name in WRITTEN if (folder / name).exists()]
         if old:
             raise ValueError(
-                f"{folder} is of an older version of this program (there is {old[0]} and no {path.name} in it); "
+                f"{folder} was written by an older version of this program (it contains {old[0]} and no {path.name}); "
                 "train again in another folder: --workdir"
             )
         return None
@@ -52,16 +53,16 @@ def origin_of(folder: Path) -> Origin | None:
         if version != FORMATS[name]:
             what = "folder" if name == "version" else name
             raise ValueError(
-                f"{folder} has {what} of version {version}, and this program reads {FORMATS[name]}; use that "
-                "version of it, or train again in another folder: --workdir"
+                f"{folder} has {what} of version {version}, and this program reads {FORMATS[name]}; use the version "
+                "that wrote it, or train again in another folder: --workdir"
             )
     return origin
 
 
 def codec_of(folder: Path) -> Codec | None:
-    """The tokenizers of the training in a folder, None where none has started.
+    """Returns the tokenizers of the training in a folder, or None if no training has started there.
 
-    Raises ValueError as `origin_of`, and where they are not those with which it started.
+    Raises ValueError as `origin_of`, and if the files are not those with which the training started.
     """
     origin = origin_of(folder)
     if origin is None:
@@ -81,10 +82,10 @@ def _tokenizer(folder: Path, side: str, origin: Origin) -> Tokenizer:
 
 
 def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
-    """Keeps what a training starts from; where it has started, compares instead.
+    """Records the inputs of a new training; for a resumed one, compares them with the recorded ones.
 
-    data: the digest of each split. Raises ValueError, and writes nothing, where the folder's tokenizers or data
-    are others, or it is of another version.
+    data: the digest of each split. Raises ValueError, and writes nothing, if the recorded tokenizers or data differ,
+    or if another version of this program wrote the folder.
     """
     origin = origin_of(folder)
     digests = {side: tokenizers.digest_of(one) for side, one in codec._asdict().items()}
@@ -108,27 +109,31 @@ def _tokenizer_path(folder, side):
 
 def compare(
     known: Mapping[str, str],
-    now: Mapping[str, str],
-    whose: str,
-    way_out: str = "choose another folder: --workdir",
+    current: Mapping[str, str],
+    expected: str,
+    alternative: str = "choose another folder: --workdir",
 ) -> None:
-    """Raises ValueError where a split that is in both has not the same digest, hence other examples."""
-    for split, digest in now.items():
+    """Raises ValueError if a split in both mappings has different digests, hence different examples.
+
+    known, current: the digest of each split. expected: describes the known examples in the message. alternative: what
+    the message suggests besides restoring them.
+    """
+    for split, digest in current.items():
         if known.get(split, digest) != digest:
             raise ValueError(
-                f"the examples of the split {split} are not {whose} (sha256 {known[split][:12]}, now "
-                f"{digest[:12]}); restore them, or {way_out}"
+                f"the examples of the split {split} are not {expected} (sha256 {known[split][:12]}, now "
+                f"{digest[:12]}); restore them, or {alternative}"
             )
 
 
 def read_json(path: Path) -> Any:
-    """What a file of JSON says. Raises ValueError where it is none."""
+    """Reads a JSON file. Raises ValueError if it is not valid JSON in UTF-8."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no UTF-8
+    except ValueError as error:  # JSONDecodeError or UnicodeDecodeError
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON that a person can read, whole or not at all."""
+    """Writes indented JSON atomically."""
     files.replace(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

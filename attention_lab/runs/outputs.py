@@ -1,4 +1,4 @@
-"""What a model's arrays mean: translations made of hypotheses, records made of weights."""
+"""Conversion of a model's arrays: hypotheses to translations, and attention weights to records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,9 +17,11 @@ END_PIECE = tokenizers.SPECIAL_TOKENS[END]
 
 
 class Translation(NamedTuple):
-    """One translation: its text, ids with END, score, whether it ended by itself, weights [H, Q, K].
+    """One translation.
 
-    refused: why there is none, where there is none; the text is then empty.
+    ids: int32 [Q], with END. score: of the search. ended: whether the model produced END within the limit of length.
+    weights: attention weights [H, Q, K] by layer. refused: the reason if there is no translation, and the text is
+    empty; else None.
     """
 
     text: str
@@ -31,26 +33,30 @@ class Translation(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An example as ids of both sides, END included, and why the model cannot read it; None where it can."""
+    """An example as ids of both sides, with END.
+
+    sides: the encoded source and target, with the pieces and the word of each piece. refused: the reason if the model
+    cannot read the example, else None.
+    """
 
     source: np.ndarray
     target: np.ndarray
-    sides: tuple[Any, Any]  # with the pieces and the word of each
+    sides: tuple[Any, Any]
     refused: str | None
 
 
 def with_end(tokenizer: Tokenizer, sentences: Iterable[str]) -> list[np.ndarray]:
-    """The ids of each sentence, END included: int32 [K]. Raises ValueError where they are one string."""
+    """Returns the ids of each sentence, with END: int32 [K]. Raises ValueError if `sentences` is a single string."""
     if isinstance(sentences, str):
         raise ValueError(
-            f"sentences are many strings, and one was given, {sentences!r:.60}; put it in a list"
+            f"sentences must be a list of strings, but one string was given, {sentences!r:.60}; put it in a list"
         )
     end = np.array([END], np.int32)
     return [np.concatenate([ids, end]) for ids in tokenizer.encode_ids(sentences)]
 
 
 def readable(sources: Sequence[np.ndarray], limits: Limits) -> list[np.ndarray]:
-    """Those that have more than END, and that the model can read."""
+    """Returns the sources that are not blank (END alone) and that the model can read."""
     return [ids for ids in sources if len(ids) > 1 and not limits.refusal(ids)]
 
 
@@ -58,26 +64,29 @@ def translations(
     tokenizer: Tokenizer,
     limits: Limits,
     sources: Sequence[np.ndarray],
-    result: Sequence[Any],
-    most: int | None,
+    hypotheses: Sequence[Any],
+    maximum: int | None,
 ) -> list[list[Translation]]:
-    """At least one and at most so many translations of each source; result: the hypotheses of the `readable`."""
+    """Returns between 1 and `maximum` translations of each source, best first.
+
+    hypotheses: of each source in `readable`. maximum: None for no limit.
+    """
     blank = Translation("", np.array([END], np.int32), 0.0, True, {})
-    left = iter(result)
+    remaining = iter(hypotheses)
     results = []
     for ids in sources:
         if len(ids) == 1:
             results.append([blank])
             continue
-        if why := limits.refusal(ids):
-            results.append([blank._replace(score=-np.inf, ended=False, refused=why)])
+        if reason := limits.refusal(ids):
+            results.append([blank._replace(score=-np.inf, ended=False, refused=reason)])
             continue
-        hypotheses = next(left)
-        finite = np.flatnonzero(np.isfinite(hypotheses.scores))[:most]
-        nothing = "the model finds no sentence likely; its parameters may not be finite"
+        own = next(remaining)
+        finite = np.flatnonzero(np.isfinite(own.scores))[:maximum]
+        reason = "the model assigns no sentence a finite score; its parameters may not be finite"
         results.append(
-            [_translation(tokenizer, hypotheses, n, len(ids)) for n in finite]
-            or [blank._replace(score=-np.inf, ended=False, refused=nothing)]
+            [_translation(tokenizer, own, n, len(ids)) for n in finite]
+            or [blank._replace(score=-np.inf, ended=False, refused=reason)]
         )
     return results
 
@@ -85,8 +94,8 @@ def translations(
 def _translation(tokenizer, hypotheses, n, length):
     ids = hypotheses.tokens[n][hypotheses.tokens[n] != PAD]
     weights = {
-        place: _trim(steps[n].swapaxes(0, 1), len(ids), length, place)
-        for place, steps in (hypotheses.weights or {}).items()
+        layer: _trim(steps[n].swapaxes(0, 1), len(ids), length, layer)
+        for layer, steps in (hypotheses.weights or {}).items()
     }
     return Translation(
         tokenizer.decode(ids),
@@ -98,7 +107,7 @@ def _translation(tokenizer, hypotheses, n, length):
 
 
 def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any) -> Record:
-    """Where the model attended while it produced a translation."""
+    """Returns the record of the attention weights of a translation, with the words of both sentences."""
     source = codec.source.encode(sentence)
     return make_record(
         [*source.pieces, END_PIECE],
@@ -113,7 +122,7 @@ def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any
 
 
 def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) -> list[Encoded]:
-    """Each example's source and target."""
+    """Encodes the source and the target of each example."""
     results = []
     for example in examples:
         source, target = (
@@ -129,32 +138,33 @@ def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) 
 def records_of(
     examples: Sequence[Mapping[str, Any]],
     encoded: Sequence[Encoded],
-    result: Sequence[Mapping[str, np.ndarray]],
+    weights: Sequence[Mapping[str, np.ndarray]],
     heads: Mapping[str, int],
     **info: Any,
 ) -> list[Record]:
-    """Where the model attends under teacher forcing, with the words and links of each example.
+    """Returns records of the attention weights under teacher forcing, with the words and links of each example.
 
-    result: the weights of those that the model can read. All weights are 0 in the others, and info["refused"] says why.
-    heads: how many heads there are at each layer.
+    weights: by layer, [H, Q, K], of each example that the model can read. The other examples have weights of 0, and
+    info["refused"] is the reason. heads: the number of heads of each layer.
     """
-    left = iter(result)
+    remaining = iter(weights)
 
-    def weights(one):
+    def weights_of(one):
         queries, keys = len(one.target), len(one.source)
         longest = max(queries, keys)
-        all_: Mapping[str, np.ndarray]
+        padded: Mapping[str, np.ndarray]
         if one.refused:
-            all_ = {p: np.broadcast_to(0.0, (n, longest, longest)) for p, n in heads.items()}
+            shapes = {layer: (number, longest, longest) for layer, number in heads.items()}
+            padded = {layer: np.broadcast_to(0.0, shape) for layer, shape in shapes.items()}
         else:
-            all_ = next(left)
-        return {place: _trim(each, queries, keys, place) for place, each in all_.items()}
+            padded = next(remaining)
+        return {layer: _trim(matrix, queries, keys, layer) for layer, matrix in padded.items()}
 
     return [
         make_record(
             [*one.sides[0].pieces, END_PIECE],
             [*one.sides[1].pieces, END_PIECE],
-            weights(one),
+            weights_of(one),
             source_words=words_in(example, "source"),
             target_words=words_in(example, "target"),
             source_word_of=[*one.sides[0].word_of, -1],
@@ -167,18 +177,18 @@ def records_of(
 
 
 def _words_of(tokenizer, ids):
-    """The word of each id of a sentence that ends in END, −1 for special tokens: what is there once it is written."""
+    """Returns the index of the word to which each id belongs, from the decoded prefixes; −1 for special tokens."""
     counts = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
-    # Of several words in one piece, the first: so has the source.
+    # A piece that contains several words belongs to the first, as on the source side.
     return [
         -1 if i in (PAD, START, END) else max(min(before, after - 1), 0)
         for i, before, after in zip(ids, counts[:-1], counts[1:], strict=True)
     ]
 
 
-def _trim(matrix, queries, keys, place):
-    """The part of [H, Q, K] that is not padding."""
-    stack = place.split("/")[0]
+def _trim(matrix, queries, keys, layer):
+    """Removes the padding of weights [H, Q, K] of a layer."""
+    stack = layer.split("/")[0]
     rows = keys if stack == "encoder" else queries
     columns = queries if stack == "decoder" else keys
     return matrix[:, :rows, :columns]

@@ -1,7 +1,7 @@
-"""Trained models with all that belongs to them: what they translate, and where they attend.
+"""Trained models with their tokenizers: translation, teacher forcing and attention weights.
 
-`Runs` computes, for any number of runs that differ in parameters alone, side by side on the replica axis; a `Run` is
-the case of one.
+`Runs` computes for any number of runs that differ only in parameters, stacked on the replica axis; `Run` is the case
+of one run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +30,10 @@ Progress = Callable[[int], Any] | None
 
 
 class TeacherForced(NamedTuple):
-    """A model under teacher forcing: [N, 2] of −log p(target) and target tokens, and records with weights.
+    """The results of a model under teacher forcing.
 
-    Of an example that the model cannot read, the losses are 0 and 0. records: none where they were not asked for.
+    losses: [N, 2], −log p(target) in nats and the number of target tokens; 0 and 0 if the model cannot read the
+    example. records: the attention weights of each example; empty if they were not requested.
     """
 
     losses: np.ndarray
@@ -40,7 +41,10 @@ class TeacherForced(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A trained model with all that belongs to it. data: the digest of each split on which it was trained."""
+    """A trained model with its config, parameters and tokenizers.
+
+    data: the digests of the dataset's splits at training time.
+    """
 
     config: Config
     model: Model
@@ -57,12 +61,16 @@ class Run(NamedTuple):
         progress: Progress = None,
         **search: Any,
     ) -> list[Translation]:
-        """The best translation of each sentence; a blank one stays blank.
+        """Returns the best translation of each sentence; that of a blank sentence is blank.
 
-        step: as in `in_batches`; a larger one compiles less. search: fields of `Search`.
+        weights: whether translations contain attention weights. step: as in `in_batches`; a larger one compiles
+        fewer programs. progress: is called with the number of newly finished sentences. search: fields of `Search`,
+        by default those of the config.
         """
-        one = Runs.of([self])
-        return one.translate(sentences, weights=weights, step=step, progress=progress, **search)[0]
+        stacked = Runs.of([self])
+        return stacked.translate(
+            sentences, weights=weights, step=step, progress=progress, **search
+        )[0]
 
     def n_best(
         self,
@@ -72,7 +80,10 @@ class Run(NamedTuple):
         progress: Progress = None,
         **search: Any,
     ) -> list[list[Translation]]:
-        """The beam's translations of each sentence, best first, all of them settled unless `n_best` asks for fewer."""
+        """Returns the translations of each sentence in the final beam, best first.
+
+        The options are those of `translate`. All translations are final unless `n_best` is less than the beam.
+        """
         beam = search.get("beam", self.config["decoding"]["beam"])
         chosen = {"n_best": beam, **search}
         return Runs.of([self]).search(sentences, None, weights, FINE, progress, chosen)[0]
@@ -84,34 +95,38 @@ class Run(NamedTuple):
         weights: bool = True,
         progress: Progress = None,
     ) -> TeacherForced:
-        """The model on the given targets: how likely they are, and where it attends."""
+        """Applies the model to given targets (teacher forcing): returns their losses and the attention weights.
+
+        weights: whether records are returned. progress: is called with the number of newly finished examples.
+        """
         return Runs.of([self]).teacher_forced(examples, weights=weights, progress=progress)[0]
 
     def record(self, sentence: str, translation: Translation, **info: Any) -> Record:
-        """Where the model attended while it produced a translation (made with weights=True)."""
+        """Returns the record of the attention weights of a translation that was computed with weights=True."""
         return outputs.record_of(self.codec, sentence, translation, model=self.model.name, **info)
 
     def attention_layers(self) -> list[str]:
-        """Where the model attends: "cross/0", "encoder/2", ...; nothing is computed."""
+        """Returns the names of the model's attention layers, "cross/0", "encoder/2", ..., from shapes alone."""
         return Runs.of([self]).attention_layers()
 
 
 class Runs(NamedTuple):
-    """Runs that differ in parameters alone, as seeds do, side by side.
+    """Runs that differ only in parameters, as seeds do, stacked on the replica axis.
 
-    params: [S, ..]. asked: how many of S are reported; the others fill devices, of which each has equally many.
+    params: [S, ..]. reported: the number of replicas for which results are returned; the others are copies, since
+    every device has the same number of replicas. layout: the distribution of replicas over devices.
     """
 
     config: Config
     model: Model
     params: Params
     codec: Codec
-    asked: int
+    reported: int
     layout: Layout = Layout()
 
     @classmethod
     def of(cls, runs: Sequence[Run], layout: Layout = Layout()) -> "Runs":
-        """The runs on the devices of a layout."""
+        """Stacks runs and places them on the devices of a layout."""
         first, params = runs[0], [run.params for run in runs]
         filler = params[-1:] * (layout.slots(len(runs)) - len(runs))
         stacked = replicas.place(replicas.stack(params + filler), layout)
@@ -119,7 +134,7 @@ class Runs(NamedTuple):
 
     @property
     def limits(self) -> Limits:
-        """The most tokens that the model can read."""
+        """The maximum number of source tokens and of target tokens that the model can read."""
         return self.model.limits(self._shapes())
 
     def translate(
@@ -131,26 +146,30 @@ class Runs(NamedTuple):
         progress: Progress = None,
         **search: Any,
     ) -> list[list[Translation]]:
-        """`Run.translate` of each run."""
+        """Returns the result of `Run.translate` for each run."""
         hypotheses = self.search(sentences, 1, weights, step, progress, search)
         return [[best for (best,) in own] for own in hypotheses]
 
     def search(
         self,
         sentences: Sequence[str],
-        most: int | None,
+        maximum: int | None,
         weights: bool,
         step: int,
         progress: Progress,
         search: Mapping[str, Any],
     ) -> list[list[list[Translation]]]:
-        """Of each run, at most so many translations of each sentence."""
+        """Returns, for each run and sentence, at most `maximum` translations, best first; None: the whole beam.
+
+        The other parameters are those of `Run.translate`.
+        """
         chosen = search_of({**self.config["decoding"], **search})
         sources, limits = outputs.with_end(self.codec.source, sentences), self.limits
         function = partial(_decoded, self.model, chosen, self.layout, weights)
-        result = self._in_batches(function, [outputs.readable(sources, limits)], step, progress)
-        spelled = partial(outputs.translations, self.codec.target, limits, sources)
-        return [spelled(own, most) for own in result]
+        readable = outputs.readable(sources, limits)
+        by_run = self._in_batches(function, [readable], step, progress)
+        translations = partial(outputs.translations, self.codec.target, limits, sources)
+        return [translations(hypotheses, maximum) for hypotheses in by_run]
 
     def teacher_forced(
         self,
@@ -159,61 +178,64 @@ class Runs(NamedTuple):
         weights: bool = True,
         progress: Progress = None,
     ) -> list[TeacherForced]:
-        """`Run.teacher_forced` of each run."""
+        """Returns the result of `Run.teacher_forced` for each run."""
         encoded = outputs.encode(self.codec, self.limits, examples)
-        read = [n for n, one in enumerate(encoded) if not one.refused]
-        columns = [[encoded[n].source for n in read], [encoded[n].target for n in read]]
+        readable = [n for n, one in enumerate(encoded) if not one.refused]
+        columns = [[encoded[n].source for n in readable], [encoded[n].target for n in readable]]
         function = partial(_teacher_forced, self.model, self.layout, weights)
         results = []
         for own in self._in_batches(function, columns, COARSE, progress):
             losses = np.zeros((len(examples), 2))
-            if read:
-                losses[read] = [
-                    (loss, len(encoded[n].target)) for n, (loss, _) in zip(read, own, strict=True)
+            if readable:
+                losses[readable] = [
+                    (loss, len(encoded[n].target))
+                    for n, (loss, _) in zip(readable, own, strict=True)
                 ]
             records = []
             if weights:
-                result = [one for _, one in own]
+                by_example = [layers for _, layers in own]
                 name = self.model.name
-                records = outputs.records_of(examples, encoded, result, self._heads(), model=name)
+                records = outputs.records_of(
+                    examples, encoded, by_example, self._heads(), model=name
+                )
             results.append(TeacherForced(losses, records))
         return results
 
     def attention_layers(self) -> list[str]:
-        """Where the models attend: "cross/0", "encoder/2", ...; nothing is computed."""
+        """Returns the names of the models' attention layers, "cross/0", "encoder/2", ..., from shapes alone."""
         return sorted(self._heads())
 
     def _heads(self):
-        """How many heads the model has at each layer."""
-        one = Padded(*(jax.ShapeDtypeStruct((1, 1), kind) for kind in (np.int32, bool)))
+        """Returns the number of heads of each attention layer."""
+        one = Padded(*(jax.ShapeDtypeStruct((1, 1), dtype) for dtype in (np.int32, bool)))
         _, shapes = jax.eval_shape(
             partial(teacher_forced, self.model, True), self._shapes(), one, one
         )
         return {layer: shape.shape[1] for layer, shape in shapes.items()}
 
     def _shapes(self):
-        """The shapes of one run's parameters."""
+        """Returns the shapes of one run's parameters."""
         return jax.eval_shape(partial(take, replica=0), self.params)
 
     def _in_batches(self, function, columns, step, progress):
-        """Of each run, answer(params [S, ..], *batches [S, B, ..]) by sentence."""
+        """Returns, for each run, the list of results of function(params [S, ..], *batches [S, B, ..]) by sentence."""
         size = len(jax.tree.leaves(self.params)[0])
 
         def by_sentence(*batch):
-            each = jax.tree.map(lambda x: np.broadcast_to(x, (size, *x.shape)), batch)
-            result = function(self.params, *each)
-            return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), result)
+            replicated = jax.tree.map(lambda x: np.broadcast_to(x, (size, *x.shape)), batch)
+            outputs_of_batch = function(self.params, *replicated)
+            return jax.tree.map(lambda x: np.moveaxis(np.asarray(x), 0, 1), outputs_of_batch)
 
         options: Any = {"step": step, "limits": self.limits, "progress": progress}
-        result = in_batches(by_sentence, *columns, **options)
-        return [[take(one, number) for one in result] for number in range(self.asked)]
+        by_example = in_batches(by_sentence, *columns, **options)
+        return [[take(one, number) for one in by_example] for number in range(self.reported)]
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _decoded(
     model: Model, search: Search, layout: Layout, weights: bool, params: Params, source: Any
 ) -> Hypotheses:
-    """`decode` of each run: params [S, ..], sources [S, B, K]."""
+    """Applies `decode` to each run: params [S, ..], sources [S, B, K]."""
     return spread(lambda params, source: decode(model, params, source, search, weights), layout)(
         params, source
     )
@@ -227,7 +249,7 @@ def _teacher_forced(model, layout, weights, params, source, target):
 def teacher_forced(
     model: Model, weights: bool, params: Params, source: Padded, target: Padded
 ) -> tuple[Array, dict[str, Array]]:
-    """−log p(target) [B] of sources [B, K] and targets [B, T], and by layer the weights [B, H, Q, K]."""
+    """Returns −log p(target) [B] of sources [B, K] and targets [B, T], and by layer the weights [B, H, Q, K]."""
 
     def one(source, target):
         example = {"source": source, "target": target}
@@ -238,9 +260,11 @@ def teacher_forced(
     return jax.vmap(one)(source, target)
 
 
-def search_of(words: Config) -> Search:
-    """The search that a config describes. Raises ValueError where a field does not exist, or its value cannot be."""
-    for name in words:
+def search_of(settings: Config) -> Search:
+    """Returns the search that `config["decoding"]` describes. Raises ValueError if a field or its value is invalid."""
+    for name in settings:
         look_up("field of decoding", Search._fields, name)
-    fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in words.items()}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
     return checked(Search(**fields))

@@ -1,4 +1,4 @@
-"""A config made into a corpus, batches, a model and a training step."""
+"""Construction of the corpus, the batches and the training step that a config describes."""
 
 import contextlib
 import functools
@@ -26,15 +26,15 @@ from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
 CACHE = Path("runs/cache")  # generated corpora, tokenizers, encoded pairs and compiled programs
-# What is traced: runs that differ in these fields of `training` alone share their compiled programs.
+# Traced hyperparameters: runs that differ only in these fields of `training` share their compiled programs.
 TRACED = ("learning_rate", "weight_decay", "dropout", "label_smoothing")
 COMPUTE = ("float32", "bfloat16")
-PATIENCE = 2.0  # seconds after which a line says what is being done
+PATIENCE = 2.0  # seconds after which an unfinished operation is announced
 PRECISIONS = ("highest", "high", "default")  # of `jax.default_matmul_precision`
 
 
-def prepare() -> None:
-    """Keeps compiled programs on disk, so that the next start is a warm one; where that cannot be, does without."""
+def enable_compilation_cache() -> None:
+    """Enables JAX's persistent compilation cache, so that later runs need not compile; an unwritable cache is ignored."""
     warnings.filterwarnings(
         "ignore", message="Error (reading|writing) persistent compilation cache"
     )
@@ -43,13 +43,13 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def said(line: str) -> Iterator[None]:
-    """Prints the line to stderr, on the first process, where what is done inside takes more than PATIENCE."""
+def announce_if_slow(line: str) -> Iterator[None]:
+    """Prints the line to stderr, on the first process, if the body of the context takes longer than PATIENCE seconds."""
 
-    def say() -> None:
+    def announce() -> None:
         print(line, file=sys.stderr, flush=True)
 
-    timer = threading.Timer(PATIENCE, say)
+    timer = threading.Timer(PATIENCE, announce)
     if is_first():
         timer.start()
     try:
@@ -59,16 +59,19 @@ def said(line: str) -> Iterator[None]:
 
 
 class Corpus(NamedTuple):
-    """What a model is trained and validated on."""
+    """The data for training and validation.
+
+    pairs: the encoded training examples. validation: the validation examples. data: the digest of each split.
+    """
 
     pairs: Pairs
     validation: list[dict[str, Any]]
     codec: Codec
-    data: dict[str, str]  # the digest of each split
+    data: dict[str, str]
 
 
 def split_of(config: Any, split: str) -> list[dict[str, Any]]:
-    """A split of the config's dataset. Raises ValueError where it is empty."""
+    """Returns the examples of a split of the config's dataset. Raises ValueError if it is empty."""
     examples = task_of(config).read(config, split, CACHE)
     if not examples:
         options = ", ".join(f"{name}={value}" for name, value in config["data"]["options"].items())
@@ -79,38 +82,41 @@ def split_of(config: Any, split: str) -> list[dict[str, Any]]:
 
 
 def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
-    """The digest of each split on which a run of the config is trained and judged, as it is now."""
+    """Returns the current digest of each split on which a run of the config is trained or evaluated.
+
+    also: the names of further splits.
+    """
     splits = dict.fromkeys(("train", "validation", config["data"]["test"], *also))
     return {split: sources.digest_of(split_of(config, split)) for split in splits}
 
 
 def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
-    """The config's corpus, encoded: with the tokenizers of the training in a folder, where one has started there.
+    """Reads, tokenizes and encodes the config's corpus; a resumed training in `folder` keeps its tokenizers.
 
-    Raises ValueError where it cannot be read.
+    Raises ValueError if the corpus cannot be read.
     """
-    own = None if folder is None else codec_of(folder)
-    # The last ones are kept: all arms of a study ask for them, again and again.
-    return _corpus(json.dumps({name: config[name] for name in ("task", "data", "tokenizer")}), own)
+    saved = None if folder is None else codec_of(folder)
+    fields = {name: config[name] for name in ("task", "data", "tokenizer")}
+    return _corpus(json.dumps(fields), saved)
 
 
-@functools.lru_cache(maxsize=2)
-def _corpus(fields: str, own: Codec | None) -> Corpus:
+@functools.lru_cache(maxsize=2)  # all arms of a study use the same corpus
+def _corpus(fields: str, saved: Codec | None) -> Corpus:
     config = json.loads(fields)
     task, name = task_of(config), config["data"]["name"]
-    with said(f"preparing the corpus {name}"):
-        examples, validation = (split_of(config, split) for split in ("train", "validation"))
-    with said(f"training the tokenizers of {name}"):
-        codec = own or task.prepare(config, examples, CACHE)
-    with said(f"encoding {len(examples):,} pairs of {name}"):
-        pairs = task.encode(config, codec, examples, CACHE)
-    digests = {"train": examples, "validation": validation}
-    data = {split: sources.digest_of(those) for split, those in digests.items()}
+    with announce_if_slow(f"preparing the corpus {name}"):
+        training, validation = (split_of(config, split) for split in ("train", "validation"))
+    with announce_if_slow(f"training the tokenizers of {name}"):
+        codec = saved or task.prepare(config, training, CACHE)
+    with announce_if_slow(f"encoding {len(training):,} pairs of {name}"):
+        pairs = task.encode(config, codec, training, CACHE)
+    splits = {"train": training, "validation": validation}
+    data = {split: sources.digest_of(examples) for split, examples in splits.items()}
     return Corpus(pairs, validation, codec, data)
 
 
 def batches_of(config: Any, pairs: Pairs) -> Batches:
-    """The batches of the config's seed."""
+    """Returns the training batches for the config's seed."""
     training = config["training"]
     return Batches(
         pairs, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
@@ -118,22 +124,22 @@ def batches_of(config: Any, pairs: Pairs) -> Batches:
 
 
 def updates_of(config: Any, batches: Batches) -> int:
-    """How many updates show the model as many target tokens as the budget allows.
+    """Returns the number of updates in which the model is trained on `training.tokens` target tokens.
 
-    Raises ValueError where they are more than an int32 counts.
+    Raises ValueError if it exceeds the range of an int32.
     """
     epoch = sum(map(len, batches.pairs.target))
     updates = max(1, config["training"]["tokens"] * batches.per_epoch // epoch)
     if updates >= 2**31:
         raise ValueError(
-            f"training.tokens is {config['training']['tokens']:,}, which takes {updates:,} updates; fewer than "
-            f"{2**31:,} can be counted"
+            f"training.tokens is {config['training']['tokens']:,}, which takes {updates:,} updates; the maximum is "
+            f"{2**31 - 1:,}"
         )
     return updates
 
 
 def unfinished_warmup(config: Any, updates: int) -> str:
-    """A line that says that the warm-up is not over before the end of the run; "" where it is."""
+    """Returns a warning if the run ends before the warm-up does, else ""."""
     warmup = config["training"]["warmup"]
     if warmup < updates:
         return ""
@@ -144,14 +150,17 @@ def unfinished_warmup(config: Any, updates: int) -> str:
 
 
 def hyper_of(config: Any) -> dict[str, float]:
-    """The numbers that are traced."""
+    """Returns the traced hyperparameters of a config."""
     return {name: config["training"][name] for name in TRACED}
 
 
 def step_of(
     config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """One update, as the config wants it; what is not finite is skipped. Warns where the warm-up takes all updates."""
+    """Returns the training step that the config describes; it skips updates that are not finite.
+
+    Warns if the warm-up takes all updates.
+    """
     training = config["training"]
     if (message := unfinished_warmup(config, updates)) and is_first():
         warnings.warn(message, stacklevel=2)

@@ -1,4 +1,4 @@
-"""What commands print and draw: the plan of a run, its scores, and where a translation looked."""
+"""The output of commands: the plan of a run, its scores, and the attention weights of a translation."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ def plan(
     start: int,
     validation: Validation,
 ) -> str:
-    """What is about to be trained, on what, for how long."""
+    """Returns a summary, printed before training, of the model, the corpus, the batches and the number of updates.
+
+    start: the number of updates from which training is resumed; 0 for a new run.
+    """
     left_out = [f"{count:,} with {why}" for why, count in corpus.pairs.left_out.items() if count]
     lines = [
         f"model    {name}, {parameters:,} parameters",
@@ -36,12 +39,12 @@ def plan(
             f"which perplexity leaves out, nor the sources of {validation.empty:,}, whose translations are empty"
         )
     if start:
-        lines.append(f"goes on  after update {start:,}")
+        lines.append(f"resumed  after update {start:,}")
     return "\n".join(lines)
 
 
 def scores(run: Run, results: dict[str, Any]) -> str:
-    """The results of `evaluation.evaluate`, a line each."""
+    """Returns the results of `evaluation.evaluate` as text, one line for each score."""
     titles = {metric.name: metric.title for metric in task_of(run.config).metrics(run.config)}
     lines = [
         f"\n{results['split']}: {results['sentences']:,} sentences in {results['seconds']:.1f} s",
@@ -60,7 +63,7 @@ def scores(run: Run, results: dict[str, Any]) -> str:
     elif results.get("unaligned"):
         lines.append(f"no alignment error: {results['unaligned']}")
     if results["refused"]:
-        lines.append(f"without a translation, and empty for all scores: {results['refused']:,}")
+        lines.append(f"without a translation, and scored as empty: {results['refused']:,}")
     if alignment and alignment["refused"]:
         lines.append(
             f"too long for the model with their references, and without links: {alignment['refused']:,}"
@@ -79,7 +82,11 @@ def translation(
     picture: Path | None = None,
     choice: dict[str, Any] | None = None,
 ) -> None:
-    """Prints a translation's attention as a matrix, and draws it. choice: which layer and head to show."""
+    """Prints a translation with its attention weights, and draws them.
+
+    matrix: whether to print the weights as a matrix. picture: the file to which a heatmap is written; None: none is
+    drawn. choice: the layer and head to show; None: the mean over heads of the last cross-attention.
+    """
     print(f"\n{sentence}\n{result.text}\n")
     layers = sorted(layer for layer in result.weights if layer.startswith("cross/"))
     if not layers or not result.text.strip():
@@ -91,7 +98,7 @@ def translation(
     if matrix:
         print(printed)
     if picture is not None:
-        # With it comes matplotlib, for which only what draws has to wait.
+        # A local import: matplotlib takes long to import, and is needed for drawing only.
         from attention_lab.views import heatmap
 
         heatmap.save(figure, picture)

@@ -1,4 +1,4 @@
-"""A run trained within its budget, evaluated on its test set, and shown: what `attention_lab.train` does."""
+"""`attention_lab.train`: trains a run within its budget, evaluates it on the test set, and shows its attention."""
 
 import json
 from collections.abc import Sequence
@@ -30,41 +30,41 @@ def train(
     max_minutes: float | None = None,
     showcase: Sequence[str] | None = None,
 ) -> Run | None:
-    """Trains what the config asks for in a folder that no other run writes to; resumes what was stopped there.
+    """Trains a run in a folder of its own, or resumes an interrupted one, and evaluates it on the test set.
 
-    config: plain data, as config.json of a run holds it. max_minutes: stop then, with everything saved. showcase:
-    sentences whose attention is shown in the end, by default the config's. Returns the run with its best parameters;
-    None in processes but the first. Raises ValueError where the config cannot be trained, before anything is
-    written, and Stopped where the time was up; the same call then resumes.
+    config: a dict, as in a run's config.json. max_minutes: a time limit, at which a checkpoint is saved. showcase:
+    sentences whose attention is shown after training, by default the config's. Returns the run with its best
+    parameters, and None in all processes but the first. Raises ValueError, before anything is written, if the config
+    cannot be trained, and Stopped at the time limit or on a signal; the same call then resumes.
     """
     config = json.loads(json.dumps(config))  # tuples become lists, as in config.json
     checks.run(config)
-    setup.prepare()
+    setup.enable_compilation_cache()
     workdir = Path(workdir)
     shown = list(config["showcase"] if showcase is None else showcase)
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         interrupt = Interrupt(max_minutes)
-        with processes.or_none():
+        with processes.all_or_none():
             if processes.is_first():
-                lease = kept.enter_context(leases.alone(workdir))
-                kept.enter_context(interrupt.guarded(lease.check))
-                Checkpoints(workdir / "checkpoints", alone=True).rehearse()
-        return _train(config, workdir, shown, kept.enter_context(interrupt))
+                lease = stack.enter_context(leases.exclusive(workdir))
+                stack.enter_context(interrupt.guarded(lease.check))
+                Checkpoints(workdir / "checkpoints", single_process=True).check_round_trip()
+        return _train(config, workdir, shown, stack.enter_context(interrupt))
 
 
 def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt) -> Run | None:
     test = config["data"]["test"]
-    with processes.or_none():
+    with processes.all_or_none():
         corpus = setup.corpus_of(config, workdir)
         model = model_of(config, corpus.codec)
-        # Devices that cannot be had, or cannot share the heads, are refused before anything is written.
+        # These raise before anything is written if there are too few devices, or if they cannot share the heads.
         devices = Devices(**config["devices"])
         mesh = make_mesh(devices)
         shardings(jax.eval_shape(model.init, jax.random.key(0)), mesh)
         validation = validation_of(config, corpus, model)
         setup.updates_of(config, setup.batches_of(config, corpus.pairs))
         if processes.is_first():
-            # Read only after training, a test set that cannot be read would be known hours too late.
+            # The test set is read now too, so that an error in it is reported before training and not after it.
             check_earlier_scores(workdir, test, setup.split_of(config, test))
             write(workdir, config, corpus.codec, corpus.data)
     checkpoints = Checkpoints(workdir / "checkpoints")
@@ -80,16 +80,16 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
     if not processes.is_first():
         return None
     run = load(workdir)
-    # Wide steps: most of these programs will be run here for the only time.
     check_earlier_scores(workdir, test, examples_of(run, test))
-    result = evaluate(run, test, bar, step=COARSE)
-    print(showing.scores(run, result.results), flush=True)
-    interrupt.check_guards()  # the folder may be another process's by now
-    result.save(workdir)
-    choice = result.results.get("alignment")
+    # Coarse steps compile fewer programs, most of which are executed only once here.
+    evaluation = evaluate(run, test, bar, step=COARSE)
+    print(showing.scores(run, evaluation.results), flush=True)
+    interrupt.check_guards()  # another process may have taken over the folder during evaluation
+    evaluation.save(workdir)
+    choice = evaluation.results.get("alignment")
     for number, sentence in enumerate(showcase):
-        (shown,) = run.translate([sentence], weights=True)
+        (translation,) = run.translate([sentence], weights=True)
         picture = workdir / "evaluation" / f"showcase_{number}.png"
-        showing.translation(run, sentence, shown, picture=picture, choice=choice)
-    print(f"\nall of it  {workdir}")
+        showing.translation(run, sentence, translation, picture=picture, choice=choice)
+    print(f"\nresults  {workdir}")
     return run

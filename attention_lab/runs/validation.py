@@ -1,4 +1,4 @@
-"""How good parameters are while they are trained: the task's ranking metrics on the first validation examples."""
+"""Validation during training: the task's ranking metrics on the first validation examples."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -20,8 +20,8 @@ from attention_lab.training.replicas import Layout
 class Validation(NamedTuple):
     """The examples on which parameters are validated, and the metrics by which they are ranked.
 
-    unread: how many examples the model cannot read, which perplexity leaves out; empty: how many of them have a
-    source that it cannot read, so that their hypotheses are empty.
+    unread: the number of examples that the model cannot read, which perplexity leaves out. empty: the number of those
+    whose source it cannot read, so that their hypotheses are empty.
     """
 
     config: Mapping[str, Any]
@@ -34,11 +34,11 @@ class Validation(NamedTuple):
 
     @property
     def better(self) -> dict[str, str]:
-        """By the name of each metric, in the order in which they rank, whether "higher" or "lower" is better."""
+        """For each metric, in the order in which they rank, "higher" or "lower"."""
         return {metric.name: metric.better for metric in self.metrics}
 
-    def evaluate(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
-        """params [S, ..] -> the scores [S] of each metric, of hypotheses that are decoded greedily."""
+    def make_evaluator(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
+        """Returns a function from params [S, ..] to the scores [S] of each metric; hypotheses are decoded greedily."""
         greedy = {**self.config["decoding"], "beam": 1, "coverage_penalty": 0.0}
         config = {**self.config, "decoding": greedy}
 
@@ -49,8 +49,8 @@ class Validation(NamedTuple):
             translations = runs.translate(sources, step=COARSE)
             losses = [one.losses for one in runs.teacher_forced(self.examples, weights=False)]
             outcomes = [
-                Outcome(self.examples, [t.text for t in own], lost)
-                for own, lost in zip(translations, losses, strict=True)
+                Outcome(self.examples, [t.text for t in own], own_losses)
+                for own, own_losses in zip(translations, losses, strict=True)
             ]
             return {
                 metric.name: np.array([metric.score_of(one) for one in outcomes])
@@ -61,7 +61,10 @@ class Validation(NamedTuple):
 
 
 def validation_of(config: Any, corpus: Corpus, model: Model) -> Validation:
-    """Validation on the first examples, as many as the config says. Raises ValueError where the model can read none."""
+    """Returns the validation on the first `training.validation_sentences` examples.
+
+    Raises ValueError if the model can read none of them.
+    """
     examples = corpus.validation[: config["training"]["validation_sentences"]]
     limits = model.limits(jax.eval_shape(model.init, jax.random.key(0)))
     refused = [one.refused for one in outputs.encode(corpus.codec, limits, examples)]

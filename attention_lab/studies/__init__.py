@@ -48,7 +48,7 @@ def run(
         RuntimeError
     ):  # JAX is initialized already, as in a notebook; its devices are fixed
         replicas.cores_as_devices(os.cpu_count() or 1)
-    setup.prepare()
+    setup.enable_compilation_cache()
     with Interrupt(max_minutes) as interrupt:
         machine = scheduler.Machine(devices, at_once, interrupt)
         study = study_of(tuning.tuned(study.config, study.folder, machine), study.folder)

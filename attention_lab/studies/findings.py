@@ -101,7 +101,7 @@ def compare(
         known = ((arm, statistics_of(rows, arm, metric)) for arm in arms)
         stats = {arm: one for arm, one in known if one is not None and _has_interval(one)}
         values = {arm: statistics.contributions(one, metric.of) for arm, one in stats.items()}
-        redrawn = {arm: statistics.redrawn(one, metric.of) for arm, one in stats.items()}
+        replicates = {arm: statistics.bootstrap(one, metric.of) for arm, one in stats.items()}
         for arm, other in ((a, b) for n, a in enumerate(stats) for b in list(stats)[:n]):
             paired = values[arm] - values[other]
             differences.append(
@@ -111,7 +111,7 @@ def compare(
                     other,
                     statistics.interval(paired),
                     np.nan,
-                    statistics.percentiles(redrawn[arm] - redrawn[other]),
+                    statistics.percentiles(replicates[arm] - replicates[other]),
                     float(statistics.effect_size(paired)),
                     statistics.seeds_needed(paired),
                 )

@@ -27,7 +27,7 @@ def run(group: ReplicaGroup, layout: Layout, interrupt: Interrupt) -> list[Row]:
     corpus = setup.corpus_of(config, group.folder)
     model = runs.model_of(config, corpus.codec)
     longest = max(map(group.replica_folder, group.replicas), key=lambda folder: len(str(folder)))
-    Checkpoints(longest / "checkpoints").rehearse()
+    Checkpoints(longest / "checkpoints").check_round_trip()
     validation = validation_of(config, corpus, model)
     data = setup.data_of(config, group.also) | corpus.data
     runs.begin(group.folder, corpus.codec, data)

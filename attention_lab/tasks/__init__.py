@@ -1,4 +1,4 @@
-"""Tasks: what is read, written, judged and shown. A config names one in its field `task`."""
+"""Tasks: each defines its examples, their encoding, its metrics and how attention is shown (`config["task"]`)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,5 +13,5 @@ TASKS = {task.name: task for task in (TRANSLATION,)}
 
 
 def task_of(config: Mapping[str, Any]) -> Task:
-    """The task of a config. Raises ValueError where there is none of that name."""
+    """Returns the task of a config. Raises ValueError if there is none of that name."""
     return look_up("task", TASKS, config["task"])

@@ -1,4 +1,4 @@
-"""The contract of a task, the only place that knows what a model's examples are."""
+"""The contract of a task. All code that depends on the kind of examples is in a task."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,14 +14,15 @@ Example = dict[str, Any]
 
 
 class Task(NamedTuple):
-    """What is read, written, judged and shown.
+    """A task, as a tuple of functions.
 
-    read: (config, split, cache) -> the examples of a split, plain dicts. prepare: (config, training examples, cache) ->
-    the codec, made once and saved with the run. encode: (config, codec, training examples, cache) -> arrays.
-    cache: a folder for what takes time to make. metrics: (config) -> all metrics of the task, the main one first. rank:
-    the names of those by which parameters are compared during training; ties in one are broken by the next.
-    compared: the names of those whose differences between the arms of a study form one family of tests. show: (record,
-    attention layer, head or None for their mean) -> the attention as lines of text and as a figure.
+    read: (config, split, cache) -> the examples of a split, as dicts; cache is a folder for intermediate files.
+    prepare: (config, training examples, cache) -> the codec, which is made once and saved with the run.
+    encode: (config, codec, training examples, cache) -> arrays.
+    metrics: (config) -> all metrics of the task, the main one first.
+    rank: the names of the metrics by which parameters are compared during training; ties are broken by the next one.
+    compared: the names of the metrics whose differences between the arms of a study form one family of tests.
+    show: (record, attention layer, head or None for their mean) -> the weights as lines of text and as a figure.
     """
 
     name: str
@@ -34,9 +35,9 @@ class Task(NamedTuple):
     show: Callable[[Record, str, int | None], tuple[str, Any]]
 
     def metric(self, config: Config, name: str) -> Metric:
-        """The metric of a name."""
+        """Returns the metric of a name."""
         return next(metric for metric in self.metrics(config) if metric.name == name)
 
     def ranking(self, config: Config) -> tuple[Metric, ...]:
-        """The metrics by which parameters are compared during training, in order."""
+        """Returns the metrics by which parameters are compared during training, in order."""
         return tuple(self.metric(config, name) for name in self.rank)

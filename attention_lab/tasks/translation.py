@@ -1,4 +1,4 @@
-"""Translation: a sentence is read, and one in another language is written."""
+"""Machine translation: the source is a sentence, and the target its translation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,30 +15,30 @@ from attention_lab.tasks.contracts import Config, Example, Task
 
 
 def read(config: Config, split: str, cache: Path) -> list[Example]:
-    """The examples of a split: {"source", "target"}, and with gold alignments "source_words", "target_words", "links"."""
+    """Reads the examples of a split: {"source", "target"}, with gold alignments also "source_words", "target_words", "links"."""
     source = sources.opened(config["data"]["name"], split, config["data"]["options"], cache)
     return [source[i] for i in range(len(source))]
 
 
 def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
-    """The tokenizers of both sides, made from training examples."""
+    """Trains the tokenizers of both sides on training examples."""
     texts = ([example[side] for example in examples] for side in ("source", "target"))
     return make_tokenizers(*texts, **config["tokenizer"], cache_dir=cache)
 
 
 def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Pairs:
-    """The ids of training examples, without those that are longer than `data.max_length`."""
+    """Encodes training examples as ids; leaves out those that are longer than `data.max_length`."""
     return cached_encode(examples, *codec, config["data"]["max_length"], cache_dir=cache)
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:
-    """BLEU with the config's tokenizer, alignment error, chrF and perplexity."""
+    """Returns BLEU with the config's tokenizer, alignment error, chrF and perplexity."""
     return bleu(config["data"]["bleu_tokenize"]), alignment_error(), chrf(), perplexity()
 
 
 def show(record: Record, layer: str, head: int | None) -> tuple[str, Any]:
-    """Which source words each target word attends to: a matrix as text, and a heatmap."""
-    # matplotlib is imported where something is drawn.
+    """Returns the attention of each target word to the source words, as a matrix in text and as a heatmap."""
+    # A local import: matplotlib takes long to import, and is needed for drawing only.
     from attention_lab.views import heatmap, text
 
     weights = word_weights(record, layer, head)
@@ -52,9 +52,9 @@ TRANSLATION = Task(
     prepare,
     encode,
     metrics,
-    # BLEU alone would not rank: that of very short sentences, and early in training, is 0.
+    # BLEU alone cannot rank: it is 0 early in training, and for very short sentences.
     rank=("bleu", "perplexity"),
-    # chrF and perplexity measure what BLEU does: more tests would only weaken each of them.
+    # chrF and perplexity measure the same quality as BLEU: further tests would only reduce the power of each.
     compared=("bleu", "aer"),
     show=show,
 )

@@ -1,8 +1,8 @@
-"""Checkpoints: orbax behind one small face. A run keeps its latest states and its best ones, two of each.
+"""Checkpoints, a small interface to orbax. A run keeps the two latest states and the two latest best parameters.
 
-Orbax writes a checkpoint whole or not at all, but reads a flipped byte without a word. So beside each stands
-STEP.sha256, written when all the rest is on disk, which `sha256sum --check` reads too; what does not agree with it
-is passed over for the one before.
+Orbax writes checkpoints atomically, but does not detect corrupted bytes. Therefore each checkpoint has a file
+STEP.sha256, written after all others, which `sha256sum --check` reads too. If a digest does not match, the previous
+checkpoint is restored.
 """
 
 import contextlib
@@ -21,33 +21,40 @@ import orbax.checkpoint as ocp
 
 from attention_lab import files
 from attention_lab.training.cost import tree_bytes
-from attention_lab.training.processes import any_process, barrier, from_first, is_first, or_none
+from attention_lab.training.processes import (
+    all_or_none,
+    any_process,
+    barrier,
+    from_first,
+    is_first,
+)
 
 LATEST, BEST = "latest", "best"
-KEPT = 2  # of each
-VERSION = 3  # to be raised where what is saved means something else, in the same shapes too
-TRIAL = "of_a_rehearsal"
-# Paths that orbax and tensorstore take as they are; others may be patterns, addresses or no text to them.
-_PLAIN = re.compile(r"[\w/.,+=@ -]*")
+KEPT = 2  # checkpoints of each kind
+VERSION = 3  # increased when the meaning of a checkpoint changes, even if its shapes do not
+TRIAL = "round_trip"
+# Paths that orbax and tensorstore read literally; they may take others for patterns or URLs, or fail to decode them.
+_LITERAL = re.compile(r"[\w/.,+=@ -]*")
 
 
 class Checkpoints:
-    """The checkpoints of one run's folder: LATEST, from which to go on, and BEST, which to use."""
+    """The checkpoints in one run's folder: LATEST, from which training resumes, and BEST, for inference."""
 
-    def __init__(self, folder: Path | str, alone: bool = False) -> None:
-        """alone: only this process reads here, whatever others it trains with; else all of them call together."""
-        self.folder, self.alone = Path(folder).absolute(), alone
-        self.damaged: set[tuple[str, int]] = set()  # and said to be
+    def __init__(self, folder: Path | str, single_process: bool = False) -> None:
+        """single_process: whether this process alone calls the methods; if not, all processes call them collectively."""
+        self.folder, self.single_process = Path(folder).absolute(), single_process
+        self.damaged: set[tuple[str, int]] = set()  # those of which a warning was printed
 
-    def rehearse(self) -> None:
-        """Writes something small and reads it back, so that a place where that fails is known before training.
+    def check_round_trip(self) -> None:
+        """Saves and restores a small array, so that an unsuitable folder is detected before training.
 
-        Leaves nothing. Raises ValueError where it fails. What has been saved here before has shown it already.
+        Removes what it wrote, and does nothing if the folder already contains checkpoints. Raises ValueError if
+        saving or restoring fails.
         """
         if self._steps(LATEST) or self._steps(BEST):
             return
         state = {"written": np.arange(3)}
-        with emptied(self.folder):
+        with removed_if_empty(self.folder):
             try:
                 with self._manager(TRIAL, create=True) as manager:
                     manager.save(0, args=ocp.args.StandardSave(state), force=True)
@@ -55,7 +62,7 @@ class Checkpoints:
                 with self._manager(TRIAL) as manager:
                     read = manager.restore(0, args=ocp.args.StandardRestore(state))
                 np.testing.assert_array_equal(read["written"], state["written"])
-            except Exception as error:  # of any of the libraries below
+            except Exception as error:  # from any of the underlying libraries
                 message = " ".join(str(error).split())[:200]
                 raise ValueError(
                     f"{self.folder}: a checkpoint that is written there cannot be read back ({message}); choose "
@@ -65,22 +72,23 @@ class Checkpoints:
                 shutil.rmtree(self.folder / TRIAL, ignore_errors=True)
 
     def save(self, kind: str, step: int, state: Any) -> None:
-        """Writes the state, whole or not at all, and then removes the one before the last.
+        """Saves a state atomically, and then removes all but the newest KEPT checkpoints of its kind.
 
-        Raises OSError where it cannot be written, on a full disk say; those before are then untouched.
+        Does nothing if an intact checkpoint of this step exists. Raises OSError if the state cannot be written, for
+        instance on a full disk; earlier checkpoints then remain intact.
         """
-        if self._of_first(self._is_sound(kind, step)):
+        if self._from_first(self._is_intact(kind, step)):
             return
         try:
             if is_first():
-                self._tidy(kind)
+                self._remove_unfinished(kind)
                 for old in self._steps(kind):
-                    # A run that has gone back to an earlier one comes by again, and what was damaged must not
-                    # stand among the two that are kept.
+                    # After a restore of an earlier checkpoint, later ones are obsolete; damaged ones must not count
+                    # among those that are kept.
                     if old >= step or (kind, old) in self.damaged:
                         self._remove(kind, old)
             barrier(f"before {kind} {step}")
-            self._have_room(tree_bytes(state))
+            self._check_free_space(tree_bytes(state))
             with self._manager(kind, create=True) as manager:
                 manager.save(step, args=ocp.args.StandardSave(state), force=True)
                 manager.wait_until_finished()
@@ -90,8 +98,8 @@ class Checkpoints:
                     self._remove(kind, old)
             barrier(f"after {kind} {step}")
         except (ValueError, OSError) as error:
-            self._tidy(kind)
-            # The system's own reason stands last, behind tensorstore's paths.
+            self._remove_unfinished(kind)
+            # The operating system's message is the last part, after the paths that tensorstore adds.
             message = re.sub(r" \[.*?\]", "", str(error)).rsplit(": ", 1)[-1]
             raise OSError(
                 f"the {kind} checkpoint of update {step:,} could not be written to {self.folder / kind}: "
@@ -99,143 +107,146 @@ class Checkpoints:
             ) from error
 
     def step(self, kind: str) -> int | None:
-        """The number of updates behind the newest sound checkpoint, None where nothing was saved.
+        """Returns the number of updates of the newest intact checkpoint, or None if there is no checkpoint.
 
-        Says so where a newer one is damaged. Raises ValueError where all are.
+        Prints a warning if a newer one is damaged. Raises ValueError if all are damaged.
         """
-        if self.alone:
+        if self.single_process:
             return self._newest(kind)
-        with or_none():
+        with all_or_none():
             newest = self._newest(kind)
-        chosen = self._of_first(-1 if newest is None else newest)
+        chosen = self._from_first(-1 if newest is None else newest)
         return None if chosen < 0 else chosen
 
-    def _of_first(self, number):
-        """The first process decides: who reads or writes together must not see the disk differently."""
-        return number if self.alone else int(from_first({"number": number})["number"])
+    def _from_first(self, number):
+        """Returns the number of the first process: collective reads and writes must not depend on each one's view of the disk."""
+        return number if self.single_process else int(from_first({"number": number})["number"])
 
     def _newest(self, kind):
         steps = self._steps(kind)
         digested = [step for step in steps if _digest_of(self.folder / kind / str(step)).exists()]
         if not digested:
-            # Its writer was killed just before that, or did not know of digests; orbax has written it whole.
+            # The process was killed before it wrote the digest, or its version wrote none; orbax's write was atomic.
             return steps[0] if steps else None
-        sound = next((step for step in digested if self._is_sound(kind, step)), None)
-        for step in digested[: digested.index(sound) if sound is not None else None]:
-            self._warn_damaged(kind, step, sound)
-        if sound is None:
+        intact = next((step for step in digested if self._is_intact(kind, step)), None)
+        for step in digested[: digested.index(intact) if intact is not None else None]:
+            self._warn_damaged(kind, step, intact)
+        if intact is None:
             raise ValueError(
                 f"the {kind} checkpoint of update {digested[0]:,} in {self.folder} is damaged (its sha256 "
-                f"differs), and there is no sound one before it; train again in another --workdir"
+                f"differs), and there is no intact one before it; train again in another --workdir"
             )
-        return sound
+        return intact
 
     def restore(self, kind: str, like: Any) -> Any:
-        """The newest sound state that was saved. like: one of the same structure, or its shapes.
+        """Restores the newest intact state. like: a state of the same structure, or its shapes.
 
-        Raises ValueError where there is none, or one of another structure.
+        Raises ValueError if there is no checkpoint, or if its structure differs.
         """
         step = self.step(kind)
         if step is None:
             raise ValueError(f"there is no {kind} checkpoint in {self.folder}")
-        shapes = jax.tree.map(_here, like)
+        shapes = jax.tree.map(_on_own_devices, like)
         which = f"the {kind} checkpoint in {self.folder}"
         with self._manager(kind) as manager:
             try:
-                kept, wanted = _shapes(manager.item_metadata(step)), _shapes(shapes)
-                if kept == wanted:
+                saved, expected = _shapes(manager.item_metadata(step)), _shapes(shapes)
+                if saved == expected:
                     return manager.restore(step, args=ocp.args.StandardRestore(shapes))
             except (ValueError, KeyError, TypeError, OSError) as error:
                 message = " ".join(str(error).split())[:200]
                 raise ValueError(f"{which} is damaged: {message}") from error
-        name = min(p for p in kept.keys() | wanted.keys() if kept.get(p) != wanted.get(p))
+        name = min(p for p in saved.keys() | expected.keys() if saved.get(p) != expected.get(p))
         raise ValueError(
-            f"{which} is of another model: it has {kept.get(name, 'nothing')} as {name}, where "
-            f"{wanted.get(name, 'nothing')} is expected"
+            f"{which} is of another model: it has {saved.get(name, 'nothing')} as {name}, but "
+            f"{expected.get(name, 'nothing')} is expected"
         )
 
     def _steps(self, kind):
-        """All that lie there, newest first."""
+        """Returns the steps of all checkpoints of a kind, newest first."""
         names = [path.name for path in (self.folder / kind).glob("*") if path.is_dir()]
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
-    def _is_sound(self, kind, step):
+    def _is_intact(self, kind, step):
         digest = _digest_of(self.folder / kind / str(step))
-        lines = (
-            digest.read_text(encoding="utf-8", errors="replace").splitlines()
-            if digest.is_file()
-            else []
-        )
-        return bool(lines) and all(_agrees(digest.parent, line) for line in lines)
+        if not digest.is_file():
+            return False
+        lines = digest.read_text(encoding="utf-8", errors="replace").splitlines()
+        return bool(lines) and all(_matches(digest.parent, line) for line in lines)
 
-    def _warn_damaged(self, kind, step, taken):
-        if taken is not None and (kind, step) not in self.damaged:
+    def _warn_damaged(self, kind, step, used):
+        if used is not None and (kind, step) not in self.damaged:
             self.damaged.add((kind, step))
             message = f"the {kind} checkpoint of update {step:,} in {self.folder} is damaged"
-            print(f"{message}; that of update {taken:,} is taken", file=sys.stderr, flush=True)
+            print(f"{message}; that of update {used:,} is used", file=sys.stderr, flush=True)
 
     def _remove(self, kind, step):
         saved = self.folder / kind / str(step)
         _digest_of(saved).unlink(missing_ok=True)
         shutil.rmtree(saved)
 
-    def _tidy(self, kind):
-        """Removes what a writer that was killed, or had no room, has left half done."""
+    def _remove_unfinished(self, kind):
+        """Removes incomplete files of a process that was killed or ran out of disk space."""
         for unfinished in (self.folder / kind).glob("*.orbax-checkpoint-tmp"):
             shutil.rmtree(unfinished, ignore_errors=True)
         for unfinished in (self.folder / kind).glob("*.tmp"):
             unfinished.unlink(missing_ok=True)
 
-    def _have_room(self, needed):
-        """Asked beforehand, since tensorstore's threads go on for a while when a disk is full, and say so."""
+    def _check_free_space(self, needed):
+        """Raises OSError if the disk lacks space. If tensorstore found out, its threads would continue to print errors."""
         existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
         free = shutil.disk_usage(existing).free
-        if any_process(free < needed):  # of several processes all give up, or none
+        if any_process(free < needed):  # all processes raise, or none does
             raise OSError(
                 f"No space left on device (it takes {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free)"
             )
 
     @contextlib.contextmanager
     def _manager(self, kind, create=False):
-        # Not asynchronous: the next update may overwrite the state's own memory.
+        # Synchronous, since the next update may reuse the memory of the state (buffer donation).
         options = ocp.CheckpointManagerOptions(
             max_to_keep=None, create=False, enable_async_checkpointing=False
         )
-        if self.alone:
-            me = jax.process_index()
-            options.multiprocessing_options = ocp.options.MultiprocessingOptions(me, {me}, "alone")
-        handler = ocp.StandardCheckpointHandler()  # which knows what was saved before it is read
-        if create:  # orbax itself does so for all processes together only
+        if self.single_process:
+            own = jax.process_index()
+            options.multiprocessing_options = ocp.options.MultiprocessingOptions(
+                own, {own}, "alone"
+            )
+        handler = ocp.StandardCheckpointHandler()  # makes the metadata available before a restore
+        if create:  # orbax creates folders only collectively
             (self.folder / kind).mkdir(parents=True, exist_ok=True)
         with (
-            _plain(self.folder) as folder,
+            _literal(self.folder) as folder,
             ocp.CheckpointManager(folder / kind, options=options, item_handlers=handler) as manager,
         ):
             yield manager
 
 
 @contextlib.contextmanager
-def emptied(folder: Path) -> Iterator[None]:
-    """Removes, in the end, what was made within of the folder and those above it, where nothing was left in them."""
+def removed_if_empty(folder: Path) -> Iterator[None]:
+    """At its end, removes the folder and its parents if they were created within the context and are empty."""
     new = [folder for folder in (folder, *folder.parents) if not folder.exists()]
     try:
         yield
     finally:
         for path in new:
-            with contextlib.suppress(OSError):  # not made, or not empty
+            with contextlib.suppress(OSError):  # it does not exist, or is not empty
                 path.rmdir()
 
 
 @contextlib.contextmanager
-def _plain(folder: Path) -> Iterator[Path]:
-    """The folder, by a link to it where its own path is not plain. Raises ValueError where none can be made."""
-    if _is_plain(folder):
+def _literal(folder: Path) -> Iterator[Path]:
+    """Yields the folder, or a symbolic link to it if tensorstore does not read its path literally.
+
+    Raises ValueError if the folder for temporary files has such a path too.
+    """
+    if _is_literal(folder):
         yield folder
         return
-    if not _is_plain(Path(tempfile.gettempdir())):
+    if not _is_literal(Path(tempfile.gettempdir())):
         raise ValueError(
             f"{folder} and the folder for temporary files, {tempfile.gettempdir()}, have characters in their paths "
-            "that are special to the store of arrays; let TMPDIR name one of letters and digits"
+            "that tensorstore interprets; set TMPDIR to a path of letters and digits"
         )
     with tempfile.TemporaryDirectory(prefix="attention_lab_") as path:
         link = Path(path, "checkpoints")
@@ -243,12 +254,12 @@ def _plain(folder: Path) -> Iterator[Path]:
         yield link
 
 
-def _is_plain(path: Path) -> bool:
-    return bool(_PLAIN.fullmatch("/".join(path.parts[1:])))  # the first is "/", or a drive
+def _is_literal(path: Path) -> bool:
+    return bool(_LITERAL.fullmatch("/".join(path.parts[1:])))  # the first part is "/", or a drive
 
 
-def _here(leaf: Any) -> jax.ShapeDtypeStruct:
-    """Its shape, on its own devices or, if it has none yet, on the first: what saved it may have had others."""
+def _on_own_devices(leaf: Any) -> jax.ShapeDtypeStruct:
+    """Returns the shape of a leaf with its sharding, or on the first device: the saving process may have had other devices."""
     struct = ocp.utils.to_shape_dtype_struct(leaf)
     if struct.sharding is not None:
         return struct
@@ -265,21 +276,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _agrees(folder: Path, line: str) -> bool:
+def _matches(folder: Path, line: str) -> bool:
     digest, _, name = line.partition("  ")
     path = folder / name
     return bool(name) and path.is_file() and _sha256(path) == digest
 
 
 def _write_digest(saved: Path) -> None:
-    """A line for each file, as sha256sum writes it."""
+    """Writes a line for each file, in the format of sha256sum."""
     paths = sorted(path for path in saved.rglob("*") if path.is_file())
     lines = [f"{_sha256(path)}  {path.relative_to(saved.parent)}\n" for path in paths]
     files.replace(_digest_of(saved), "".join(lines))
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    """The shape of each array by its place, "params/bridge"; of a random key that of its numbers."""
+    """Returns the shape of each array by its path, such as "params/bridge"; for a PRNG key, the shape of its data."""
     shapes = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         shape = tuple(leaf.shape)

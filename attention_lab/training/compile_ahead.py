@@ -1,4 +1,4 @@
-"""Compiles the training step for each length of batch: what comes first first, the rest while training runs."""
+"""Ahead-of-time compilation of the training step for each length of batch, in background threads during training."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ import jax
 
 from attention_lab.training.step import Batch, Metrics, TrainState
 
-PATIENCE = 1.0  # seconds of waiting for a program before a line says so; programs on disk take less
+PATIENCE = 1.0  # seconds of waiting after which a line is printed; programs in the compilation cache take less
 
 
 class CompileAhead:
-    """A jitted training step, whose programs are compiled in background threads, in the order given.
+    """A jitted training step whose programs are compiled in background threads, in the given order.
 
-    As a context manager it drops what has not begun when training ends. An update waits for its own program alone.
-    An error of the compiler is raised by the update that needs the program, as without threads.
+    The end of its context cancels compilations that have not started. An update waits only for its own program. A
+    compilation error is raised by the update that requires the program, as without threads.
     """
 
     def __init__(
@@ -24,19 +24,19 @@ class CompileAhead:
         step: Any,
         state: TrainState,
         batches: Sequence[Batch],
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
-        """step: the result of `jax.jit`, of (state, batch). batches: one of each length, in the order of use.
+        """step: a function of (state, batch) under `jax.jit`. batches: one of each length, in the order of their first use.
 
-        state and batches: of what shapes, types and placement the step will be given; their values are not read.
-        say: is called with a line where an update has to wait, in the thread of the update.
+        state, batches: have the shapes, dtypes and shardings of the step's arguments; their values are not read.
+        report: is called with a line, in the thread of the update, if an update has to wait.
         """
-        self.step, self.say = step, say
+        self.step, self.report = step, report
         self.pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 4), "compile")
         self.programs: dict[Any, tuple[Future[None], str]] = {}
-        # Descriptions and not arrays: the first update reuses the memory of its state.
+        # Shapes and not arrays, since the first update donates the buffers of the state.
         state = jax.tree.map(_described, state)
-        first: list[Future[None]] = []  # it has the whole machine
+        first: list[Future[None]] = []  # the first program is compiled alone, on all cores
         for number, batch in enumerate(batches, 1):
             line = (
                 f"compiling the training step for batches of {_size(batch)} "
@@ -48,11 +48,11 @@ class CompileAhead:
             first = first or [program]
 
     def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        """The step, after its program has been compiled."""
-        if (known := self.programs.get(_shapes(batch))) is not None:
-            program, line = known
+        """Executes the step; waits for its program if it is being compiled."""
+        if (entry := self.programs.get(_shapes(batch))) is not None:
+            program, line = entry
             if not program.done() and not wait([program], PATIENCE).done:
-                self.say(line)
+                self.report(line)
             program.result()
         return self.step(state, batch)
 
@@ -63,19 +63,19 @@ class CompileAhead:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _compile(step, state, batch, before):
-    wait(before)
-    # JAX keeps the program where the step itself looks for it.
+def _compile(step, state, batch, predecessors):
+    wait(predecessors)
+    # JAX caches the program, and the jitted step finds it there.
     step.lower(state, batch).compile()
 
 
 def _described(x):
-    """Shape, type and placement of an array, with which jit finds the program that it finds for the array."""
+    """Returns the shape, dtype, sharding and weak type of an array: jit selects the same program for both."""
     if not isinstance(x, jax.Array):
         return jax.ShapeDtypeStruct(x.shape, x.dtype)
-    placed = x.sharding if x.committed else None
+    sharding = x.sharding if x.committed else None
     weak = jax.typeof(x).weak_type
-    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placed, weak_type=weak)
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding, weak_type=weak)
 
 
 def _shapes(batch):

@@ -1,4 +1,4 @@
-"""Cost, before anything is compiled: floating-point operations and memory, read from what JAX traces."""
+"""Estimates of floating-point operations and memory from a traced function (a jaxpr), without compilation."""
 
 from collections.abc import Callable
 from math import prod
@@ -9,24 +9,25 @@ import numpy as np
 
 
 def flops(function: Callable[..., Any], *args: Any) -> int:
-    """The multiplications and additions in the matrix products of function(*args).
+    """Returns the number of multiplications and additions in the matrix products of function(*args).
 
-    args may be shapes. A scan counts as often as it turns; a while loop, whose turns nobody knows, once;
-    of a condition's branches, the most expensive one. What is not a matrix product is not counted.
+    args may be shapes. The body of a scan counts once for each iteration; that of a while loop, whose number of
+    iterations is unknown, counts once; a `cond` counts as its most expensive branch. Operations other than matrix
+    products are not counted.
     """
-    return _of(jax.make_jaxpr(function)(*args).jaxpr)
+    return _flops(jax.make_jaxpr(function)(*args).jaxpr)
 
 
 def residual_bytes(function: Callable[..., Any], *args: Any) -> int:
-    """What the backward pass of function(*args), differentiated by all of args, needs of the forward pass.
+    """Returns the bytes of residuals that the forward pass stores for the gradient of function(*args) by all args.
 
-    It is the most that must be kept; a compiler may choose to keep less and compute more.
+    This is an upper bound: the compiler may store less and recompute more.
     """
     return tree_bytes(jax.eval_shape(lambda *inputs: jax.vjp(function, *inputs)[1], *args))
 
 
 def tree_bytes(tree: Any) -> int:
-    """The memory of all leaves, which may be shapes."""
+    """Returns the bytes of all leaves, which may be shapes."""
     return sum(
         prod(leaf.shape) * np.dtype(leaf.dtype).itemsize
         for leaf in jax.tree.leaves(tree)
@@ -34,23 +35,23 @@ def tree_bytes(tree: Any) -> int:
     )
 
 
-def _of(jaxpr):
-    return sum(_of_equation(equation) for equation in jaxpr.eqns)
+def _flops(jaxpr):
+    return sum(_equation_flops(equation) for equation in jaxpr.eqns)
 
 
-def _of_equation(equation):
+def _equation_flops(equation):
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
         left = equation.invars[0].aval.shape
         return 2 * prod(equation.outvars[0].aval.shape) * prod(left[i] for i in contracted)
-    inner = [_of(jaxpr) for jaxpr in _inside(equation.params)]
+    inner = [_flops(jaxpr) for jaxpr in _inner_jaxprs(equation.params)]
     if equation.primitive.name == "cond":
         return max(inner, default=0)
     return sum(inner) * equation.params.get("length", 1)
 
 
-def _inside(params):
-    """The jaxprs among an equation's parameters, closed or not, alone or in a sequence."""
+def _inner_jaxprs(params):
+    """Yields the jaxprs among an equation's parameters, closed or not, alone or in a sequence."""
     for value in params.values():
         for one in value if isinstance(value, tuple | list) else (value,):
             one = getattr(one, "jaxpr", one)

@@ -1,4 +1,4 @@
-"""What happens beside training: metrics on disk, a progress bar, validation, checkpoints, early stopping."""
+"""Hooks of the training loop: metrics log, progress bar, validation, checkpoints and early stopping."""
 
 import json
 import sys
@@ -23,10 +23,10 @@ from attention_lab.training.step import Metrics
 
 
 class MetricsLog:
-    """metrics.jsonl: one line per record, the truth about a run. Read back when the run goes on."""
+    """metrics.jsonl: one line for each record. A resumed run reads it, and derives the state of its hooks from it."""
 
     def __init__(self, path: Path, step: int) -> None:
-        """Keeps what an earlier session wrote about the first `step` updates, and nothing later."""
+        """Keeps the records of earlier sessions on the first `step` updates, and removes later ones."""
         self.path, self.writes = path, is_first()
         self.lines = [line for line in read(path) if line["update"] <= step]
         if not self.writes:
@@ -35,7 +35,7 @@ class MetricsLog:
         files.replace(path, content)
 
     def write(self, **record: Any) -> None:
-        """Adds a line, on disk at once."""
+        """Appends a record, and writes it to disk at once."""
         self.lines.append(record)
         if not self.writes:
             return
@@ -43,12 +43,12 @@ class MetricsLog:
             file.write(json.dumps(record) + "\n")
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        """All records of a kind, "train" or "validation", oldest first."""
+        """Returns all records of a kind, such as "train" or "validation", oldest first."""
         return [line for line in self.lines if line["kind"] == kind]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics log; a last line that was cut off is not one."""
+    """Reads the records of a metrics log; ignores a truncated last line."""
     records = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
@@ -59,11 +59,12 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 class Meter:
-    """Loss, speed and time left: a bar on a terminal, a plain line now and then elsewhere.
+    """Logs and prints the loss, the speed and the remaining time; on a terminal, as a progress bar.
 
-    Of replicas, each has a number in the metrics log; what is said is the mean of losses, the sum of speeds.
-    watch: told each update's number and metrics, in order; what it returns is said. waited: the seconds that were
-    spent so far on waiting for batches.
+    For replicas, the metrics log contains the numbers of each one, and the printed line their mean loss and total
+    speed. watch: is called with each update's number and metrics, in order; a line that it returns is printed.
+    waited: returns the seconds spent so far on waiting for batches. period: updates between two records. print_every:
+    seconds between two printed lines.
     """
 
     def __init__(
@@ -93,13 +94,13 @@ class Meter:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """What is done within is not training time."""
+        """Excludes the time within the context from the training time."""
         started = time.perf_counter()
         yield
         self.idle += time.perf_counter() - started
 
     def __call__(self, update: Update) -> None:
-        """Reads the metrics of earlier updates, never of the one that still runs."""
+        """Reads the metrics of earlier updates only, since those of the current one may still be computed."""
         self.window.append((update.number, update.metrics))
         self.bar.update()
         if update.last:
@@ -109,7 +110,7 @@ class Meter:
             self._report(update, self.window[:-1])
 
     def flush(self, update: Update) -> None:
-        """Tells of all updates so far. Where a checkpoint stands, the metrics log must not lack any of them."""
+        """Logs all updates so far; before a checkpoint is saved, the metrics log must be complete."""
         if self.window:
             self._report(update, self.window)
 
@@ -127,17 +128,17 @@ class Meter:
         now = time.perf_counter()
         seconds, self.clock, self.idle = now - self.clock - self.idle, now, 0.0
         self.tokens = self.tokens + tokens
-        with np.errstate(invalid="ignore"):  # no number where every update was skipped
+        with np.errstate(invalid="ignore"):  # NaN if every update was skipped
             loss = np.sum(np.multiply(each, losses), axis=0) / tokens
         speed = float(np.sum(tokens)) / seconds
         waiting, self.waited_before = self.waited() - self.waited_before, self.waited()
         self.metrics_log.write(
             kind="train",
             update=update.number,
-            tokens=plain(self.tokens),
-            loss=plain(np.where(np.isnan(loss), None, loss)),
-            gradient_norm=plain(ready[-1]["gradient_norm"]),
-            learning_rate=plain(ready[-1]["learning_rate"]),
+            tokens=as_json(self.tokens),
+            loss=as_json(np.where(np.isnan(loss), None, loss)),
+            gradient_norm=as_json(ready[-1]["gradient_norm"]),
+            learning_rate=as_json(ready[-1]["learning_rate"]),
             tokens_per_second=speed,
             waiting=waiting / seconds,
             seconds=seconds,
@@ -157,7 +158,7 @@ class Meter:
             )
 
     def print(self, line: str) -> None:
-        """A line that does not tear the bar."""
+        """Prints a line to stderr, on the first process, without disturbing the progress bar."""
         if not is_first():
             return
         self.bar.clear()
@@ -166,18 +167,19 @@ class Meter:
 
 
 def _mean(losses):
-    """Of the replicas that have a loss."""
+    """Returns the mean over the replicas whose loss is not NaN."""
     return np.mean(losses, where=~np.isnan(losses)) if not np.isnan(losses).all() else np.nan
 
 
 class Validate:
-    """Evaluates the parameters of each replica now and then, keeps the best, and ends what no longer improves.
+    """Evaluates the parameters of each replica, keeps the best ones, and stops training early.
 
-    evaluate: params [S, ..] -> the score [S] of each metric. better: by metric, "higher" or "lower"; the first metric ranks,
-    and the next among equals. best: each replica's best parameters so far, [S, ..]. patience: how many validations in a row may
-    bring a replica no improvement; 0 is any number. One whose patience has run out is finished: it is trained on,
-    since all are one program, but nothing of it counts any more. improved: is called with the update where a
-    replica has new best parameters. replicas: how many of S are reported; the others only fill devices.
+    evaluate: params [S, ..] -> the score [S] of each metric. better: "higher" or "lower" for each metric; the first
+    metric ranks the parameters, and each further one breaks ties. best: the best parameters of each replica so far,
+    [S, ..]. patience: the number of consecutive validations without an improvement after which a replica is finished;
+    0: never. A finished replica is still computed, since all replicas are one program, but its best parameters no
+    longer change; training stops when all are finished. improved: is called with the update if a replica has new best
+    parameters. replicas: the number of replicas that are reported; the others are copies that fill the devices.
     """
 
     def __init__(
@@ -197,19 +199,19 @@ class Validate:
         self.replicas, self.rank = replicas, partial(ranks_of, better=better)
 
     def __call__(self, update: Update) -> str | None:
-        """Returns a reason to stop where the patience of every replica has run out."""
-        self.meter.flush(update)  # what still runs is training time
+        """Returns a reason to stop if every replica is finished."""
+        self.meter.flush(update)  # waits for the update, which is training time
         with self.meter.pause():
             started = time.perf_counter()
-            # Computed by each process, and decided by the first: all save together, or none does.
+            # Every process computes the scores; those of the first decide, since saving is collective.
             scores = from_first(self.evaluate(update.state.params))
             before, _, finished = self._history(len(self.rank(scores)))
             self.metrics_log.write(
                 kind="validation",
                 update=update.number,
-                tokens=plain(self.meter.tokens),
+                tokens=as_json(self.meter.tokens),
                 seconds=time.perf_counter() - started,
-                **{name: plain(values) for name, values in scores.items()},
+                **{name: as_json(values) for name, values in scores.items()},
             )
             better = np.array(
                 [
@@ -217,7 +219,7 @@ class Validate:
                     for new, old, over in zip(self.rank(scores), before, finished, strict=True)
                 ]
             )
-            # The metrics log of an earlier session may be read late on another machine.
+            # On a network disk, another process may have read an outdated metrics log.
             better = np.asarray(from_first({"better": better})["better"], bool)
             if better.any():
                 self.best = where(jnp.asarray(better), update.state.params, self.best)
@@ -234,14 +236,14 @@ class Validate:
         return self.reason_to_stop()
 
     def reason_to_stop(self) -> str | None:
-        """Whether the patience of every replica has run out, in this session or an earlier one."""
+        """Returns the reason to stop if every replica is finished, in this session or an earlier one; else None."""
         _, since, finished = self._history()
-        over = since.min() if finished.size and finished.all() else 0
-        over = int(from_first({"over": over})["over"])
-        return f"no better for {over} validations" if over else None
+        validations = since.min() if finished.size and finished.all() else 0
+        validations = int(from_first({"validations": validations})["validations"])
+        return f"no improvement for {validations} validations" if validations else None
 
     def _history(self, replicas: int = 0) -> tuple[list[Any], np.ndarray, np.ndarray]:
-        """Of each replica the best rank, the validations since, and whether its patience has run out."""
+        """Returns for each replica its best rank, the number of validations since, and whether it is finished."""
         lines = [self.rank(line) for line in self.metrics_log.of("validation")]
         count = len(lines[0]) if lines else replicas
         best: list[Any] = [None] * count
@@ -255,9 +257,9 @@ class Validate:
 
 
 def ranks_of(scores: Mapping[str, Any], better: Mapping[str, str]) -> list[tuple[float, ...]]:
-    """A tuple of each replica that is greater where its scores are better.
+    """Returns a tuple for each replica; tuples compare as the scores rank, and greater is better.
 
-    scores: of each metric [S], or a number where S is 1. better: as in `Validate`.
+    scores: [S] for each metric, or a number if S is 1. better: as in `Validate`.
     """
     columns = []
     for name, direction in better.items():
@@ -266,20 +268,20 @@ def ranks_of(scores: Mapping[str, Any], better: Mapping[str, str]) -> list[tuple
     return list(zip(*columns, strict=True))
 
 
-def plain(values: Any) -> Any:
-    """A number of each replica as JSON holds it: a list, or of one replica the number."""
+def as_json(values: Any) -> Any:
+    """Converts the values of replicas [S] to JSON: a list, or a number if S is 1."""
     values = np.asarray(values)
     return values.item() if values.size == 1 else values.tolist()
 
 
 class SaveCheckpoint:
-    """Saves the latest state and the best parameters, with which a run is resumed."""
+    """Saves the latest state and the best parameters, from which training resumes."""
 
     def __init__(self, checkpoints: Checkpoints, meter: Meter, validate: Validate) -> None:
         self.checkpoints, self.meter, self.validate = checkpoints, meter, validate
 
     def __call__(self, update: Update) -> None:
-        """Saves."""
+        """Saves a checkpoint of this update."""
         self.meter.flush(update)
         with self.meter.pause():
             progress = {"states": update.state, "best": self.validate.best}

@@ -1,10 +1,11 @@
-"""Stopping early and in order: at SIGTERM, at Ctrl-C, or when the minutes are over.
+"""Graceful interruption at SIGTERM, at SIGINT (Ctrl-C), or at a time limit.
 
     with Interrupt(minutes) as interrupt:
-        with interrupt.saving(keep) as hook:
+        with interrupt.saving(save) as hook:
             state = train(step, state, batches, updates, [.., hook])
 
-While that runs the update in progress is finished and saved first; anywhere else there is nothing to save.
+During training, the current update is finished and a checkpoint is saved first; at other times there is nothing to
+save, and the interruption is immediate.
 """
 
 import signal
@@ -18,13 +19,16 @@ from typing import Any
 from attention_lab.training.loop import Hook, Update
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-REPEATED = 1.0  # seconds within which a signal that comes twice, from a terminal and a launcher say, is one
+REPEATED = (
+    1.0  # seconds within which two signals count as one: a terminal and a launcher may both send it
+)
 
 
 class Stopped(BaseException):
-    """Work that ended early; its text says why. No Exception: a library that goes on after one must not swallow it.
+    """Work was interrupted, for the reason in the message.
 
-    status: 0 where nothing was lost; else, as shells have it, 128 and the signal's number.
+    It is not a subclass of Exception, so that a library that handles any Exception does not suppress it. status: the
+    exit status of the process, 0 if no work was lost, else 128 plus the signal's number, as in shells.
     """
 
     def __init__(self, reason: str, status: int = 0) -> None:
@@ -33,22 +37,24 @@ class Stopped(BaseException):
 
 
 class Interrupt(AbstractContextManager["Interrupt"]):
-    """Raises Stopped for what asks to stop: at once, or from the hook of `saving`, when its update has been saved.
+    """A context that raises Stopped at a signal: at once, or during training from the hook of `saving`.
 
-    minutes: from when it is entered; None for any number. Another signal, a second or more later, does not
-    wait for the update.
+    minutes: the time limit, from the entry into the context; None: no limit. A second signal, more than REPEATED
+    seconds after the first, raises Stopped at once, without a checkpoint.
     """
 
     def __init__(self, minutes: float | None = None) -> None:
         self.minutes, self.reason, self.training = minutes, "", False
         self.started = self.requested = time.monotonic()
-        self.before: dict[signal.Signals, Any] = {}
+        self.previous_handlers: dict[signal.Signals, Any] = {}
         self.guards: list[Callable[[], None]] = []
 
     def __enter__(self) -> "Interrupt":
         self.started = time.monotonic()
-        if threading.current_thread() is threading.main_thread():  # no other may
-            self.before = {one: signal.signal(one, self._note) for one in SIGNALS}
+        if (
+            threading.current_thread() is threading.main_thread()
+        ):  # others cannot set signal handlers
+            self.previous_handlers = {one: signal.signal(one, self._handle) for one in SIGNALS}
         return self
 
     def __exit__(
@@ -57,10 +63,10 @@ class Interrupt(AbstractContextManager["Interrupt"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for one, handler in self.before.items():
+        for one, handler in self.previous_handlers.items():
             signal.signal(one, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         name, now = signal.Signals(number).name, time.monotonic()
         if not self.training:
             raise Stopped(name)
@@ -68,15 +74,15 @@ class Interrupt(AbstractContextManager["Interrupt"]):
             self.reason, self.requested = name, now
         elif now - self.requested > REPEATED:
             raise Stopped(
-                f"{name} again; what came after the last checkpoint is lost", 128 + number
+                f"{name} again; the updates after the last checkpoint are lost", 128 + number
             )
 
     @contextmanager
     def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
-        """For the time within, what raises Stopped where this process must stop without saving.
+        """Within the context, calls `guard` after each update and in `check`.
 
-        It is asked after each update and by `check`: a folder that another process has taken over is no longer ours
-        to write to.
+        guard: raises Stopped if this process must stop without saving, for instance since another process has taken
+        over its folder.
         """
         self.guards.append(guard)
         try:
@@ -85,12 +91,12 @@ class Interrupt(AbstractContextManager["Interrupt"]):
             self.guards.remove(guard)
 
     def check(self) -> None:
-        """Raises Stopped where the minutes are over, or what guards this work says so."""
+        """Raises Stopped at the time limit, or if a guard raises it."""
         self.check_guards()
         self._check_minutes()
 
     def check_guards(self) -> None:
-        """Raises Stopped where what guards this work says so, whatever the minutes: before results are written."""
+        """Raises Stopped if a guard raises it, whatever the time; to be called before results are written."""
         for guard in self.guards:
             guard()
 
@@ -100,24 +106,25 @@ class Interrupt(AbstractContextManager["Interrupt"]):
 
     @contextmanager
     def saving(
-        self, keep: Hook, any_process: Callable[[bool], bool] = bool, period: int = 1
+        self, save: Hook, any_process: Callable[[bool], bool] = bool, period: int = 1
     ) -> Iterator[Hook]:
-        """For the time of training: the last of its hooks, in which `keep` saves what is to be stopped.
+        """Yields the last hook of a training, which saves with `save` and raises Stopped if there is a reason to stop.
 
-        any_process: whether one of the processes that train together has a reason, which is asked every `period` updates.
+        any_process: (flag) -> whether the flag is set on any process; it is called every `period` updates, so that all
+        processes stop at the same update.
         """
 
         def hook(update: Update) -> None:
-            self.check_guards()  # who must not save learns of it first
+            self.check_guards()  # before a checkpoint is saved
             try:
                 self._check_minutes()
-            except Stopped as over:
-                self.reason = self.reason or str(over)
+            except Stopped as stopped:
+                self.reason = self.reason or str(stopped)
             if update.number % period or update.last:
                 return
             if any_process(bool(self.reason)):
                 self.reason = self.reason or "another process"
-                keep(update)
+                save(update)
                 raise Stopped(f"{self.reason}, after update {update.number:,}")
 
         self.training = True
@@ -125,5 +132,7 @@ class Interrupt(AbstractContextManager["Interrupt"]):
             yield hook
         finally:
             self.training = False
-        if self.reason:  # during the last update, which is saved in any case
+        if (
+            self.reason
+        ):  # given during the last update, after which a checkpoint is saved in any case
             raise Stopped(self.reason)

@@ -1,4 +1,4 @@
-"""The loop. What else happens while a model is trained is a list of hooks."""
+"""The training loop. Everything besides the updates themselves is done by hooks."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,9 +10,10 @@ from attention_lab.training.step import Metrics, TrainState
 
 
 class Update(NamedTuple):
-    """What hooks are told after each update.
+    """The argument of hooks after each update.
 
-    number: of updates so far; metrics: on the device, perhaps still being computed; last: nothing follows.
+    number: the number of updates so far. metrics: arrays on the device, perhaps still being computed. last: whether
+    this is the last update of the training.
     """
 
     number: int
@@ -22,17 +23,17 @@ class Update(NamedTuple):
 
 
 class Hook(Protocol):
-    """Something that happens beside training. Returns a reason to stop, or None to go on."""
+    """A function that is called after each update. Returns a reason to stop training, or None to continue."""
 
     def __call__(self, update: Update, /) -> str | None:
-        """Does it, after each update."""
+        """Is called after each update."""
 
 
 class Batches(Protocol):
-    """Batch number t, for any t."""
+    """Training batches with random access by number."""
 
     def __getitem__(self, number: int, /) -> Any:
-        """The batch: arrays of NumPy or JAX."""
+        """Returns a batch: arrays of NumPy or JAX."""
 
 
 def train(
@@ -42,23 +43,25 @@ def train(
     updates: int,
     hooks: Sequence[Hook] = (),
 ) -> TrainState:
-    """The state after `updates` updates in all, or fewer where a hook has a reason to stop.
+    """Trains until the state has had `updates` updates in all, or a hook returns a reason to stop; returns the state.
 
-    A state that has some updates behind it goes on from there. Nothing here waits for the device: a hook
-    that reads the metrics of the update before leaves it busy with this one. The state may be one of
-    replicas, which take their steps together.
+    A restored state continues from its step. The loop never waits for the device: a hook that reads the metrics of the
+    previous update leaves the device busy with the current one. The state may have a leading axis of replicas, which
+    are updated together.
     """
     for number in range(int(np.max(state.step)), updates):
         state, metrics = train_step(state, batches[number])
         update = Update(number + 1, state, metrics, number + 1 == updates)
-        reasons = [hook(update) for hook in hooks]  # each is told, whatever another says
+        reasons = [
+            hook(update) for hook in hooks
+        ]  # all are called, even if one returns a reason to stop
         if any(reasons):
             break
     return state
 
 
 def every_minutes(minutes: float, hook: Hook, clock: Callable[[], float] = time.monotonic) -> Hook:
-    """The hook, but only where so much time has passed since it was called last."""
+    """Returns a hook that calls `hook` only if `minutes` minutes have passed since its last call, by `clock`."""
     last = clock()
 
     def sometimes(update: Update) -> Any:
@@ -72,7 +75,7 @@ def every_minutes(minutes: float, hook: Hook, clock: Callable[[], float] = time.
 
 
 def every(period: int, hook: Hook) -> Hook:
-    """The hook, but only at every `period`-th update and the last."""
+    """Returns a hook that calls `hook` only at every `period`-th update and at the last one."""
 
     def sometimes(update: Update) -> Any:
         return hook(update) if update.last or update.number % period == 0 else None

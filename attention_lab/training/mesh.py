@@ -1,13 +1,13 @@
-"""One run on many devices: where its state and batches lie. What is computed is written nowhere: XLA derives it.
+"""One run on many devices: the shardings of its state and batches, from which XLA derives the communication.
 
     mesh = make_mesh(Devices(data=4, heads=2, shard_state=True))
     state = place(state, mesh)
     batches = Split(batches, mesh)
     state, metrics = jax.jit(train_step)(state, batches[0])
 
-The mesh has two axes. Over "data" the rows of a batch are split, and the state too where that is asked for
-(fully sharded: Rajbhandari et al. 2020); over "heads" what belongs to attention heads or hidden features
-(tensor parallel: Shoeybi et al. 2019). With either axis the update is the same to rounding.
+The mesh has two axes. The rows of a batch are split over "data", and optionally the state too (fully sharded data
+parallelism: Rajbhandari et al. 2020); attention heads and hidden features are split over "heads" (tensor parallelism:
+Shoeybi et al. 2019). With either axis the update is the same, to rounding.
 """
 
 import re
@@ -20,7 +20,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from attention_lab.padded import Padded
 
 DATA, HEADS = "data", "heads"
-# Which axis of a parameter counts heads, key-value heads or hidden features, by the end of its path.
+# The axis of heads, key-value heads or hidden features of a parameter, by the end of its path.
 SPLIT_BY_HEAD = (
     (re.compile(r"heads/(W_[QKV]|attention/.*)$"), 0),
     (re.compile(r"heads/W_O$"), 1),
@@ -31,9 +31,9 @@ SPLIT_BY_HEAD = (
 
 
 class Devices(NamedTuple):
-    """How many devices there are along each axis, and whether the state is split over "data" too.
+    """The number of devices along each axis, and whether the state is split over "data" too.
 
-    data: None for all that "heads" leaves over.
+    data: None for all available devices, divided by `heads`.
     """
 
     data: int | None = None
@@ -42,23 +42,24 @@ class Devices(NamedTuple):
 
 
 def make_mesh(devices: Devices) -> Mesh:
-    """The mesh ("data", "heads") of the first devices. Raises ValueError where there are not so many."""
+    """Returns the mesh ("data", "heads") of the first devices. Raises ValueError if there are too few devices."""
     available = jax.device_count()
     data = max(1, available // devices.heads) if devices.data is None else devices.data
     if data * devices.heads > available:
         raise ValueError(
-            f"{data} x {devices.heads} devices (data x heads) are asked for, and there are {available}"
+            f"{data} x {devices.heads} devices (data x heads) were requested, but there are {available}"
         )
     chosen = np.array(jax.devices()[: data * devices.heads]).reshape(data, devices.heads)
     return Mesh(chosen, (DATA, HEADS), axis_types=(AxisType.Auto, AxisType.Auto))
 
 
 def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 0) -> Any:
-    """Where each array of a state lies, by its path and shape: a tree of NamedSharding.
+    """Returns the sharding of each array of a state, by its path and shape: a tree of NamedSharding.
 
-    shard_state: what has an axis that the devices along "data" divide is split along the longest such; else
-    each of them holds all of it. leading: axes before a parameter's own, such as that of replicas. Raises ValueError
-    where heads or hidden features do not divide, or there are none.
+    shard_state: whether an array is split over "data" along its longest axis that is divisible by the number of
+    devices there; arrays without such an axis are replicated. leading: the number of axes before a parameter's own,
+    such as that of replicas. Raises ValueError if the number of heads or hidden features is not divisible by that of
+    devices, or if the model has neither.
     """
     names = [
         jax.tree_util.keystr(path, simple=True, separator="/")
@@ -67,7 +68,7 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 
     if mesh.shape[HEADS] > 1 and not any(p.search(n) for p, _ in SPLIT_BY_HEAD for n in names):
         raise ValueError(
             f"devices.heads is {mesh.shape[HEADS]}, but this model has no heads and no hidden features of a Transformer "
-            "that devices could share: each would compute all of it; set devices.heads to 1"
+            "that devices could share, and each would compute the whole model; set devices.heads to 1"
         )
 
     def sharding(path, leaf):
@@ -96,7 +97,7 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 
 
 
 def place(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 0) -> Any:
-    """The state, where `shardings` says. Of several processes, each has to have the same one."""
+    """Places a state with its `shardings` on the devices. Every process must pass the same state."""
 
     def put(leaf, sharding):
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
@@ -107,18 +108,17 @@ def place(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 0) -
 
 
 class Batches(Protocol):
-    """Batch number t, for any t."""
+    """Training batches with random access by number."""
 
     def __getitem__(self, number: int, /) -> dict[str, Padded]:
-        """The batch."""
+        """Returns a batch."""
 
 
 class Split:
-    """The same batches, their rows split over "data"; rows of padding make them divide.
+    """Batches whose rows are split over "data", with rows of padding so that they are divisible.
 
-    leading: axes before that of rows, such as that of replicas.
-
-    Each process hands over only what its own devices hold.
+    leading: the number of axes before that of rows, such as that of replicas. Each process transfers only the rows of
+    its own devices.
     """
 
     def __init__(self, batches: Batches, mesh: Mesh, leading: int = 0) -> None:
@@ -129,7 +129,7 @@ class Split:
         return jax.tree.map(self._split, self.batches[number])
 
     def _split(self, rows):
-        more = [(0, 0)] * rows.ndim
-        more[self.leading] = (0, -rows.shape[self.leading] % self.mesh.shape[DATA])
-        rows = np.pad(rows, more)
+        padding = [(0, 0)] * rows.ndim
+        padding[self.leading] = (0, -rows.shape[self.leading] % self.mesh.shape[DATA])
+        rows = np.pad(rows, padding)
         return jax.make_array_from_callback(rows.shape, self.sharding, rows.__getitem__)

@@ -1,4 +1,4 @@
-"""Updates that are not finite: skipped, counted, and, where none is finite any more, the end of a run."""
+"""Non-finite updates: they are skipped and counted, and end the run if no update is finite any more."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,66 +7,71 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attention_lab.training.hooks import MetricsLog, plain
+from attention_lab.training.hooks import MetricsLog, as_json
 from attention_lab.training.loop import Batches
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState
 
-PATIENCE = 10  # updates in a row
+PATIENCE = 10  # consecutive updates
 COUNTED = ("loss", "tokens", "gradient_norm")
 
 
 def skip_nonfinite(
     train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """The same step, which but counts where its loss or gradient is infinite or no number.
+    """Wraps a training step so that an update with a non-finite loss or gradient changes only the step counter.
 
-    Adds to the metrics "skipped", [] bool; loss, tokens and gradient norm of a skipped update are 0.
+    Adds "skipped", [] bool, to the metrics; loss, tokens and gradient norm of a skipped update are 0.
     """
 
-    def careful(state, batch):
+    def guarded_step(state, batch):
         new, metrics = train_step(state, batch)
-        good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
-        old = state._replace(step=new.step)  # the next update draws other numbers
-        kept = jax.tree.map(lambda ours, before: _choose(good, ours, before), new, old)
-        zero = {name: jnp.where(good, metrics[name], 0) for name in COUNTED}
-        return kept, {**metrics, **zero, "skipped": ~good}
+        finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
+        old = state._replace(
+            step=new.step
+        )  # the counter advances, so that the next update has other random numbers
+        chosen = jax.tree.map(lambda after, before: _choose(finite, after, before), new, old)
+        counted = {name: jnp.where(finite, metrics[name], 0) for name in COUNTED}
+        return chosen, {**metrics, **counted, "skipped": ~finite}
 
-    return careful
+    return guarded_step
 
 
-def _choose(good, new, old):
+def _choose(finite, new, old):
     if jnp.issubdtype(new.dtype, jax.dtypes.prng_key):
-        return new  # never changes
-    return jnp.where(good, new, old)
+        return new  # the key is the same in both
+    return jnp.where(finite, new, old)
 
 
 class NonFiniteGuard:
-    """Tells of skipped updates, and ends a run in which PATIENCE of them came in a row, in every replica.
+    """Logs skipped updates, and ends a run after PATIENCE consecutive ones in every replica.
 
-    batches: where the last of them is taken from, to be laid into `folder` for who wants to know why.
+    batches: the training batches, of which the last skipped one is then saved in `folder` for diagnosis.
     """
 
     def __init__(self, batches: Batches, folder: Path, metrics_log: MetricsLog) -> None:
         self.batches, self.folder, self.metrics_log = batches, folder, metrics_log
-        self.row = np.asarray(0)
-        before = 0
-        for line in metrics_log.of("skipped"):  # of earlier sessions
-            if line["update"] != before + 1:
-                self.row = np.zeros_like(self.row)
-            self.row = np.where(line["skipped"], self.row + 1, 0)
-            before = line["update"]
-        self.next = before + 1
+        self.consecutive = np.asarray(0)
+        previous = 0
+        for line in metrics_log.of("skipped"):  # in earlier sessions
+            if line["update"] != previous + 1:
+                self.consecutive = np.zeros_like(self.consecutive)
+            self.consecutive = np.where(line["skipped"], self.consecutive + 1, 0)
+            previous = line["update"]
+        self.next = previous + 1
 
     def __call__(self, number: int, metrics: Metrics) -> str | None:
-        """A line to be said where the update was skipped. Raises ValueError where nothing is finite any more."""
+        """Returns a line to print if the update was skipped, else None.
+
+        Raises ValueError, with the path of the saved batch, after PATIENCE consecutive skipped updates.
+        """
         skipped = np.asarray(metrics["skipped"])
         if not skipped.any():
             return None
-        self.row = np.where(skipped, self.row + 1 if number == self.next else 1, 0)
+        self.consecutive = np.where(skipped, self.consecutive + 1 if number == self.next else 1, 0)
         self.next = number + 1
-        self.metrics_log.write(kind="skipped", update=number, skipped=plain(skipped))
-        if self.row.min() >= PATIENCE:
+        self.metrics_log.write(kind="skipped", update=number, skipped=as_json(skipped))
+        if self.consecutive.min() >= PATIENCE:
             path = self.folder / f"batch_{number}.npz"
             if is_first():
                 with path.open("wb") as file:
@@ -81,6 +86,6 @@ class NonFiniteGuard:
 
 
 def _named(batch):
-    """The arrays of a batch by names such as "source_values" and "source_valid"."""
+    """Returns the arrays of a batch by names such as "source_values" and "source_valid"."""
     leaves = jax.tree_util.tree_leaves_with_path(batch)
     return {jax.tree_util.keystr(path, simple=True, separator="_"): leaf for path, leaf in leaves}

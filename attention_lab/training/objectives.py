@@ -1,4 +1,4 @@
-"""What training makes small: the cross-entropy of the next token, with smoothed labels."""
+"""The training objective: cross-entropy of the next token, with label smoothing."""
 
 from typing import Any
 
@@ -12,24 +12,25 @@ from attention_lab.mechanism.contracts import Array
 def cross_entropy(logits: Array, target: Array, smoothing: Any) -> Array:
     """−Σ_v q_v log p_v, p = softmax(logits), q = (1 − ε) [v = target] + ε / V (Szegedy et al. 2016, §7).
 
-    logits: [.., V]; target: int[..]; smoothing: ε, []. Returns nats [..]. The derivative p − q is written
-    down, so that the backward pass goes over the logits once; that is two thirds of the time.
+    logits: [.., V]; target: int[..]; smoothing: ε, []. Returns [..], in nats. The derivative p − q is given
+    explicitly, so that the backward pass reads the logits once; this takes two thirds of the time of automatic
+    differentiation.
     """
     return _forward(logits, target, smoothing)[0]
 
 
 def _forward(logits, target, smoothing):
     normalizer = jax.nn.logsumexp(logits, axis=-1)
-    hit = jnp.take_along_axis(logits, target[..., None], -1)[..., 0]
-    loss = normalizer - (1 - smoothing) * hit - smoothing * logits.mean(-1)
+    target_logit = jnp.take_along_axis(logits, target[..., None], -1)[..., 0]
+    loss = normalizer - (1 - smoothing) * target_logit - smoothing * logits.mean(-1)
     return loss, (logits, normalizer, target, smoothing)
 
 
-def _backward(kept, cotangent):
-    logits, normalizer, target, smoothing = kept
+def _backward(residuals, cotangent):
+    logits, normalizer, target, smoothing = residuals
     p = jnp.exp(logits - normalizer[..., None])
     size = logits.shape[-1]
-    # A comparison fuses with what reads it, where a gather's own gradient would be a scatter.
+    # XLA fuses a comparison with its consumer; the gradient of a gather would be a scatter.
     is_target = target[..., None] == jnp.arange(size).reshape((1,) * target.ndim + (size,))
     q = jnp.where(is_target, 1 - smoothing, 0) + smoothing / size
     return (p - q) * cotangent[..., None], None, None

@@ -1,10 +1,10 @@
-"""How parameters move: Adam with decoupled weight decay, on a schedule.
+"""The optimizer: Adam with decoupled weight decay and a learning-rate schedule.
 
     θ ← θ − η · schedule(t) · (adam(clip(∇)) + λ θ)            Kingma & Ba 2015; Loshchilov & Hutter 2019
 
-η and λ are traced numbers of the run (`hyper`), the rest is chosen once. With λ = 0 it is plain Adam. λ is
-that of matrices, and 0 for all others, as in nanoGPT: embeddings, tables of positions (learned, location, shaw),
-projections and W of scores decay; norms, biases, a score's v or β, T5's numbers and coverage's w do not.
+η and λ are traced hyperparameters (`hyper`); the other settings are static. With λ = 0 it is Adam. Weight decay
+applies to matrices only, as in nanoGPT: to embeddings, tables of positions (learned, location, shaw), projections and
+W of scores, but not to norms, biases, a score's v or β, T5's biases and coverage's w.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Schedule = Callable[[Array], Array]  # t -> a factor whose peak is 1
 
 
 def constant(warmup: int, total: int) -> Schedule:
-    """1, after a linear rise over `warmup` updates."""
+    """Rises linearly over `warmup` updates, then stays 1."""
     del total
     return lambda t: jnp.minimum(1.0, (t + 1) / max(warmup, 1))
 
@@ -49,12 +49,15 @@ SCHEDULES = MappingProxyType({"constant": constant, "inverse_sqrt": inverse_sqrt
 
 
 def adam(clip: float, b1: float = 0.9, b2: float = 0.999) -> optax.GradientTransformation:
-    """The direction to go: gradients clipped to a global norm, then Adam's."""
+    """Returns the transformation that clips gradients to a global norm and then applies Adam, without learning rate."""
     return optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam(b1, b2))
 
 
 def move(params: Params, direction: Params, rate: Any, decay: Any, decays: Any) -> Params:
-    """θ − rate · (direction + decay · θ), leaf by leaf; without decay · θ where `decays`, a tree of bools, says no."""
+    """Returns θ − rate · (direction + decay · θ) for each leaf; without decay · θ if its leaf of `decays` is False.
+
+    params: θ. direction: the output of `adam`. rate: η · schedule(t), []. decay: λ, []. decays: a tree of bools.
+    """
 
     def leaf(p, d, decaying):
         return p - rate * (d + decay * p if decaying else d)

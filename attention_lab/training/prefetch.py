@@ -1,4 +1,4 @@
-"""Batches made while the device computes, and how long it waited for them all the same."""
+"""Prefetches batches in background threads, and measures the time spent waiting for them."""
 
 import time
 from collections.abc import Callable
@@ -7,14 +7,15 @@ from typing import Any
 
 from attention_lab.training.loop import Batches
 
-DEPTH = 2  # batches that each worker may be ahead
+DEPTH = 2  # batches that are prefetched for each worker
 
 
 class Prefetch:
-    """The same batches, the next ones of which threads prepare.
+    """The same batches; threads prepare the next ones in advance.
 
-    workers: how many threads; with 0 a batch is made when it is asked for. transfer: what is done with a batch there
-    and then, such as its transfer to a device. Which batch is which, no worker can change: they are numbered.
+    workers: the number of threads; with 0 a batch is made when it is requested. updates: the number of batches.
+    transfer: a function that the threads apply to a batch, such as its transfer to a device. waited: the seconds spent
+    waiting so far. The order of batches does not depend on the threads, since batches are numbered.
     """
 
     def __init__(
@@ -28,18 +29,18 @@ class Prefetch:
         self.depth = DEPTH * workers
         self.pool = ThreadPoolExecutor(workers, "batches") if workers else None
         self.pending: dict[int, Future[Any]] = {}
-        self.waited = 0.0  # seconds in all
+        self.waited = 0.0
 
     def __getitem__(self, number: int) -> Any:
         started = time.perf_counter()
         try:
             if self.pool is None:
                 return self._make(number)
-            # Behind what is asked for there may be some left of before; of them nobody will ask.
+            # Earlier batches that are still pending are obsolete.
             self.pending = {n: future for n, future in self.pending.items() if n >= number}
-            for wanted in range(number, min(number + self.depth + 1, self.updates)):
-                if wanted not in self.pending:
-                    self.pending[wanted] = self.pool.submit(self._make, wanted)
+            for n in range(number, min(number + self.depth + 1, self.updates)):
+                if n not in self.pending:
+                    self.pending[n] = self.pool.submit(self._make, n)
             return self.pending.pop(number).result()
         finally:
             self.waited += time.perf_counter() - started

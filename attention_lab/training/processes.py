@@ -1,7 +1,7 @@
-"""Several processes that train one run together (`jax.distributed`): who writes, and what they agree on.
+"""Collective operations of processes that train one run together (`jax.distributed`).
 
-Each process computes with its own devices and reads its own rows; one of them, the first, writes files and speaks.
-Where there is but one process, nothing here does anything.
+Each process computes with its own devices and reads its own rows; the first one writes files and prints. If there is
+only one process, these functions have no effect.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,62 +15,63 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and speaks."""
+    """Returns whether this is the first process, which writes files and prints."""
     return jax.process_index() == 0
 
 
-def barrier(where: str) -> None:
-    """Waits until every process has come to this place."""
+def barrier(name: str) -> None:
+    """Waits until every process has reached the barrier of this name."""
     if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(where)
+        multihost_utils.sync_global_devices(name)
 
 
 def any_process(flag: bool) -> bool:
-    """Whether any process asks; all have to be asked at the same place."""
+    """Returns whether the flag is set on any process. A collective: every process must call it."""
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
 def from_first(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers, or arrays of them, that the first process has, in float64. A collective: every process must call it.
+    """Returns the numbers or arrays of the first process, in float64. A collective: every process must call it.
 
-    What is decided by them is decided alike, whatever rounding, or a disk that is slow to show a file, did elsewhere:
-    of processes that save together none may stay away.
+    Decisions that depend on them are the same on all processes, although rounding, or the view of a network disk, may
+    differ; otherwise some processes might not take part in a collective save.
     """
     if jax.process_count() == 1:
         return dict(numbers)
     arrays = {name: np.asarray(value, np.float64) for name, value in numbers.items()}
-    # JAX would round them to float32: what is sent are their bits.
+    # JAX would round float64 to float32: the bits are broadcast as integers.
     bits = {name: array.reshape(-1).view(np.uint32) for name, array in arrays.items()}
-    sent = multihost_utils.broadcast_one_to_all(bits)
+    received = multihost_utils.broadcast_one_to_all(bits)
     return {
-        name: np.asarray(sent[name]).view(np.float64).reshape(a.shape) for name, a in arrays.items()
+        name: np.asarray(received[name]).view(np.float64).reshape(array.shape)
+        for name, array in arrays.items()
     }
 
 
 @contextmanager
-def or_none() -> Iterator[None]:
-    """What is done within is done by all processes or by none. Raises ValueError where another one could not."""
+def all_or_none() -> Iterator[None]:
+    """At its end, raises ValueError on every process if the body raised an exception on another one. A collective."""
     try:
         yield
     except Exception:
         any_process(True)
         raise
     if any_process(False):
-        raise ValueError("another of the processes cannot go on, and says why")
+        raise ValueError("another process failed, and reports the reason")
 
 
 def shutdown() -> None:
-    """Leaves the other processes; what follows, each does by itself."""
+    """Disconnects from the other processes, after which each one computes by itself."""
     if jax.process_count() > 1:
         jax.distributed.shutdown()
 
 
 def gather(tree: Any) -> Any:
-    """Arrays that lie on the devices of many processes, whole on each, for who computes with them by itself."""
+    """Replicates arrays that are sharded over many processes, so that each can compute with them. A collective."""
     if jax.process_count() == 1:
         return tree
-    everywhere = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
-    gathered = jax.jit(lambda tree: tree, out_shardings=everywhere)(tree)
+    replicated = jax.tree.map(lambda x: NamedSharding(x.sharding.mesh, PartitionSpec()), tree)
+    gathered = jax.jit(lambda tree: tree, out_shardings=replicated)(tree)
     return jax.tree.map(lambda x: x.addressable_data(0), gathered)

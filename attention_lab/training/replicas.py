@@ -1,12 +1,12 @@
-"""Replicas: seeds and numbers of one run, trained together as a leading axis S of the whole state.
+"""Replicas: runs that differ in seeds and hyperparameters, trained as one program with a leading axis S.
 
     layout = choose(len(seeds))
     step = jax.jit(spread(train_step, layout), donate_argnums=0)
     states = init_states(model, optimizer, seeds, hypers, layout)
     states, metrics = step(states, StackedBatches(batches_of_each_seed)[0])       # metrics: [S]
 
-Replica r is what the same seed and numbers give alone. What is the same for all, code and shapes, is
-compiled once; whatever may differ, seeds, data and `hyper`, is an array.
+Replica r has the same result as a single run with its seed and hyperparameters. Code and shapes are shared and
+compiled once; seeds, data and `hyper` are arrays.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,21 +28,22 @@ AXIS = "replicas"
 
 
 class Layout(NamedTuple):
-    """How replicas share the machine.
+    """The distribution of replicas over devices.
 
-    devices: over so many the axis is split; each has equally many replicas. at_once: how many of its own a
-    device computes side by side, as one wide program, wave after wave; None: all of them.
+    devices: the number of devices over which the axis is split; each has the same number of replicas. at_once: the
+    number of replicas that a device computes as one vectorized program; it computes groups of that size one after
+    the other. None: all of them.
     """
 
     devices: int = 1
     at_once: int | None = None
 
     def slots(self, replicas: int) -> int:
-        """The least multiple of `devices` that holds so many."""
+        """Returns the least multiple of `devices` that is at least `replicas`."""
         return -(-replicas // self.devices) * self.devices
 
     def width(self, replicas: int) -> int:
-        """How many are computed at the same time, on all devices together."""
+        """Returns the number of replicas that are computed at the same time, on all devices together."""
         each = self.slots(replicas) // self.devices
         return self.devices * (each if self.at_once is None else min(self.at_once, each))
 
@@ -53,10 +54,11 @@ class Layout(NamedTuple):
 
 
 def choose(replicas: int, working: int = 0) -> Layout:
-    """The layout for a machine of this kind; nothing is measured. working: bytes that one replica's step needs.
+    """Returns the layout for a number of replicas on this kind of device, without measurements.
 
-    An accelerator has room for wide programs, as wide as half of its memory allows. A core of a CPU has
-    none: there, one replica per core at a time leaves no core waiting for another (`cores_as_devices`).
+    working: the bytes that one replica's step requires. An accelerator vectorizes over as many replicas as fit into
+    half of its memory. A CPU core does not profit from this: each core computes one replica at a time, and no core
+    waits for another (`cores_as_devices`).
     """
     devices = min(jax.local_device_count(), replicas)
     if jax.default_backend() == "cpu":
@@ -68,42 +70,42 @@ def choose(replicas: int, working: int = 0) -> Layout:
 
 
 def cores_as_devices(count: int) -> None:
-    """Makes JAX see so many CPU devices. Raises RuntimeError once JAX has computed anything."""
+    """Sets the number of CPU devices in JAX. Raises RuntimeError if JAX has already computed something."""
     jax.config.update("jax_num_cpu_devices", count)
 
 
 def spread(function: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
-    """The function of one replica as one of S, all of whose arguments and results have the axis S first.
+    """Maps a function of one replica over the leading axis S of all its arguments and results.
 
     S must be a multiple of `layout.devices`.
     """
     if layout.at_once is None:
         mapped: Callable[..., Any] = jax.vmap(function)
     else:
-        waves = None if layout.at_once == 1 else layout.at_once
+        batch_size = None if layout.at_once == 1 else layout.at_once
 
-        def mapped(*all_):
-            return jax.lax.map(lambda one: function(*one), all_, batch_size=waves)
+        def mapped(*args):
+            return jax.lax.map(lambda one: function(*one), args, batch_size=batch_size)
 
-    def inside(*all_):
-        if len(jax.tree.leaves(all_)[0]) > 1:
-            return mapped(*all_)
-        # One replica is the function itself, with neither a loop nor a wider program around it.
-        return jax.tree.map(lambda x: jnp.asarray(x)[None], function(*take(all_, 0)))
+    def on_device(*args):
+        if len(jax.tree.leaves(args)[0]) > 1:
+            return mapped(*args)
+        # A single replica needs neither a loop nor a batch axis: the function is called directly.
+        return jax.tree.map(lambda x: jnp.asarray(x)[None], function(*take(args, 0)))
 
     if layout.devices == 1:
-        return inside
+        return on_device
     split = PartitionSpec(AXIS)
     return jax.shard_map(
-        inside, mesh=_mesh(layout), in_specs=split, out_specs=split, check_vma=False
+        on_device, mesh=_mesh(layout), in_specs=split, out_specs=split, check_vma=False
     )
 
 
 def place(states: Any, layout: Layout) -> Any:
-    """The states on their devices, where `spread` leaves them: otherwise its second call compiles again.
+    """Places states on the devices of a layout, as `spread` leaves its results; otherwise its second call compiles again.
 
-    One device is made their own (`committed`), as it is of states that come from a checkpoint: to XLA these are other
-    programs than those of states that might be anywhere, and a run that goes on would compile everything again.
+    On one device the arrays are committed to it, as restored arrays are: XLA's cached programs differ between committed
+    and uncommitted arrays, and a resumed run would otherwise compile everything again.
     """
     if layout.devices == 1:
         states = jax.tree.map(jnp.asarray, states)
@@ -122,10 +124,10 @@ def init_states(
     hypers: Sequence[Hyper],
     layout: Layout = Layout(),
 ) -> TrainState:
-    """The states before the first update, of which each is `init_state`'s of its seed and numbers, in their places.
+    """Returns the `init_state` of each seed and its hyperparameters, stacked [S, ..] and placed on the devices.
 
-    As one program: done leaf by leaf, there are as many to compile as there are shapes. The number of seeds must be
-    a multiple of `layout.devices`.
+    It is one program, since operations on single leaves would compile one program for each shape. The number of seeds
+    must be a multiple of `layout.devices`.
     """
     rngs = jnp.stack([jax.random.key(seed) for seed in seeds])
     numbers = {name: np.array([hyper[name] for hyper in hypers], np.float32) for name in hypers[0]}
@@ -138,38 +140,38 @@ def _init_states(model, optimizer, layout, rngs, hypers):
 
 
 class Batches(Protocol):
-    """Batch number t, for any t."""
+    """Training batches with random access by number."""
 
     def __getitem__(self, number: int, /) -> dict[str, Padded]:
-        """The batch."""
+        """Returns a batch."""
 
 
 class StackedBatches:
-    """Batch t of every replica, side by side: each its own pairs, all of one shape."""
+    """The batches of all replicas, stacked on a leading axis: batch t of each has its own pairs, and all have one shape."""
 
     def __init__(self, batches: Sequence[Batches]) -> None:
         self.batches = batches
 
     def __getitem__(self, number: int) -> dict[str, Padded]:
-        each = [batches[number] for batches in self.batches]
-        return jax.tree.map(lambda *rows: np.stack(rows), *each)
+        by_replica = [batches[number] for batches in self.batches]
+        return jax.tree.map(lambda *rows: np.stack(rows), *by_replica)
 
 
 def stack(replicas: Sequence[Any]) -> Any:
-    """Trees of one structure as one, with a leading axis."""
+    """Stacks trees of one structure along a new leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *replicas)
 
 
 def take(states: Any, replica: int) -> Any:
-    """One of what `stack` has put together."""
+    """Returns the tree of one replica: the inverse of `stack`."""
     return jax.tree.map(lambda leaf: leaf[replica], states)
 
 
-@jax.jit  # else there is a program to compile for each shape
-def where(chosen: Array, these: Any, those: Any) -> Any:
-    """Replica by replica: these where chosen [S], else those."""
+@jax.jit  # as one program, instead of one for each shape
+def where(condition: Array, x: Any, y: Any) -> Any:
+    """Selects for each replica the leaves of x if its condition [S] is true, else those of y. x, y: trees [S, ..]."""
 
     def leaf(a, b):
-        return jnp.where(jnp.reshape(chosen, (-1,) + (1,) * (a.ndim - 1)), a, b)
+        return jnp.where(jnp.reshape(condition, (-1,) + (1,) * (a.ndim - 1)), a, b)
 
-    return jax.tree.map(leaf, these, those)
+    return jax.tree.map(leaf, x, y)

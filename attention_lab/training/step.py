@@ -1,4 +1,4 @@
-"""One update, pure: it knows no files, devices or seeds, and draws from `fold_in(state.rng, state.step)`."""
+"""One update as a pure function; its random numbers are those of `fold_in(state.rng, state.step)`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,9 +18,10 @@ Metrics = dict[str, Array]
 
 
 class TrainState(NamedTuple):
-    """All that training carries from one update to the next.
+    """The complete state of training between two updates.
 
-    hyper: {"learning_rate", "weight_decay", "dropout", "label_smoothing"}, each [].
+    step: the number of updates so far, []. opt_state: of the optimizer. rng: a PRNG key, which never changes. hyper:
+    {"learning_rate", "weight_decay", "dropout", "label_smoothing"}, each [].
     """
 
     step: Array
@@ -33,7 +34,7 @@ class TrainState(NamedTuple):
 def init_state(
     model: Model, optimizer: optax.GradientTransformation, rng: Array, hyper: Hyper
 ) -> TrainState:
-    """The state before the first update."""
+    """Returns the state before the first update."""
     rng_params, rng_steps = jax.random.split(rng)
     params = model.init(rng_params)
     traced = {name: jnp.asarray(value, jnp.float32) for name, value in hyper.items()}
@@ -43,10 +44,11 @@ def init_state(
 def make_train_step(
     model: Model, optimizer: optax.GradientTransformation, schedule: Schedule, microbatches: int = 1
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
+    """Returns train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
-    loss: the mean over the batch's target tokens of the smoothed cross-entropy, in nats. microbatches: of the batch, one
-    after the other, whose gradients are added up; the update is the same to rounding, and takes less memory.
+    loss: the mean over the batch's target tokens of the cross-entropy with label smoothing, in nats. schedule: the
+    factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
+    accumulated; the update is the same, to rounding, and requires less memory.
     """
 
     def loss_of(params, batch, rngs, hyper, tokens):
@@ -64,17 +66,17 @@ def make_train_step(
         if microbatches == 1:
             return value_and_gradients(params, batch, rngs, *rest)
 
-        def add(so_far, microbatch):
+        def add(total, microbatch):
             return jax.tree.map(
-                jnp.add, so_far, value_and_gradients(params, *microbatch, *rest)
+                jnp.add, total, value_and_gradients(params, *microbatch, *rest)
             ), None
 
-        # Every n-th row, of n microbatches: those of one then lie on as many devices as those of the batch.
+        # A microbatch consists of every n-th row, so that its rows are spread over all devices of the batch.
         split = jax.tree.map(
             lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), (batch, rngs)
         )
-        nothing = jnp.zeros((), jnp.result_type(float)), jax.tree.map(jnp.zeros_like, params)
-        return jax.lax.scan(add, nothing, split)[0]
+        zeros = jnp.zeros((), jnp.result_type(float)), jax.tree.map(jnp.zeros_like, params)
+        return jax.lax.scan(add, zeros, split)[0]
 
     def train_step(state, batch):
         rng = jax.random.fold_in(state.rng, state.step)
@@ -96,5 +98,5 @@ def make_train_step(
 
 
 def _divisible(rows: Array, microbatches: int) -> Array:
-    """Rows of padding behind them, so that they can be split evenly."""
+    """Appends rows of padding, so that the number of rows is divisible by that of microbatches."""
     return jnp.pad(rows, ((0, -len(rows) % microbatches), *[(0, 0)] * (rows.ndim - 1)))

@@ -8,6 +8,7 @@ import pytest
 
 from attention_lab.evaluation.metrics import aer_of, bleu_of
 from attention_lab.evaluation.statistics import (
+    bootstrap,
     contributions,
     holm,
     interval,
@@ -15,7 +16,6 @@ from attention_lab.evaluation.statistics import (
     of_seeds,
     percentiles,
     ratio_of,
-    redrawn,
 )
 from tests.evaluation.studies import (
     bleu_parts,
@@ -164,7 +164,7 @@ def test_the_bootstrap_is_as_narrow_as_the_report_says(replicas, covers):
     for number in range(STUDIES):
         values = rng.normal(size=(replicas, 1)) + 0.1 * rng.normal(size=(replicas, 30))
         parts = np.stack([values, np.ones_like(values)], -1)
-        low, high = percentiles(redrawn(parts, ratio_of, draws=300, seed=number))
+        low, high = percentiles(bootstrap(parts, ratio_of, draws=300, seed=number))
         held += low <= 0 <= high
     assert held / STUDIES == pytest.approx(covers, abs=0.045)
 

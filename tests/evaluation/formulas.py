@@ -129,12 +129,12 @@ def effect_size(values):
     return correction * mean(rows) / deviation(rows)
 
 
-def seeds_needed(values, level=0.95, power=0.8, most=1000):
+def seeds_needed(values, level=0.95, power=0.8, maximum=1000):
     seeds, sentences = len(values), len(values[0])
     seed, sentence, rest = mean_squares(values)
     of_seed, of_sentence = max(0, seed - rest) / sentences, max(0, sentence - rest) / seeds
     difference = abs(mean(mean(row) for row in values))
-    for count in range(2, most + 1):
+    for count in range(2, maximum + 1):
         error = math.sqrt(of_seed / count + of_sentence / sentences + rest / (count * sentences))
         t = stats.t(count - 1)
         if difference > (t.ppf(1 - (1 - level) / 2) + t.ppf(power)) * error:

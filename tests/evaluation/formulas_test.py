@@ -9,6 +9,7 @@ from scipy import stats
 from attention_lab.evaluation.metrics import aer_of, bleu_of, bleu_statistics
 from attention_lab.evaluation.statistics import (
     Interval,
+    bootstrap,
     components,
     contributions,
     effect_size,
@@ -18,7 +19,6 @@ from attention_lab.evaluation.statistics import (
     of_seeds,
     percentiles,
     ratio_of,
-    redrawn,
     seeds_needed,
 )
 from tests.evaluation import formulas
@@ -122,7 +122,7 @@ def test_seeds_that_agree_exactly_have_an_infinite_effect_or_none():
 def test_the_seeds_that_are_needed_are_the_fewest_that_reach_the_power(mean, sizes):
     study = values(4, 40, sizes, mean=mean)
     assert seeds_needed(study) == formulas.seeds_needed(study.tolist())
-    for given in ({"level": 0.8}, {"power": 0.5}, {"most": 5}):
+    for given in ({"level": 0.8}, {"power": 0.5}, {"maximum": 5}):
         assert seeds_needed(study, **given) == formulas.seeds_needed(study.tolist(), **given)
 
 
@@ -201,23 +201,23 @@ def means(by_seed_and_sentence):
 def test_a_bootstrap_varies_as_its_theory_says():
     # A mean of N values that are drawn again has their variance (over N, not N − 1) divided by N.
     sentences = np.random.default_rng(0).normal(size=(1, 20))
-    found = redrawn(means(sentences), ratio_of, draws=5000)
+    found = bootstrap(means(sentences), ratio_of, draws=5000)
     assert found.shape == (5000,)
     assert found.mean() == pytest.approx(100 * sentences.mean(), abs=1.5)
     assert found.std() == pytest.approx(100 * sentences.std() / 20**0.5, rel=0.05)
     seeds = np.array([0.0, 1.0, 5.0])
-    found = redrawn(means(np.tile(seeds[:, None], 4)), ratio_of, draws=5000)
+    found = bootstrap(means(np.tile(seeds[:, None], 4)), ratio_of, draws=5000)
     assert found.std() == pytest.approx(100 * seeds.std() / 3**0.5, rel=0.05)
 
 
 def test_arms_are_drawn_alike():
     table = np.random.default_rng(0).normal(size=(3, 20))
-    one, other = (redrawn(means(t), ratio_of, draws=50) for t in (table, table + 2))
+    one, other = (bootstrap(means(t), ratio_of, draws=50) for t in (table, table + 2))
     np.testing.assert_allclose(other - one, 200)
-    again = redrawn(means(table), ratio_of, draws=50, seed=0)
+    again = bootstrap(means(table), ratio_of, draws=50, seed=0)
     np.testing.assert_array_equal(again, one)
-    assert not np.allclose(redrawn(means(table), ratio_of, draws=50, seed=1), one)
-    assert redrawn(means(table), ratio_of).shape == (1000,)
+    assert not np.allclose(bootstrap(means(table), ratio_of, draws=50, seed=1), one)
+    assert bootstrap(means(table), ratio_of).shape == (1000,)
 
 
 def test_percentiles_leave_out_as_much_on_either_side():

@@ -56,7 +56,7 @@ def test_an_empty_translation_is_bad_but_no_error():
     [
         ([], [], "there are no hypotheses"),
         (["a"], ["a", "b"], "1 hypotheses but 2 references"),
-        ("a", ["a"], "hypotheses are a list of texts"),
+        ("a", ["a"], "hypotheses must be a list of strings"),
         (["a"], [None], r"references\[0\] is a NoneType"),
         (["a"], [["a"]], r"references\[0\] is a list"),
     ],
@@ -102,7 +102,7 @@ def test_a_tokenizer_that_cannot_be_had_is_one_line():
     if importlib.util.find_spec("MeCab"):
         pytest.skip("MeCab is installed")
     with pytest.raises(
-        ValueError, match=r"tokenizer ja-mecab cannot be had.*sacrebleu\[ja\]"
+        ValueError, match=r"tokenizer ja-mecab is not available.*sacrebleu\[ja\]"
     ) as raised:
         bleu_metric("ja-mecab")
     assert "\n" not in str(raised.value)

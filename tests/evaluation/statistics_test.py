@@ -7,6 +7,7 @@ from sacrebleu.significance import PairedTest
 
 from attention_lab.evaluation.metrics import bleu_of, bleu_statistics
 from attention_lab.evaluation.statistics import (
+    bootstrap,
     components,
     contributions,
     effect_size,
@@ -14,7 +15,6 @@ from attention_lab.evaluation.statistics import (
     interval,
     percentiles,
     ratio_of,
-    redrawn,
     seeds_needed,
 )
 
@@ -78,7 +78,7 @@ def test_components_are_found_again():
     found = components(simulated(20, studies=300, sizes=(2.0, 3.0, 4.0)))
     assert found.seed.mean() == pytest.approx(4, rel=0.1)
     assert found.sentence.mean() == pytest.approx(9, rel=0.1)
-    assert found.rest.mean() == pytest.approx(16, rel=0.1)
+    assert found.residual.mean() == pytest.approx(16, rel=0.1)
 
 
 def test_holm_steps_down():
@@ -175,10 +175,10 @@ def test_a_paired_bootstrap_is_sacrebleu_s():
         n_samples=2000,
     )()[1]["BLEU"]
     a, b = (bleu_statistics(h, references)[None] for h in (one, other))
-    mine = redrawn(a, bleu_of, draws=2000)
+    mine = bootstrap(a, bleu_of, draws=2000)
     low, high = percentiles(mine)
     assert bleu_of(a[0].sum(0)) == pytest.approx(theirs[0].score)
     assert (low + high) / 2 == pytest.approx(theirs[0].mean, abs=0.3)
     assert (high - low) / 2 == pytest.approx(theirs[0].ci, rel=0.1)
-    low, high = percentiles(redrawn(b, bleu_of, draws=2000) - mine)
+    low, high = percentiles(bootstrap(b, bleu_of, draws=2000) - mine)
     assert (low > 0 or high < 0) == (theirs[1].p_value < 0.05)

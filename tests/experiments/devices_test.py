@@ -8,7 +8,7 @@ def test_devices_that_are_not_there_are_reported_before_anything_is_written(tmp_
     corpus(tmp_path)
     result = command("train", *words(tmp_path, tmp_path / "run", **{"devices.heads": 99}))
     assert result.returncode == 2
-    assert "1 x 99 devices (data x heads) are asked for" in result.stderr
+    assert "1 x 99 devices (data x heads) were requested" in result.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -146,7 +146,7 @@ def test_a_split_is_evaluated_and_says_how_many_sentences_count_as_empty(trained
     result = command("evaluate", f"--workdir={folder / 'run'}")
     assert result.returncode == 0, result.stderr
     assert "BLEU" in result.stdout and "AER" in result.stdout and "Traceback" not in result.stderr
-    assert "without a translation, and empty for all scores: 1" in result.stdout
+    assert "without a translation, and scored as empty: 1" in result.stdout
     evaluation = folder / "run" / "evaluation"
     found = json.loads((evaluation / "test.json").read_text(encoding="utf-8"))
     assert found["refused"] == 1

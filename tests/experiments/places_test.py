@@ -90,7 +90,7 @@ def test_what_cannot_be_saved_is_printed_all_the_same(trained, tmp_path):
 def test_compiled_programs_that_cannot_be_kept_are_done_without_in_silence(tmp_path):
     (tmp_path / "runs").touch()
     code = (
-        "import jax; from attention_lab.runs import setup; setup.prepare()\n"
+        "import jax; from attention_lab.runs import setup; setup.enable_compilation_cache()\n"
         "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)\n"
         "print(jax.jit(lambda x: x + 1)(1))"
     )
@@ -108,7 +108,8 @@ def test_a_program_whose_path_jax_cannot_take_says_so_in_one_line(tmp_path):
 def test_a_path_that_cannot_be_printed_is_printed_all_the_same(name, tmp_path):
     place = os.fsdecode(b"no\xff[\n]\xc3\xa9")
     result = command(name, f"--workdir={tmp_path / place}")
-    assert result.returncode == 2 and "holds no" in result.stderr
+    what = "study" if name == "report" else "run"
+    assert result.returncode == 2 and f" no {what} (there is no" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
 

@@ -90,8 +90,8 @@ def test_one_is_reported_to_stop_both_save_and_the_run_resumes_bitwise(folder, u
 def test_what_one_of_them_refuses_both_do(folder, undisturbed):
     first, second = together([*arguments(folder, "two"), "--config.seed=9"])
     assert first.returncode == second.returncode == 2
-    assert "holds a run with another config (seed: 0, now 9)" in first.stderr
-    assert second.stderr.strip() == "train: another of the processes cannot go on, and says why"
+    assert "contains a run with another config (seed: 0, now 9)" in first.stderr
+    assert second.stderr.strip() == "train: another process failed, and reports the reason"
 
 
 def test_other_data_are_refused_by_both(folder, undisturbed):
@@ -102,5 +102,5 @@ def test_other_data_are_refused_by_both(folder, undisturbed):
     path.write_text(whole)
     assert first.returncode == second.returncode == 2
     assert "the split validation are not those" in first.stderr
-    assert second.stderr.strip() == "train: another of the processes cannot go on, and says why"
+    assert second.stderr.strip() == "train: another process failed, and reports the reason"
     assert digest_of(folder / "two") == before

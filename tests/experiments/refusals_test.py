@@ -21,7 +21,7 @@ REFUSED = {
     "no pair short enough": (None, {"data.max_length": 1}, "there is no pair for a batch"),
     "a showcase that is no text": (None, {"showcase": r"('\ud800',)"}, "is not UTF-8 text"),
     "a showcase that is no sentence": (None, {"showcase": "(1,)"}, "showcase is [1]; it must be"),
-    "too many updates": (None, {"training.tokens": 10**15}, "fewer than 2,147,483,648 can be"),
+    "too many updates": (None, {"training.tokens": 10**15}, "the maximum is 2,147,483,647"),
 }
 
 

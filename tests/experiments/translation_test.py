@@ -59,7 +59,7 @@ def test_a_finished_run_is_not_trained_again(trained, tmp_path):
     before = read(copy / "metrics.jsonl")
     result = command("train", *words(folder, copy))
     assert result.returncode == 0, result.stderr
-    assert read(copy / "metrics.jsonl") == before and "goes on" in result.stdout
+    assert read(copy / "metrics.jsonl") == before and "resumed" in result.stdout
     sessions = [json.loads(line) for line in (copy / "sessions.jsonl").read_text().splitlines()]
     assert len(sessions) == 2 and sessions[1]["jax"] == jax.__version__
 
@@ -134,7 +134,7 @@ def test_a_translation_shows_where_it_looked(trained, tmp_path):
 @pytest.mark.parametrize(
     ("name", "flags", "message"),
     [
-        ("translate", ["x", "--workdir=/nowhere"], "holds no run"),
+        ("translate", ["x", "--workdir=/nowhere"], "contains no run"),
         ("translate", ["x", "--file=y"], "not both"),
         ("translate", ["x", "--beam=0"], "beam"),
         ("translate", ["--file=/nowhere.txt"], "/nowhere.txt"),
@@ -171,7 +171,7 @@ def test_a_run_that_is_stopped_is_saved_and_resumes_to_the_same_end(trained, tmp
         assert f"python -m experiments.train {arguments[0]}" in result.stdout
         assert all(line.startswith("compiling") for line in result.stderr.splitlines())
     result = command("train", *arguments)
-    assert result.returncode == 0 and "goes on  after update 2" in result.stdout, result.stderr
+    assert result.returncode == 0 and "resumed  after update 2" in result.stdout, result.stderr
     like = jax.eval_shape(attention_lab.load(whole).model.init, jax.random.key(0))
     params = [
         Checkpoints(run / "checkpoints").restore(BEST, like) for run in (whole, tmp_path / "run")

@@ -169,7 +169,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         jax.config.update("jax_enable_x64", False)  # as commands have it
         patch.chdir(tmp_path_factory.mktemp("here"))
-        patch.setattr(setup, "prepare", lambda: None)
+        patch.setattr(setup, "enable_compilation_cache", lambda: None)
         patch.setattr(folder, "make_model", remembered(make_model))
         patch.setattr(setup, "step_of", steps)
         yield tmp_path_factory.mktemp("whole")

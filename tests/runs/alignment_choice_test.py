@@ -93,7 +93,7 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
         translation("the dog sat on the mat"),
     ]
     given = "test", examples, found, forced(TEST), forced(VALIDATION)
-    one = evaluation.scored(run("cross/0"), *given, seconds=7.0, search={"beam": 9})
+    one = evaluation.score_translations(run("cross/0"), *given, seconds=7.0, search={"beam": 9})
     results, scores = one.results, one.results["scores"]
     assert list(scores) == list(one.statistics) == ["bleu", "aer", "chrf", "perplexity"]
     # There, all that head 2 says of the test set is wrong: 3 links in each of 4 sentences.
@@ -112,7 +112,7 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
     assert 0 < scores["bleu"]["score"] < 100 and "unaligned" not in results
     assert scores["perplexity"] == {"score": pytest.approx(4)}
     assert [name for name, each in scores.items() if "signature" in each] == ["bleu", "chrf"]
-    right = evaluation.scored(run("cross/0"), *given[:4], forced(TEST), seconds=7.0)
+    right = evaluation.score_translations(run("cross/0"), *given[:4], forced(TEST), seconds=7.0)
     assert right.results["scores"]["aer"] == {"score": 0}
     assert [right.results["alignment"][name] for name in ("precision", "recall")] == [100, 100]
 
@@ -121,19 +121,22 @@ def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
     unread = [record._replace(info={"refused": "too long"}) for record in TEST[:1]]
     found = [translation("y")] * 4
     given = "test", read["test"] * 2, found, forced([*unread, *TEST[1:]]), forced(TEST)
-    assert evaluation.scored(run(), *given, seconds=1.0).results["alignment"]["refused"] == 1
+    assert (
+        evaluation.score_translations(run(), *given, seconds=1.0).results["alignment"]["refused"]
+        == 1
+    )
 
 
 def test_links_that_are_not_compared_are_printed_to_be_so(read):
     found = [translation("y")] * 2
-    one = evaluation.scored(
+    one = evaluation.score_translations(
         run(), "test", read["test"], found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert one.results["alignment"] is None and one.records == []
     assert one.results["unaligned"] == "the model does not attend to the source"
     assert "aer" not in one.statistics and one.results["search"] == {"beam": 3}
     plain = [{"source": "x", "target": "y"}] * 2
-    one = evaluation.scored(
+    one = evaluation.score_translations(
         run(), "test", plain, found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert not {"alignment", "unaligned"} & set(one.results)

@@ -148,17 +148,17 @@ def test_a_claim_whose_owner_died_too_is_given_up(tmp_path):
 
 def test_a_folder_that_is_used_is_refused_and_an_empty_one_removed(tmp_path):
     folder = tmp_path / "a" / "b"
-    with leases.alone(folder):
+    with leases.exclusive(folder):
         assert (folder / "lease").is_file()
         message = f"in use by process {os.getpid()} on {socket.gethostname()}; wait for it"
-        with pytest.raises(ValueError, match=message), leases.alone(folder):
+        with pytest.raises(ValueError, match=message), leases.exclusive(folder):
             pass
     assert not (tmp_path / "a").exists()
-    with leases.alone(folder):
+    with leases.exclusive(folder):
         (folder / "kept").write_text("", encoding="utf-8")
     assert [one.name for one in folder.iterdir()] == ["kept"]
     (folder / "lease").write_text("", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"process \? on \?"), leases.alone(folder):
+    with pytest.raises(ValueError, match=r"process \? on \?"), leases.exclusive(folder):
         pass
 
 

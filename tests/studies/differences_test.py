@@ -81,7 +81,7 @@ def test_the_bootstrap_of_a_difference_draws_both_arms_alike():
         np.array([[made.bleu_parts(n) for n in seed] for seed in table(arm)], float)
         for arm in ("high", "low")
     ]
-    high, low = (statistics.redrawn(each, BLEU.of) for each in parts)
+    high, low = (statistics.bootstrap(each, BLEU.of) for each in parts)
     assert one.bootstrap == pytest.approx(tuple(np.quantile(high - low, [0.025, 0.975])))
     assert 0 < one.bootstrap[0] < one.difference.estimate < one.bootstrap[1]
 

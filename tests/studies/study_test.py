@@ -140,7 +140,7 @@ def test_a_study_is_tuned_and_then_trained_as_far_as_it_is_wanted(tmp_path, monk
         return {**config, "name": "tuned"}
 
     monkeypatch.setattr(studies.tuning, "tuned", tuned)
-    monkeypatch.setattr(studies.setup, "prepare", lambda: ran.append("prepared"))
+    monkeypatch.setattr(studies.setup, "enable_compilation_cache", lambda: ran.append("prepared"))
     monkeypatch.setattr(studies.replicas, "cores_as_devices", lambda count: ran.append(count))
     monkeypatch.setattr(
         studies.scheduler,

@@ -86,5 +86,5 @@ def test_all_resume_from_the_checkpoint_that_the_first_sees(tmp_path, processes_
     (tmp_path / "late" / LATEST / "3").mkdir(parents=True)  # a disk that does not show all yet
     first, second = (Checkpoints(tmp_path / name) for name in ("first", "late"))
     assert processes_in_turn(lambda: first.step(LATEST), lambda: second.step(LATEST)) == (7, 7)
-    alone = Checkpoints(tmp_path / "late", alone=True)
+    alone = Checkpoints(tmp_path / "late", single_process=True)
     assert alone.step(LATEST) == 3  # and asks nobody

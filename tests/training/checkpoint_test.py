@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_said_so(
         agree(checkpoints.restore(LATEST, state_of(0)), state_of(1))
         output = capsys.readouterr().err
         assert (
-            "of update 2 in" in output and "update 1 is taken" in output and output.count("\n") == 1
+            "of update 2 in" in output and "update 1 is used" in output and output.count("\n") == 1
         )
         checkpoints.save(LATEST, 2, state_of(2))  # the run comes by again
         agree(checkpoints.restore(LATEST, state_of(0)), state_of(2))

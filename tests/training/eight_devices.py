@@ -81,7 +81,7 @@ def main(name, folder):
     for layout, devices in {"1": None, **layouts_of(name)}.items():
         run = Run(name, devices)
         run.state = Checkpoints(Path(folder)).restore(LATEST, run.state)
-        report(f"{layout}, going on from 8", run.go(UPDATES // 2, UPDATES))
+        report(f"{layout}, resumed from 8", run.go(UPDATES // 2, UPDATES))
 
 
 if __name__ == "__main__":

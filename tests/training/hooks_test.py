@@ -16,7 +16,7 @@ from attention_lab.training.hooks import (
     MetricsLog,
     SaveCheckpoint,
     Validate,
-    plain,
+    as_json,
     ranks_of,
     read,
 )
@@ -256,7 +256,7 @@ def test_each_replica_has_its_own_best_until_its_patience_has_run_out(tmp_path, 
     reasons, improved, best, metrics_log = validated(tmp_path, BOTH, patience=2)
     # The second is over at 3, and its 9.0 counts no more; the first at 5.
     assert best == [[1, 1], [1, 1], [3, 1], [3, 1], [3, 1], [3, 1]] and improved == [1, 3]
-    assert reasons[:4] == [None] * 4 and reasons[4] == "no better for 2 validations"
+    assert reasons[:4] == [None] * 4 and reasons[4] == "no improvement for 2 validations"
     output = capsys.readouterr().err.splitlines()
     assert output[0] == (
         "validation at update 1: bleu 4.50, perplexity 5.00 (means of replicas; 2 of 2 improved)"
@@ -283,8 +283,8 @@ def test_a_rank_is_that_of_the_first_metric_and_among_equals_of_the_next():
 
 
 def test_of_one_replica_a_number_is_written_and_of_many_a_list():
-    assert plain(np.array([2.5])) == 2.5 and plain(np.array(3)) == 3
-    assert plain(np.array([2.5, 1.0])) == [2.5, 1.0]
+    assert as_json(np.array([2.5])) == 2.5 and as_json(np.array(3)) == 3
+    assert as_json(np.array([2.5, 1.0])) == [2.5, 1.0]
 
 
 @pytest.mark.parametrize(("patience", "stop"), [(1, 2), (2, 5), (3, None), (0, None)])
@@ -296,7 +296,7 @@ def test_patience_is_how_many_validations_in_a_row_bring_no_improvement(
     stopped = [n for n, reason in enumerate(reasons, 1) if reason]
     assert stopped == ([] if stop is None else list(range(stop, 7)))  # what is over is over
     again = Validate(None, journal_of(tmp_path, step=4), None, None, better=BETTER, patience=1)
-    assert again.reason_to_stop() == "no better for 1 validations"  # of an earlier session
+    assert again.reason_to_stop() == "no improvement for 1 validations"  # of an earlier session
     empty = Validate(None, journal_of(tmp_path, step=0), None, None, better=BETTER, patience=1)
     assert empty.reason_to_stop() is None
 

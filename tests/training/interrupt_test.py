@@ -142,7 +142,7 @@ def test_a_signal_that_comes_again_within_a_second_is_one(monkeypatch):
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(interrupt, "time", SimpleNamespace(monotonic=lambda: now.seconds))
     with (
-        pytest.raises(Stopped, match="SIGINT again; what came after") as stopped,
+        pytest.raises(Stopped, match="SIGINT again; the updates after") as stopped,
         Interrupt() as one,
     ):
         one.training = True
@@ -153,5 +153,5 @@ def test_a_signal_that_comes_again_within_a_second_is_one(monkeypatch):
         ):
             os.kill(os.getpid(), which)
             assert one.reason == "SIGTERM" and one.requested == 5.0
-    assert str(stopped.value) == "SIGINT again; what came after the last checkpoint is lost"
+    assert str(stopped.value) == "SIGINT again; the updates after the last checkpoint are lost"
     assert stopped.value.status == 128 + signal.SIGINT and now.seconds == 6.1

@@ -181,6 +181,6 @@ def test_a_mesh_takes_all_devices_that_heads_leave_over():
     assert dict(make_mesh(Devices(1)).shape) == {"data": 1, "heads": 1}
     assert make_mesh(Devices(2)).devices.ravel().tolist() == jax.devices()
     with pytest.raises(
-        ValueError, match=r"1 x 3 devices \(data x heads\) are asked for, and there are 2"
+        ValueError, match=r"1 x 3 devices \(data x heads\) were requested, but there are 2"
     ):
         make_mesh(Devices(heads=3))

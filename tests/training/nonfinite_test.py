@@ -89,7 +89,7 @@ def rows(folder, *numbers, step=99):
         [{"x": np.zeros(())}] * 99, folder, MetricsLog(folder / "metrics.jsonl", step)
     )
     message = [watch(number, {"skipped": skipped}) for number, skipped in numbers]
-    return watch.row.tolist(), message
+    return watch.consecutive.tolist(), message
 
 
 def test_only_updates_that_follow_each_other_are_in_a_row(tmp_path):

@@ -38,12 +38,12 @@ def under(folder, names):
 def kept(folder):
     """That a checkpoint is written there and read back."""
     checkpoints = Checkpoints(folder)
-    checkpoints.rehearse()
+    checkpoints.check_round_trip()
     assert not folder.exists()
     checkpoints.save(LATEST, 1, STATE)
     assert sorted(os.listdir(folder)) == [LATEST]
     assert sorted(os.listdir(folder / LATEST)) == ["1", "1.sha256"]
-    found = Checkpoints(folder, alone=True).restore(LATEST, STATE)
+    found = Checkpoints(folder, single_process=True).restore(LATEST, STATE)
     np.testing.assert_array_equal(found["b"]["c"], STATE["b"]["c"])
     np.testing.assert_array_equal(found["a"], STATE["a"])
 
@@ -91,13 +91,13 @@ def test_a_place_that_cannot_keep_a_checkpoint_is_refused_before_anything_is_wri
     folder = place(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match=r"cannot be read back .*; choose another folder") as error:
-        Checkpoints(folder).rehearse()
+        Checkpoints(folder).check_round_trip()
     assert "\n" not in str(error.value)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_where_a_checkpoint_stands_nothing_is_rehearsed(tmp_path, monkeypatch):
+def test_where_a_checkpoint_stands_no_round_trip_is_made(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(BEST, 1, STATE)
     monkeypatch.setattr(Checkpoints, "_manager", None)
-    checkpoints.rehearse()
+    checkpoints.check_round_trip()

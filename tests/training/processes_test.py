@@ -18,11 +18,11 @@ def test_alone_nothing_is_asked_and_nothing_gathered(monkeypatch):
     assert processes.is_first() and processes.any_process(True) and not processes.any_process(False)
     processes.barrier("here")
     processes.shutdown()
-    with processes.or_none():
+    with processes.all_or_none():
         pass
     tree = {"a": np.ones(2)}
     assert processes.gather(tree) is tree and processes.from_first(tree) == tree
-    with pytest.raises(KeyError), processes.or_none():
+    with pytest.raises(KeyError), processes.all_or_none():
         raise KeyError("its own error")
 
 
@@ -56,11 +56,11 @@ def test_a_reason_of_any_process_is_one_for_all(others):
 def test_what_one_process_cannot_do_none_does(others):
     message, answers = others
     answers += [False, True, False]
-    with processes.or_none():
+    with processes.all_or_none():
         message.append("done")
-    with pytest.raises(ValueError, match="another of the processes"), processes.or_none():
+    with pytest.raises(ValueError, match="another process failed"), processes.all_or_none():
         pass
-    with pytest.raises(OSError, match="full"), processes.or_none():
+    with pytest.raises(OSError, match="full"), processes.all_or_none():
         raise OSError("full")
     assert message == ["done", False, False, True]
 
