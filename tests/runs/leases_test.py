@@ -91,6 +91,16 @@ def test_a_lease_is_kept_alive(tmp_path):
         assert time.time() - path.stat().st_mtime < 5
 
 
+def test_a_process_ends_though_it_has_not_given_its_lease_back(tmp_path):
+    path = tmp_path / "lease"
+    code = "import pathlib, sys; from attention_lab.runs import leases\n"
+    code += "one = leases.take(pathlib.Path(sys.argv[1])); one.__enter__(); print('has it')"
+    result = subprocess.run(
+        [sys.executable, "-c", code, path], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stdout) == (0, "has it\n")
+
+
 def test_a_lease_says_whose_it_is(tmp_path):
     path = tmp_path / "new" / "lease"
     with leases.take(path) as mine:
