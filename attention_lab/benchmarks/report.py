@@ -17,7 +17,7 @@ def row(result: Result, sizes: Sizes, rates: dict[str, float], **more: Any) -> d
     """Returns the row of one case, to be written as a line of JSON.
 
     rates: operations per second, by name. In the row, bound_ms has, for each rate, the milliseconds that the
-    arithmetic alone takes at that rate, and share has bound_ms / milliseconds.
+    arithmetic alone takes at that rate, and fraction has bound_ms / milliseconds.
     """
     bounds = {
         name: 1e3 * operations / rates[name]

@@ -57,7 +57,7 @@ class Checkpoints:
         with removed_if_empty(self.folder):
             try:
                 with self._manager(TRIAL, create=True) as manager:
-                    manager.save(0, args=ocp.args.StandardSave(state), force=True)
+                    manager.save(0, args=ocp.args.StandardSave(state))
                     manager.wait_until_finished()
                 with self._manager(TRIAL) as manager:
                     read = manager.restore(0, args=ocp.args.StandardRestore(state))

@@ -41,6 +41,14 @@ def test_a_mark_in_the_corpus_is_a_word_like_others():
     assert tokenizer.decode(ids) == "a </s> b"
 
 
+def test_bpe_merges_the_most_frequent_pair_first():
+    # ▁ and a are adjacent three times; then ▁a and b twice, and ▁a and c once.
+    tokenizer = tokenizers.train("bpe", ["ab ab ac"], 10)
+    assert tokenizer.pieces[4:6] == ("▁a", "▁ab") and set(tokenizer.pieces[6:]) == set("▁abc")
+    assert tokenizer.encode("ab ac").pieces == ["▁ab", "▁a", "c"]
+    assert "▁ab" not in tokenizers.train("unigram", ["ab ab ac"], 10).pieces  # another algorithm
+
+
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_a_small_corpus_gives_a_small_vocabulary(kind):
     tokenizer = tokenizers.train(kind, ["ab ab", "b"], 8000)

@@ -31,6 +31,26 @@ def test_the_statistics_of_chrf_add_up_to_sacrebleu_s(pairs):
     assert metrics.chrf().score(statistics) == pytest.approx(expected, abs=1e-9)
 
 
+def test_the_mean_of_chrf_is_over_the_lengths_of_which_both_sides_have_n_grams():
+    # By length: 4 n-grams of the hypothesis, 5 of the reference, and 2 in common; then one side alone has some.
+    sums = np.zeros(18)
+    sums[:9] = [4, 5, 2, 3, 0, 0, 0, 3, 0]
+    precision, recall = 2 / 4, 2 / 5
+    assert metrics.chrf().of(sums) == pytest.approx(
+        100 * 5 * precision * recall / (4 * precision + recall)
+    )
+    assert metrics.chrf().of(np.zeros(18)) == 0
+
+
+@given(PAIRS)
+def test_bleu_is_sacrebleu_s_of_short_and_of_unlike_sentences_too(pairs):
+    hypotheses, references = map(list, zip(*pairs, strict=True))
+    statistics = metrics.bleu_statistics(hypotheses, references)
+    assert statistics.shape == (len(pairs), 10)
+    expected = sacrebleu.corpus_bleu(hypotheses, [references]).score
+    assert metrics.bleu().score(statistics) == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize("tokenize", ["13a", "intl", "char", "none"])
 def test_the_statistics_of_bleu_add_up_to_sacrebleu_s(tokenize):
     references = [
@@ -90,6 +110,16 @@ def test_an_outcome_that_lacks_what_a_metric_counts_has_no_score():
     unread = bare._replace(losses=np.zeros((1, 2)))
     assert metrics.perplexity().statistics(unread) is None
     assert np.isnan(metrics.perplexity().score_of(unread))
+
+
+@pytest.mark.parametrize("metric", ALL, ids=lambda one: one.name)
+@pytest.mark.parametrize("dtype", [int, np.int8, np.float32])
+def test_a_score_is_computed_in_float64(metric, dtype):
+    width = {"bleu": 10, "chrf": 18, "perplexity": 2, "aer": 4}[metric.name]
+    statistics = np.arange(1, 91).reshape(5, 18)[:, :width]
+    expected = float(metric.of(statistics.astype(float).sum(0)))
+    assert metric.score(statistics.astype(dtype)) == expected
+    assert np.isfinite(expected)
 
 
 @pytest.mark.parametrize("metric", ALL, ids=lambda one: one.name)

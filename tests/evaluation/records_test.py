@@ -150,6 +150,7 @@ def test_tokens_without_words_are_words():
     ("changes", "message"),
     [
         ({"weights": {"cross/0": ones(2, 5, 3)}}, r"\(2, 5, 3\), expected \[heads, 3 target"),
+        ({"weights": {"cross/0": ones(0, 3, 5)}}, r"\(0, 3, 5\), expected \[heads, 3 target"),
         ({"weights": {"cross/0": ones(3, 5)}}, r"cross/0 have shape \(3, 5\)"),
         ({"weights": {"encoder/0": ones(1, 3, 5)}}, "expected .heads, 5 source tokens, 5 source"),
         ({"weights": {"cross": ones(1, 3, 5)}}, "'cross' does not name an attention layer"),

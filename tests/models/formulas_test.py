@@ -352,6 +352,23 @@ def test_what_a_decoder_is_fed_begins_with_the_start_mark():
     assert shift_right(jnp.asarray([3])).tolist() == [2]
 
 
+@pytest.mark.parametrize(
+    ("decoder", "options", "size"),
+    [
+        ("fixed", {}, 0),
+        ("bahdanau", {}, 0),
+        ("luong", {"input_feeding": False}, 0),
+        ("luong", {"input_feeding": True}, 6),
+    ],
+)
+def test_a_state_has_room_for_the_last_readout_only_with_input_feeding(decoder, options, size):
+    model = pair("recurrent", decoder, **options)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    start = partial(model.start, length=9)
+    _, state = jax.eval_shape(start, params, padded(SOURCE, 4))
+    assert state.fed.shape == (size,)
+
+
 def test_matrices_are_reported_by_their_axes_and_heads_are_none():
     shapes = {
         "vector": (3,),

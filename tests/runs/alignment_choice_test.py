@@ -118,13 +118,14 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
 
 
 def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
-    unread = [record._replace(info={"refused": "too long"}) for record in TEST[:1]]
-    found = [translation("y")] * 4
-    given = "test", read["test"] * 2, found, forced([*unread, *TEST[1:]]), forced(TEST)
-    assert (
-        evaluation.score_translations(run(), *given, seconds=1.0).results["alignment"]["refused"]
-        == 1
-    )
+    unread = [record._replace(info={"refused": "too long"}) for record in TEST[:3]]
+    found = [translation("", ended=False, refused="too long")] * 2
+    found += [translation("y", ended=False)] * 2
+    given = "test", read["test"] * 2, found, forced([*unread, *TEST[3:]]), forced(TEST)
+    results = evaluation.score_translations(run(), *given, seconds=1.0).results
+    # Three have no links, since their references are too long as well.
+    assert results["alignment"]["refused"] == 3
+    assert (results["refused"], results["cut_off"]) == (2, 2)
 
 
 def test_links_that_are_not_compared_are_printed_to_be_so(read):
@@ -138,5 +139,10 @@ def test_links_that_are_not_compared_are_printed_to_be_so(read):
     plain = [{"source": "x", "target": "y"}] * 2
     one = evaluation.score_translations(
         run(), "test", plain, found, forced(count=2), forced(count=0), seconds=1.0
+    )
+    assert not {"alignment", "unaligned"} & set(one.results)
+    some = [read["test"][0], *plain[1:]]  # nor where not all are linked
+    one = evaluation.scored(
+        run(), "test", some, found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert not {"alignment", "unaligned"} & set(one.results)

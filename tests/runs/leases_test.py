@@ -91,6 +91,30 @@ def test_a_lease_is_kept_alive(tmp_path):
         assert time.time() - path.stat().st_mtime < 5
 
 
+def test_nothing_touches_a_lease_that_was_given_back(tmp_path, monkeypatch):
+    begun, ended = threading.Event(), threading.Event()
+
+    def slow(path):
+        begun.set()
+        time.sleep(0.2)
+        ended.set()
+
+    monkeypatch.setattr(os, "utime", slow)
+    with leases.take(tmp_path / "lease", beat=0.001):
+        assert begun.wait(10)
+    assert ended.is_set()
+
+
+def test_a_process_ends_though_it_has_not_given_its_lease_back(tmp_path):
+    path = tmp_path / "lease"
+    code = "import pathlib, sys; from attention_lab.runs import leases\n"
+    code += "one = leases.take(pathlib.Path(sys.argv[1])); one.__enter__(); print('has it')"
+    result = subprocess.run(
+        [sys.executable, "-c", code, path], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stdout) == (0, "has it\n")
+
+
 def test_a_lease_says_whose_it_is(tmp_path):
     path = tmp_path / "new" / "lease"
     with leases.take(path) as mine:

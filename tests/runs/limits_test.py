@@ -179,6 +179,12 @@ def test_a_model_of_no_numbers_says_so_for_each_sentence():
     assert all(one.text == "" for one in found)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_that_reads_one_token_says_where_it_attends(name):
+    layers = {"location": [], "learned positions": ["decoder/0", "encoder/0"]}[name]
+    assert run_of(name, positions=1).attention_layers() == ["cross/0", *layers]
+
+
 def test_one_string_is_not_taken_for_its_letters():
     for translate in (run_of("location").translate, run_of("location").n_best):
         with pytest.raises(ValueError, match="put it in a list"):

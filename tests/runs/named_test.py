@@ -49,6 +49,50 @@ def test_a_named_model_attends_where_its_paper_says(name):
     assert named.model(name) == named.NAMED[name]() is not named.NAMED[name]()
 
 
+TRANSFORMER = {"features": 512, "heads": 8, "feed_forward": 2048, "layers": 6}
+# The sizes that the papers report, by side.
+SIZES = {
+    "bahdanau2015": (
+        {"cell": "gru", "embedding": 620, "features": 2 * 1000, "layers": 1},
+        {"cell": "gru", "embedding": 620, "hidden": 1000, "layers": 1},
+    ),
+    "luong2015": (
+        {"cell": "lstm", "embedding": 1000, "features": 1000, "layers": 4},
+        {"cell": "lstm", "embedding": 1000, "hidden": 1000, "layers": 4, "input_feeding": True},
+    ),
+    "vaswani2017": ({**TRANSFORMER, "norm": "post"}, {**TRANSFORMER, "norm": "post"}),
+    "chen2018": (
+        {**TRANSFORMER, "norm": "pre"},
+        {"cell": "gru", "embedding": 512, "hidden": 1000, "layers": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_named_model_has_the_sizes_of_its_paper(name):
+    model, less = named.model(name), named.model(name, 4)
+    for side, sizes in zip(("encoder", "decoder"), SIZES[name], strict=True):
+        assert {field: model[side][field] for field in sizes} == sizes
+        # Only widths are divided.
+        assert {field: less[side][field] for field in sizes} == {
+            field: size // 4 if field in named.SIZES else size for field, size in sizes.items()
+        }
+    scores = {
+        side: model[side]["attention"]["score"]
+        for side in ("encoder", "decoder")
+        if "attention" in model[side]
+    }
+    assert (
+        scores
+        == {
+            "bahdanau2015": {"decoder": "additive"},
+            "luong2015": {"decoder": "general"},
+            "vaswani2017": {"encoder": "scaled_dot", "decoder": "scaled_dot"},
+            "chen2018": {"encoder": "scaled_dot", "decoder": "additive"},
+        }[name]
+    )
+
+
 def test_only_attention_reports_bahdanau_s_two_models_apart():
     fixed, attending = named.model("fixed2014"), named.model("bahdanau2015")
     assert fixed["encoder"] == attending["encoder"]

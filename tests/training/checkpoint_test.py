@@ -4,12 +4,14 @@ import resource
 import shutil
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attention_lab.training import checkpoint
 from attention_lab.training.checkpoint import BEST, LATEST, Checkpoints
 from attention_lab.training.cost import tree_bytes
 
@@ -156,3 +158,19 @@ def test_a_disk_without_room_is_reported_before_anything_is_written(tmp_path, mo
     monkeypatch.setattr(shutil, "disk_usage", lambda path: just_enough)
     checkpoints.save(LATEST, 2, state_of(2))
     assert checkpoints.step(LATEST) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/", True),
+        ("/a/b", True),
+        ("/a b/c-d_e.f,g+h=i@j/é", True),
+        ("/a*/b", False),  # the first folder counts as the others do
+        ("/a/b?/c", False),
+        ("/a/s3:", False),
+        ("/a/\n", False),
+    ],
+)
+def test_orbax_gets_a_path_only_if_all_its_folders_are_plain(path, plain):
+    assert checkpoint._is_plain(Path(path)) == plain

@@ -178,6 +178,7 @@ def test_spread_is_the_function_of_each(layout):
     np.testing.assert_array_equal(found, [3 * 1 + 0, 3 * 4 + 1, 3 * 7 + 2, 3 * 10 + 3])
     for there in (found, place(jnp.asarray(x), layout)):
         assert len(there.sharding.device_set) == layout.devices
+    np.testing.assert_array_equal(jax.jit(spread(lambda y: y + 1, layout))(place(y, layout)), y + 1)
     # Split by hand, so that no device asks another.
     program = str(jax.make_jaxpr(function)(x, y))
     assert ("shard_map" in program) == (layout.devices > 1)
