@@ -87,6 +87,14 @@ def test_the_limits_hold_all_and_pad_little(lengths):
     assert padded(limits) <= 1.1 * min(padded([*other, last]) for other in others)
 
 
+@pytest.mark.parametrize("sides", [1, -1])
+def test_pairs_of_two_lengths_in_two_buckets_need_no_padding(sides):
+    lengths = [(40, 3)[::sides]] * 6 + [(10, 9)[::sides]] * 6
+    batches = Batches(pairs_of(lengths), tokens=120, buckets=2)
+    assert sorted(bucket[1:3] for bucket in batches.buckets) == sorted(set(lengths))
+    assert all(side.valid.all() for t in range(batches.per_epoch) for side in batches[t].values())
+
+
 def test_the_share_of_padding_is_what_the_batches_hold():
     batches = Batches(pairs_of(LENGTHS), tokens=60, buckets=2)
     held = [side.valid for t in range(batches.per_epoch) for side in batches[t].values()]

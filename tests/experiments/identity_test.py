@@ -10,7 +10,7 @@ import pytest
 import attention_lab
 from attention_lab import runs
 from attention_lab.evaluation import records
-from attention_lab.runs import setup
+from attention_lab.runs import setup, training
 from attention_lab.studies import rows, scheduler
 from attention_lab.studies.study import study_of
 from attention_lab.tasks import translation
@@ -251,6 +251,22 @@ def test_scores_of_other_data_are_made_once_the_earlier_ones_are_moved_away(agai
     for result in (command("evaluate", f"--workdir={folder}/run"), train(folder)):
         assert result.returncode == 0, result.stderr
     assert json.loads(path.read_text())["sentences"] == earlier["sentences"] + 1
+
+
+def test_a_test_set_that_changes_during_training_overwrites_no_earlier_scores(again, monkeypatch):
+    folder = again("finished")
+    fit = training.fit
+
+    def changed_meanwhile(*arguments):
+        another_pair("test")(folder)
+        return fit(*arguments)
+
+    monkeypatch.setattr(training, "fit", changed_meanwhile)
+    before = digest_of(folder / "run/evaluation")
+    config = json.loads((folder / "run/config.json").read_text())
+    with pytest.raises(ValueError, match="split test are not those evaluated before"):
+        attention_lab.train(config, folder / "run")
+    assert digest_of(folder / "run/evaluation") == before
 
 
 def test_scores_of_which_the_data_are_not_known_are_not_overwritten(again):

@@ -142,7 +142,7 @@ def test_links_that_are_not_compared_are_printed_to_be_so(read):
     )
     assert not {"alignment", "unaligned"} & set(one.results)
     some = [read["test"][0], *plain[1:]]  # nor where not all are linked
-    one = evaluation.scored(
+    one = evaluation.score_translations(
         run(), "test", some, found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert not {"alignment", "unaligned"} & set(one.results)

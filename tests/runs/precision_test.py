@@ -57,8 +57,10 @@ def ids(*shape):
     return Padded(*(jax.ShapeDtypeStruct(shape, kind) for kind in (jnp.int32, bool)))
 
 
-def update(kind, precision):
-    config = config_of(kind, **{"training.matmul_precision": precision})
+def update(kind, precision, compute="float32"):
+    config = config_of(
+        kind, **{"training.matmul_precision": precision, "training.compute": compute}
+    )
     model = model_of(kind, precision)
     step = setup.step_of(config, model, adam(1.0), 1000)
     hyper = setup.hyper_of(config)
@@ -109,6 +111,16 @@ def test_every_product_has_the_precision_of_the_config(kind, program, precision)
     products = [line for line in lines(jaxpr) if line.primitive.name == "dot_general"]
     found = {str(each) for line in products for each in line.params["precision"] or (None,)}
     assert products and found == {SET[precision]}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_an_update_computes_in_the_type_of_the_config_and_keeps_its_state_wide(kind):
+    for compute in ("float32", "bfloat16"):
+        jaxpr = update(kind, "highest", compute)
+        assert "bfloat16" not in {str(x.dtype) for x in jaxpr.out_avals}
+        products = [x for x in lines(jaxpr.jaxpr) if x.primitive.name == "dot_general"]
+        read = {str(v.aval.dtype) for product in products for v in product.invars}
+        assert ("bfloat16" in read) == (compute == "bfloat16")
 
 
 def test_models_of_one_precision_are_one():

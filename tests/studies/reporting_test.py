@@ -86,6 +86,7 @@ def test_the_table_of_arms():
         *arm_rows("three", "high", links=True, validation=(0.0,) * 9 + (99.0,)),
     ]
     found = reporting.scores(rows, ["one", "three"], METRICS)
+    assert (found.title, found.note) == ("Arms", "")
     assert found.header == [
         *("arm", "seeds", "BLEU [95 %]", "AER % [95 %]", "sd of BLEU", "parameters"),
     ]
@@ -124,6 +125,7 @@ def test_the_table_of_differences(monkeypatch):
     assert (
         found.header[-3:] == ["bootstrap", "sacreBLEU's p", "conclusion"] and len(found.header) == 9
     )
+    assert (found.title, found.note) == ("Differences", "")
 
 
 def test_skipped_updates_are_reported_by_arm_and_seed():
@@ -185,6 +187,7 @@ def test_the_table_of_attention_is_of_the_arms_that_have_some():
     found = reporting.attention(rows, ["none", "a", "b"])
     assert found.lines == [["a", "1.50", "75", "35"], ["b", "0.50", "-", "-"]]
     assert found.header == ["arm", "entropy, bits", "between seeds, %", "between heads, %"]
+    assert found.title == "Attention" and found.note.startswith("Entropy of the weights")
 
 
 def test_the_table_of_cost_is_of_one_seed():
@@ -192,6 +195,8 @@ def test_the_table_of_cost_is_of_one_seed():
     rows[1]["parameters"] = 1
     found = reporting.cost(rows, ["a"], BLEU)
     assert found.lines == [["a", "12,345", "2.3", "3", "+2.00"]]
+    assert found.header == ["arm", "parameters", "TFLOP of a seed", "MiB", "last tenth, BLEU"]
+    assert found.title == "Cost" and "validation BLEU gained" in found.note
 
 
 def claim(**fields):

@@ -70,6 +70,13 @@ def agree(one, other):
         assert jnp.array_equal(a, b)
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_one_process_has_saved_another_restores(tmp_path, alone):
+    Checkpoints(tmp_path, alone=alone).save(BEST, 3, state_of(3))
+    restored = Checkpoints(tmp_path, alone=not alone).restore(BEST, state_of(0))
+    agree(restored, state_of(3))
+
+
 def flip(path, place):
     data = bytearray(path.read_bytes())
     data[place] ^= 1

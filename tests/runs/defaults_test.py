@@ -1,0 +1,138 @@
+"""The defaults are those of the results in README.md and docs/: who changes one has to measure these again."""
+
+from attention_lab.runs import defaults
+from attention_lab.studies import defaults as of_studies
+
+ATTENTION = {
+    "score": "additive",
+    "normalize": "softmax",
+    "mask": "everything",
+    "bias": "no_bias",
+    "locality": "global_",
+    "feedback": "no_feedback",
+}
+RECURRENT = {
+    "encoder": {
+        "kind": "recurrent",
+        "cell": "gru",
+        "embedding": 256,
+        "features": 512,
+        "layers": 1,
+    },
+    "decoder": {
+        "kind": "bahdanau",
+        "cell": "gru",
+        "attention": ATTENTION,
+        "input_feeding": True,
+        "embedding": 256,
+        "hidden": 256,
+        "layers": 1,
+        "positions": 512,
+        "recompute": False,
+    },
+    "tie": "all",
+}
+STACK = {
+    "kind": "transformer",
+    "attention": {**ATTENTION, "score": "scaled_dot"},
+    "encoding": "sinusoidal",
+    "features": 256,
+    "heads": 4,
+    "key_value_heads": None,
+    "key_size": None,
+    "value_size": None,
+    "feed_forward": 1024,
+    "layers": 3,
+    "activation": "relu",
+    "norm": "pre",
+    "attention_dropout": False,
+    "positions": 512,
+    "recompute": False,
+}
+RUN = {
+    "task": "translation",
+    "name": "quickstart",
+    "seed": 0,
+    "showcase": (),
+    "data": {
+        "name": "rosetta",
+        "options": {},
+        "max_length": 128,
+        "test": "test",
+        "bleu_tokenize": "13a",
+    },
+    "tokenizer": {
+        "kind": "bpe",
+        "size": 8000,
+        "joint": True,
+        "restrict": False,
+        "byte_fallback": False,
+    },
+    "model": RECURRENT,
+    "devices": {"data": None, "heads": 1, "shard_state": False},
+    "training": {
+        "tokens": 3_000_000,
+        "batch_tokens": 1200,
+        "microbatches": 1,
+        "compute": "float32",
+        "matmul_precision": "highest",
+        "workers": 1,
+        "buckets": 6,
+        "schedule": "cosine",
+        "warmup": 300,
+        "learning_rate": 0.001,
+        "weight_decay": 0.0,
+        "dropout": 0.1,
+        "label_smoothing": 0.1,
+        "clip": 1.0,
+        "validations": 8,
+        "validation_sentences": 500,
+        "patience": 0,
+    },
+    "decoding": {
+        "beam": 5,
+        "length_penalty": 1.0,
+        "coverage_penalty": 0.0,
+        "longest": (10, 2.0),
+    },
+}
+STUDY = {
+    "name": "study",
+    "base": RUN,
+    "arms": {},
+    "axes": {},
+    "seeds": (0, 1, 2, 3, 4),
+    "budget": {
+        "equal": "tokens",
+        "fields": ("model.encoder.features", "model.decoder.hidden"),
+        "step": 16,
+    },
+    "tuning": {
+        "field": "training.learning_rate",
+        "candidates": (),
+        "tokens": 200_000,
+        "seeds": (100,),
+    },
+    "also": (),
+}
+
+
+def test_a_run_and_a_study_have_the_defaults_of_the_published_results():
+    assert defaults.translation() == RUN
+    assert of_studies.study() == STUDY
+
+
+def test_the_small_transformer_is_that_of_the_published_results():
+    cross = {**ATTENTION, "score": "scaled_dot"}
+    expected = {"encoder": STACK, "decoder": {**STACK, "cross": cross}, "tie": "all"}
+    assert defaults.transformer() == expected
+
+
+def test_a_score_and_a_decoder_can_be_chosen():
+    model = defaults.recurrent("luong", "general")
+    assert model["decoder"]["kind"] == "luong"
+    assert model["decoder"]["attention"] == {**ATTENTION, "score": "general"}
+    stacks = defaults.transformer("cosine")
+    mechanisms = [stacks["encoder"]["attention"], stacks["decoder"]["attention"]]
+    mechanisms.append(stacks["decoder"]["cross"])
+    assert mechanisms == [{**ATTENTION, "score": "cosine"}] * 3
