@@ -49,7 +49,7 @@ def test_the_best_translation_is_the_first_of_the_beam():
 def test_runs_that_fill_devices_are_not_reported():
     runs = [run_of(NAME, scale=scale) for scale in (1.0, 2.0, 3.0)]
     together = Runs.of(runs, Layout(2, 1))
-    assert together.asked == 3 and len(jax.tree.leaves(together.params)[0]) == 4
+    assert together.reported == 3 and len(jax.tree.leaves(together.params)[0]) == 4
     found = together.teacher_forced([{"source": WORDS, "target": WORDS}], weights=False)
     alone = [
         run.teacher_forced([{"source": WORDS, "target": WORDS}], weights=False) for run in runs

@@ -47,7 +47,7 @@ def test_validation_examples_of_which_none_can_be_read_are_refused():
 def test_each_replica_has_the_scores_of_its_greedy_translations_and_losses(layout):
     runs = [run_of("learned positions", scale=scale) for scale in (1.0, 3.0)]
     one = validation_of(runs[0])
-    found = one.evaluate(layout)(Runs.of(runs, layout).params)
+    found = one.make_evaluator(layout)(Runs.of(runs, layout).params)
     assert list(found) == ["bleu", "perplexity"]
     for number, run in enumerate(runs):
         greedy = run.translate([example["source"] for example in EXAMPLES], beam=1)
@@ -68,7 +68,7 @@ def test_translations_of_validation_are_greedy_without_a_coverage_penalty(monkey
 
     monkeypatch.setattr(Runs, "translate", translate)
     run = run_of("learned positions")
-    scores = validation_of(run).evaluate(Layout())(stack([run.params]))
+    scores = validation_of(run).make_evaluator(Layout())(stack([run.params]))
     assert searches == [
         (
             {"beam": 1, "longest": (2, 0.5), "coverage_penalty": 0.0},

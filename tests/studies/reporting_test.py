@@ -187,7 +187,7 @@ def test_the_table_of_attention_is_of_the_arms_that_have_some():
     found = reporting.attention(rows, ["none", "a", "b"])
     assert found.lines == [["a", "1.50", "75", "35"], ["b", "0.50", "-", "-"]]
     assert found.header == ["arm", "entropy, bits", "between seeds, %", "between heads, %"]
-    assert found.title == "Attention" and found.note.startswith("Entropy of the weights")
+    assert found.title == "Attention" and found.note.startswith("The entropy of the attention")
 
 
 def test_the_table_of_cost_is_of_one_seed():
@@ -195,7 +195,7 @@ def test_the_table_of_cost_is_of_one_seed():
     rows[1]["parameters"] = 1
     found = reporting.cost(rows, ["a"], BLEU)
     assert found.lines == [["a", "12,345", "2.3", "3", "+2.00"]]
-    assert found.header == ["arm", "parameters", "TFLOP of a seed", "MiB", "last tenth, BLEU"]
+    assert found.header == ["arm", "parameters", "TFLOP per seed", "MiB", "last tenth, BLEU"]
     assert found.title == "Cost" and "validation BLEU gained" in found.note
 
 
