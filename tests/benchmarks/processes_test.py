@@ -24,10 +24,10 @@ def lines(log):
 
 def test_processes_of_one_thread_share_the_seeds(log, monkeypatch):
     monkeypatch.setenv("NPROC", "7")
-    with closing(updates.Apart({"log": str(log)}, 5, 3, 2)) as apart:
+    with closing(updates.SeparateProcesses({"log": str(log)}, 5, 3, 2)) as separate:
         assert os.environ["NPROC"] == "7"
-        apart()
-        apart()
+        separate()
+        separate()
     # Process 0 has the seeds 0, 2 and 4, and process 1 the seeds 1 and 3; each is asked twice.
     assert [line[:4] for line in lines(log)] == [["0", "3", "3", "1"]] * 2 + [
         ["1", "2", "3", "1"]
@@ -37,18 +37,18 @@ def test_processes_of_one_thread_share_the_seeds(log, monkeypatch):
 
 def test_processes_end_when_they_are_closed(log):
     before = set(multiprocessing.active_children())
-    apart = updates.Apart({"log": str(log)}, 2, 1, 2)
+    separate = updates.SeparateProcesses({"log": str(log)}, 2, 1, 2)
     processes = set(multiprocessing.active_children()) - before
     assert "NPROC" not in os.environ and len(processes) == 2
-    apart.close()
+    separate.close()
     for process in processes:
         process.join(10)
         assert process.exitcode == -signal.SIGKILL
 
 
 def test_a_process_that_ended_by_itself_is_reported(log):
-    with closing(updates.Apart({"log": str(log)}, 2, 1, 2)) as apart:
-        apart()
+    with closing(updates.SeparateProcesses({"log": str(log)}, 2, 1, 2)) as separate:
+        separate()
         os.kill(int(lines(log)[1][4]), signal.SIGKILL)
         with pytest.raises(RuntimeError, match="ended unexpectedly, possibly because memory ran"):
-            apart()
+            separate()
