@@ -6,6 +6,8 @@ import pytest
 
 from attention_lab.benchmarks import cases
 from attention_lab.benchmarks.cases import Case, Sizes
+from attention_lab.mechanism import SCORES
+from attention_lab.mechanism.masks import MASKS
 from configs.benchmarks import mechanism
 
 SIZES = Sizes(heads=2, features=8, hidden=3, seed=0)
@@ -36,6 +38,12 @@ def test_additive_needs_a_tanh_for_each_pair_and_attention_feature(direction, ti
 def test_the_causal_mask_halves_the_arithmetic(score):
     whole, half = (cases.work(case(score, causal=causal), SIZES) for causal in (False, True))
     assert half == {name: number / 2 for name, number in whole.items()}
+
+
+def test_the_mechanism_of_a_case_has_its_score_and_mask():
+    whole, half = (cases.mechanism(case("general", causal=causal)) for causal in (False, True))
+    assert (whole.score, whole.mask) == (SCORES["general"], MASKS["everything"])
+    assert (half.score, half.mask) == (SCORES["general"], MASKS["causal"])
 
 
 def test_no_arithmetic_is_counted_for_a_score_of_neither_family():
@@ -121,5 +129,8 @@ def test_a_round_has_every_score_and_library_at_one_length_direction_and_mask():
 
 
 def test_a_config_without_a_case_is_refused():
+    none, some = mechanism.group((), (), (16,), 1), mechanism.group(("dot",), ("dense",), (16,), 1)
     with pytest.raises(ValueError, match="contains no case"):
-        cases.rounds(config_with({"groups": {"none": mechanism.group((), (), (16,), 1)}}))
+        cases.rounds(config_with({"groups": {"none": none}}))
+    rounds = cases.rounds(config_with({"groups": {"none": none, "some": some}}))
+    assert sum(len(turn.cases) for turn in rounds) == 2

@@ -26,6 +26,27 @@ def test_what_takes_long_says_so_and_what_does_not_is_silent(monkeypatch, capsys
     assert printed == "preparing the corpus\n" and capsys.readouterr().err == ""
 
 
+def test_compiled_programs_are_kept_in_the_cache_or_done_without_in_silence(monkeypatch, tmp_path):
+    options = []
+    monkeypatch.setattr(type(jax.config), "update", lambda self, *words: options.append(words))
+    monkeypatch.setattr(setup, "CACHE", tmp_path / "cache")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        setup.prepare()
+        warnings.warn("Error writing persistent compilation cache entry: no room", stacklevel=1)
+        warnings.warn("Error reading persistent compilation cache entry: no file", stacklevel=1)
+        with pytest.raises(UserWarning, match="of another kind"):
+            warnings.warn("Error of another kind", stacklevel=1)
+    assert options == [
+        ("jax_compilation_cache_dir", str(tmp_path / "cache" / "programs")),
+        ("jax_persistent_cache_min_compile_time_secs", 0.5),
+    ]
+
+
+def test_a_line_appears_after_two_seconds():
+    assert setup.PATIENCE == 2
+
+
 def config(**training):
     numbers = {"learning_rate": 1e-3, "weight_decay": 0.0, "dropout": 0.1, "label_smoothing": 0.2}
     how = {"microbatches": 1, "compute": "float32", "matmul_precision": "highest"}
@@ -76,3 +97,22 @@ def test_a_split_without_an_example_is_reported_with_its_options(monkeypatch):
 def test_the_numbers_that_replicas_may_differ_in_are_traced():
     expected = {"learning_rate": 1e-3, "weight_decay": 0.0, "dropout": 0.1, "label_smoothing": 0.2}
     assert setup.hyper_of(config()) == expected
+
+
+def test_a_step_has_the_schedule_the_parts_and_the_type_of_its_config(monkeypatch):
+    made = []
+    monkeypatch.setattr(setup, "make_train_step", lambda *words: made.append(words) or print)
+    model, optimizer = recurrent(), adam(1.0)
+    setup.step_of(config(schedule="cosine", warmup=2, microbatches=3), model, optimizer, 10)
+    setup.step_of(config(compute="bfloat16"), model, optimizer, 20)
+    first, second = made
+    assert first[:2] == (model, optimizer) and first[3] == 3
+    factors = [float(first[2](t)) for t in (0, 1, 2, 10)]
+    assert factors == pytest.approx([0.5, 1, 1, 0], abs=1e-6)
+    assert second[0] != model and second[1] is optimizer and second[3] == 1
+
+
+def test_batches_are_those_of_the_config_s_seed_and_sizes(monkeypatch):
+    monkeypatch.setattr(setup, "Batches", lambda pairs, **words: (pairs, words))
+    found = setup.batches_of({**config(batch_tokens=30, buckets=2), "seed": 7}, "pairs")
+    assert found == ("pairs", {"tokens": 30, "buckets": 2, "seed": 7})
