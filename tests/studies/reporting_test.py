@@ -196,7 +196,7 @@ def test_the_table_of_cost_is_of_one_seed():
     found = reporting.cost(rows, ["a"], BLEU)
     assert found.lines == [["a", "12,345", "2.3", "3", "+2.00"]]
     assert found.header == ["arm", "parameters", "TFLOP per seed", "MiB", "last tenth, BLEU"]
-    assert found.title == "Cost" and "validation BLEU gained" in found.note
+    assert found.title == "Cost" and "change of validation BLEU over" in found.note
 
 
 def claim(**fields):
