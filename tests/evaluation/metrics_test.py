@@ -83,6 +83,20 @@ def test_a_reference_that_bleu_does_not_cut_is_warned_of():
         metrics.bleu().statistics(outcome(["a"], ["我非常喜欢这只小猫。"]))
 
 
+def test_scores_that_sacrebleu_computes_say_how():
+    assert metrics.bleu().signature == quality.bleu(["a"], ["a"]).signature
+    assert metrics.chrf().signature == quality.chrf(["a"], ["a"]).signature
+    assert [metric.signature for metric in ALL[2:]] == ["", ""]
+    assert [metric.paired_p is None for metric in ALL] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("count", [metrics.bleu_statistics, metrics.chrf_statistics])
+def test_as_many_references_as_hypotheses_are_needed(count):
+    for hypotheses, references in ((["a", "b"], ["a"]), (["a"], ["a", "b"])):
+        with pytest.raises(ValueError, match="zip"):
+            count(hypotheses, references)
+
+
 def test_perplexity_is_of_all_tokens_alike():
     metric = metrics.perplexity()
     # 2 tokens of probability 1/8 each, 6 of 1/2 each, and an example that could not be read.

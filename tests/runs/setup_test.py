@@ -116,3 +116,29 @@ def test_batches_are_those_of_the_config_s_seed_and_sizes(monkeypatch):
     monkeypatch.setattr(setup, "Batches", lambda pairs, **words: (pairs, words))
     found = setup.batches_of({**config(batch_tokens=30, buckets=2), "seed": 7}, "pairs")
     assert found == ("pairs", {"tokens": 30, "buckets": 2, "seed": 7})
+
+
+def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monkeypatch, tmp_path):
+    made = []
+    splits = {name: [{"source": name, "target": ""}] for name in ("train", "validation")}
+
+    def prepare(config, examples, cache):
+        made.append((sorted(config), examples, cache))
+        return "new tokenizers"
+
+    task = SimpleNamespace(
+        read=lambda config, split, cache: splits[split],
+        prepare=prepare,
+        encode=lambda config, codec, examples, cache: (sorted(config), codec, examples, cache),
+    )
+    monkeypatch.setattr(setup, "task_of", lambda config: task)
+    monkeypatch.setattr(setup, "codec_of", {tmp_path: "known tokenizers"}.get)
+    fields = ["data", "task", "tokenizer"]  # others do not change what a corpus is
+    one = {**config(), "tokenizer": {"kind": "of this test"}}
+    for folder, codec in ((None, "new tokenizers"), (tmp_path, "known tokenizers")):
+        found = setup.corpus_of(one, folder)
+        assert found.pairs == (fields, codec, splits["train"], setup.CACHE)
+        assert found.validation == splits["validation"] and found.codec == codec
+        assert list(found.data) == ["train", "validation"] and len(set(found.data.values())) == 2
+        assert setup.corpus_of({**one, "training": {}}, folder) is found  # it is kept
+    assert made == [(fields, splits["train"], setup.CACHE)]
