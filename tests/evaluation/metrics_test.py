@@ -83,6 +83,12 @@ def test_a_reference_that_bleu_does_not_cut_is_warned_of():
         metrics.bleu().statistics(outcome(["a"], ["我非常喜欢这只小猫。"]))
 
 
+def test_scores_are_percentages_but_a_perplexity_is_at_least_one():
+    bounds = {metric.name: metric.bounds for metric in ALL}
+    percent = dict.fromkeys(("bleu", "chrf", "aer"), (0.0, 100.0))
+    assert bounds == percent | {"perplexity": (1.0, np.inf)}
+
+
 def test_scores_that_sacrebleu_computes_say_how():
     assert metrics.bleu().signature == quality.bleu(["a"], ["a"]).signature
     assert metrics.chrf().signature == quality.chrf(["a"], ["a"]).signature
@@ -114,6 +120,10 @@ def test_the_alignment_error_is_read_as_was_chosen():
     np.testing.assert_array_equal(metric.statistics(given), [[3, 0, 0, 3]] * 4)
     assert metric.score_of(given) == 100
     right = given._replace(fitted=best_layer(records))
+    # Of three predicted links two are right, if the gold alignment has those two alone.
+    less = [record._replace(links=frozenset(sorted(record.links)[:2])) for record in records]
+    found = metric.statistics(right._replace(records=less))
+    np.testing.assert_array_equal(found, [[3, 2, 2, 2]] * 4)
     gold = [record.links for record in records]
     assert metric.score_of(right) == pytest.approx(100 * errors(gold, gold).aer) == 0
 
