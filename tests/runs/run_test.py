@@ -58,3 +58,13 @@ def test_runs_that_fill_devices_are_not_reported():
     for one, other in zip(found, alone, strict=True):
         np.testing.assert_allclose(one.losses, other.losses, rtol=1e-5)
         assert one.records == []
+
+
+def test_a_record_has_the_translation_the_model_and_what_else_is_given():
+    run = run_of(NAME)
+    best = run.translate([WORDS], weights=True)[0]
+    record = run.record(WORDS, best, seed=3)
+    assert record.info == {"translation": best.text, "model": run.model.name, "seed": 3}
+    assert record.source_words == tuple(WORDS.split())
+    assert record.target_words == tuple(best.text.split())
+    np.testing.assert_allclose(record.weights["cross/0"], best.weights["cross/0"])
