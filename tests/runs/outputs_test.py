@@ -30,8 +30,8 @@ def test_sentences_are_ids_that_end_in_end():
 
 
 def test_only_sentences_with_a_token_that_fit_are_read():
-    sources = outputs.with_end(TOKENIZER, ["a b", "", "a b c", "a b c d"])
-    assert [len(one) for one in outputs.readable(sources, LIMITS)] == [3, 4]
+    sources = outputs.with_end(TOKENIZER, ["a b", "", "a", "a b c", "a b c d"])
+    assert [len(one) for one in outputs.readable(sources, LIMITS)] == [3, 2, 4]
 
 
 def test_each_sentence_has_its_hypotheses_best_first():
