@@ -32,7 +32,7 @@ def test_compiled_programs_are_kept_in_the_cache_or_done_without_in_silence(monk
     monkeypatch.setattr(setup, "CACHE", tmp_path / "cache")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        setup.prepare()
+        setup.enable_compilation_cache()
         warnings.warn("Error writing persistent compilation cache entry: no room", stacklevel=1)
         warnings.warn("Error reading persistent compilation cache entry: no file", stacklevel=1)
         with pytest.raises(UserWarning, match="of another kind"):
