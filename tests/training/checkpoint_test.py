@@ -72,8 +72,8 @@ def agree(one, other):
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_what_one_process_has_saved_another_restores(tmp_path, alone):
-    Checkpoints(tmp_path, alone=alone).save(BEST, 3, state_of(3))
-    restored = Checkpoints(tmp_path, alone=not alone).restore(BEST, state_of(0))
+    Checkpoints(tmp_path, single_process=alone).save(BEST, 3, state_of(3))
+    restored = Checkpoints(tmp_path, single_process=not alone).restore(BEST, state_of(0))
     agree(restored, state_of(3))
 
 
@@ -180,4 +180,4 @@ def test_a_disk_without_room_is_reported_before_anything_is_written(tmp_path, mo
     ],
 )
 def test_orbax_gets_a_path_only_if_all_its_folders_are_plain(path, plain):
-    assert checkpoint._is_plain(Path(path)) == plain
+    assert checkpoint._is_literal(Path(path)) == plain
