@@ -1,5 +1,6 @@
 """Where and how attention is read as an alignment is chosen on validation examples, and only then is the test set seen."""
 
+import contextlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,6 +116,61 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
     right = evaluation.score_translations(run("cross/0"), *given[:4], forced(TEST), seconds=7.0)
     assert right.results["scores"]["aer"] == {"score": 0}
     assert [right.results["alignment"][name] for name in ("precision", "recall")] == [100, 100]
+
+
+class Together:
+    """Two runs side by side, of which each translates and attends as it is told to."""
+
+    def __init__(self, records):
+        self.records, self.calls = records, []
+
+    def translate(self, sentences, step, progress, **search):
+        self.calls.append(("translate", list(sentences), step, search))
+        return [[translation(text)] * len(sentences) for text in ("one", "other")]
+
+    def teacher_forced(self, examples, weights=True, *, progress):
+        self.calls.append(("forced", list(examples), weights))
+        found = self.records[len(examples)] if weights else []
+        return [forced(found, count=len(examples)) for _ in range(2)]
+
+
+@pytest.fixture
+def together(monkeypatch):
+    """Of 3 validation examples one head is right, of 4 test examples another."""
+    made = Together({3: VALIDATION[:3], 4: TEST, 0: []})
+    monkeypatch.setattr(evaluation.Runs, "of", lambda runs, layout: made)
+    return made
+
+
+def test_runs_are_scored_each_with_its_own_texts_by_a_choice_on_validation_examples(read, together):
+    read["test"] *= 2
+    read["validation"] = [read["validation"][0]] * 3
+    totals = []
+
+    def progress(total, what):
+        totals.append((total, what))
+        return contextlib.nullcontext(lambda count: None)
+
+    runs = [run("cross/0"), run("cross/0")]
+    found = evaluation.evaluate_each(runs, "test", progress, 7, beam=9)
+    assert together.calls == [
+        ("translate", ["x"] * 4, 7, {"beam": 9}),
+        ("forced", read["validation"], True),
+        ("forced", read["test"], True),
+    ]
+    assert totals == [(4, "translating test"), (7, "teacher forcing")]
+    assert [one.texts for one in found] == [["one"] * 4, ["other"] * 4]
+    for one in found:
+        assert (
+            one.results["alignment"]["head"] == 2 and one.results["scores"]["aer"]["score"] == 100
+        )
+        assert one.results["search"] == {"beam": 9} and one.records == TEST
+    assert found[0].results["seconds"] == found[1].results["seconds"] >= 0
+    for example in read["test"]:
+        example.pop("links", None)
+    plain, _ = evaluation.evaluate_each(runs, "test", progress)
+    assert "alignment" not in plain.results
+    assert together.calls[-2:] == [("forced", [], True), ("forced", read["test"], False)]
 
 
 def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
