@@ -72,7 +72,8 @@ def test_every_replica_has_its_own_seed_numbers_and_batches_and_the_last_one_fil
         changed(config_of("recurrent", **fields), {"seed": s, "training.dropout": d}, "this")
         for s, d in own
     ]
-    validation = SimpleNamespace(better={"aer": "lower"}, evaluate=lambda layout: None)
+    better = {"bleu": "higher", "aer": "lower"}
+    validation = SimpleNamespace(better=better, evaluate=lambda layout: None)
     group = Group(tuple(configs), tmp_path, Layout(2))
     model = SimpleNamespace(name="model")
     with pytest.raises(Reached):
@@ -83,5 +84,5 @@ def test_every_replica_has_its_own_seed_numbers_and_batches_and_the_last_one_fil
     assert (found, optimizer, seeds, layout) == (model, "optimizer", [5, 7, 6, 6], Layout(2))
     assert [one["dropout"] for one in hypers] == [0.1, 0.2, 0.3, 0.3]
     options = asked["Validate"]
-    assert (options["better"], options["patience"]) == ({"aer": "lower"}, 3)
+    assert (options["better"], options["patience"]) == (better, 3)
     assert options["replicas"] == 3  # the filler is not validated
