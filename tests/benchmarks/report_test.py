@@ -118,3 +118,31 @@ def test_a_plot_has_the_points_of_each_line_and_lines_of_slope_1_and_2():
 )
 def test_labels_are_as_near_to_their_lines_as_the_gap_allows(wanted, heights):
     assert plot._spread(wanted) == pytest.approx(heights)
+
+
+def test_a_plot_names_every_line_at_its_end():
+    rows = [row(100 * n, (0.1 * n,), n) for n in (1, 2, 4)]
+    rows += [row(100 * n, (0.2 * n,), n, how="jax") for n in (1, 2)]
+    figure = plot.draw(rows)
+    time = figure.axes[0]
+    figure.canvas.draw()
+    names = {text.get_text(): text for text in time.texts}
+    assert set(names) == {"dot · dense", "dot · jax", "∝ length", "∝ length²"}
+    assert names["dot · jax"].xy == (200, 400)  # it ends before the others: inside the panel
+    outside = [text for name, text in names.items() if name != "dot · jax"]
+    assert all(text.get_position()[0] > 1 for text in outside)
+    to_axes = time.transAxes.inverted()
+    ends = {
+        tuple(np.round(to_axes.transform(time.transData.transform(end)), 6))
+        for line in time.lines
+        if line.get_transform() == time.transData
+        for end in [(line.get_xdata()[-1], line.get_ydata()[-1])]
+        if end[0] == 400
+    }
+    leaders = [line for line in time.lines if line.get_transform() == time.transAxes]
+    starts = {
+        (round(line.get_xdata()[0] - 0.015, 6), round(line.get_ydata()[0], 6)) for line in leaders
+    }
+    assert len(leaders) == len(outside) == 3 and starts == ends
+    heights = sorted(text.get_position()[1] for text in outside)
+    assert heights == pytest.approx(sorted(line.get_ydata()[-1] for line in leaders))

@@ -1,8 +1,5 @@
 """Updates for timing: every seed trains on its own batches, in whatever layout."""
 
-import os
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -70,74 +67,3 @@ def test_states_are_those_of_their_seeds(monkeypatch, ended):
     monkeypatch.setattr(replicas, "init_states", kept)
     updates.side_by_side(updates_of(3, 5, 7), Layout(2))()
     assert asked == [([3, 5, 7, 7], 4)] and len(ended) == 1
-
-
-class Pipe:
-    """A pipe whose other end asks so often, and is then gone."""
-
-    def __init__(self, requests=2):
-        self.left, self.log = requests, []
-
-    def recv(self):
-        self.log.append("recv")
-        if not self.left:
-            raise EOFError
-        self.left -= 1
-
-    def send(self, value):
-        assert value is None
-        self.log.append("send")
-
-    def close(self):
-        self.log.append("close")
-
-
-def test_a_worker_performs_its_updates_as_often_as_it_has_seeds_for_each_request(monkeypatch):
-    pipe, asked = Pipe(2), []
-    monkeypatch.setattr(updates, "keep_memory", lambda: None)
-    monkeypatch.setattr(updates.setup, "prepare", lambda: asked.append("prepared"))
-    monkeypatch.setattr(updates, "updates_of", lambda *arguments: arguments)
-    monkeypatch.setattr(
-        updates, "alone", lambda made: asked.append(made) or (lambda: pipe.log.append("updates"))
-    )
-    updates.run_worker(pipe, {"a": 1}, 4, 3, 20)
-    assert asked == ["prepared", ({"a": 1}, [4], 20)]
-    assert pipe.log == [*["recv", *["updates"] * 3, "send"] * 2, "recv"]
-
-
-@pytest.mark.parametrize("before", [None, "3"])
-def test_seeds_are_shared_by_processes_of_one_thread(monkeypatch, before):
-    started, parents, children = [], [], []
-
-    class Process:
-        def __init__(self, target, args, daemon):
-            self.args = target, *args, daemon
-
-        def start(self):
-            started.append((os.environ["NPROC"], *self.args))
-
-        def kill(self):
-            started.remove(("1", *self.args))
-
-    def pipe():
-        parents.append(Pipe())
-        children.append(Pipe())
-        return parents[-1], children[-1]
-
-    context = SimpleNamespace(Process=Process, Pipe=pipe)
-    monkeypatch.setattr(updates.multiprocessing, "get_context", {"spawn": context}.get)
-    if before is None:
-        monkeypatch.delenv("NPROC", raising=False)
-    else:
-        monkeypatch.setenv("NPROC", before)
-    apart = updates.Apart({"a": 1}, seeds=5, count=20, processes=2)
-    assert os.environ.get("NPROC") == before
-    shares = [("1", updates.run_worker, children[n], {"a": 1}, n, 3 - n, 20, True) for n in (0, 1)]
-    assert started == shares and all(child.log == ["close"] for child in children)
-    apart()
-    apart()
-    assert all(parent.log == ["send", "recv"] * 2 for parent in parents)
-    with pytest.raises(RuntimeError, match="ended unexpectedly"):
-        apart()
-    apart.close()
-    assert not started

@@ -73,7 +73,7 @@ def test_every_replica_has_its_own_seed_numbers_and_batches_and_the_last_one_fil
         for s, d in own
     ]
     better = {"bleu": "higher", "aer": "lower"}
-    validation = SimpleNamespace(better=better, evaluate=lambda layout: None)
+    validation = SimpleNamespace(better=better, make_evaluator=lambda layout: None)
     group = Group(tuple(configs), tmp_path, Layout(2))
     model = SimpleNamespace(name="model")
     with pytest.raises(Reached):
