@@ -18,28 +18,10 @@ ROOMS = {
     "models": {"special_tokens", "padded", "mechanism", "models"},
     "decoding": {"special_tokens", "padded", "mechanism", "models", "decoding"},
     "data": {"files", "special_tokens", "padded", "mechanism", "data"},
-    "training": {
-        "files",
-        "special_tokens",
-        "padded",
-        "mechanism",
-        "models",
-        "decoding",
-        "data",
-        "training",
-    },
-    "evaluation": {
-        "files",
-        "special_tokens",
-        "padded",
-        "mechanism",
-        "models",
-        "decoding",
-        "data",
-        "evaluation",
-    },
     "views": {"files", "special_tokens", "mechanism", "models", "decoding", "data", "views"},
 }
+ROOMS["training"] = {*ROOMS["decoding"], *ROOMS["data"], "training"}
+ROOMS["evaluation"] = {*ROOMS["decoding"], *ROOMS["data"], "evaluation"}
 ROOMS["tasks"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "tasks"}
 ROOMS["runs"] = {*ROOMS["tasks"], "runs"}
 ROOMS["studies"] = {*ROOMS["runs"], "studies"}
