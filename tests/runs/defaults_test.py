@@ -1,6 +1,8 @@
 """The defaults are those of the results in README.md and docs/: who changes one has to measure these again."""
 
-from attention_lab.runs import defaults
+import hashlib
+
+from attention_lab.runs import defaults, origin
 from attention_lab.studies import defaults as of_studies
 
 ATTENTION = {
@@ -120,6 +122,24 @@ STUDY = {
 def test_a_run_and_a_study_have_the_defaults_of_the_published_results():
     assert defaults.translation() == RUN
     assert of_studies.study() == STUDY
+
+
+def test_every_field_belongs_to_a_version_of_the_folder():
+    """A run is read with its own config: one whose fields are others has to be refused by its version."""
+    fields = sorted(field for name, field in paths(defaults.translation()))
+    digest = hashlib.sha256(" ".join(fields).encode()).hexdigest()[:12]
+    assert (origin.VERSION, digest) == (2, "7fa93262e73c"), (
+        "fields changed: increase origin.VERSION"
+    )
+
+
+def paths(config, prefix=""):
+    """(name, field) of every field, without those of the model and of the data set's options."""
+    for name, value in config.items():
+        if isinstance(value, dict) and name not in ("model", "options"):
+            yield from paths(value, f"{prefix}{name}.")
+        else:
+            yield name, f"{prefix}{name}"
 
 
 def test_the_small_transformer_is_that_of_the_published_results():
