@@ -45,7 +45,7 @@ def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Upda
     optimizer = adam(config["training"]["clip"])
     step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
     step = at_precision(step, config["training"]["matmul_precision"])
-    batches = [setup.batches_of({**config, "seed": seed}, corpus.pairs) for seed in seeds]
+    batches = [setup.batches_of({**config, "seed": seed}, corpus.rows) for seed in seeds]
     shapes = [batches[0][t]["target"].valid.shape for t in range(batches[0].per_epoch)]
     usual = [t for t, shape in enumerate(shapes) if shape == statistics.mode(shapes)]
     return Updates(model, optimizer, setup.hyper_of(config), step, batches, usual[:count])

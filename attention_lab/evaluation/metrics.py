@@ -68,6 +68,7 @@ class Metric(NamedTuple):
     bounds: tuple[float, float] = (0.0, 100.0)
     signature: str = ""
     paired_p: Callable[[Sequence[Sequence[str]], Sequence[str]], list[float]] | None = None
+    needs: tuple[str, ...] = ("hypotheses",)
 
     def score(self, statistics: Statistics) -> float:
         """Returns the score of a corpus from the statistics [N, P] of its examples."""
@@ -123,7 +124,45 @@ def perplexity() -> Metric:
         return losses if losses is not None and losses[:, 1].any() else None
 
     bounds = (1.0, np.inf)
-    return Metric("perplexity", "perplexity", LOWER, statistics, perplexity_of, bounds)
+    return Metric(
+        "perplexity", "perplexity", LOWER, statistics, perplexity_of, bounds, needs=("losses",)
+    )
+
+
+@functools.cache
+def cross_entropy() -> Metric:
+    """Σ −log p(target) / Σ target tokens in nats under teacher forcing, END counted, without label smoothing."""
+
+    def statistics(outcome: Outcome) -> Statistics | None:
+        losses = outcome.losses
+        return losses if losses is not None and losses[:, 1].any() else None
+
+    return Metric(
+        "cross_entropy", "nats", LOWER, statistics, mean_of, (0.0, np.inf), needs=("losses",)
+    )
+
+
+@functools.cache
+def bits_per_character() -> Metric:
+    """Σ −log₂ p(target) / Σ characters of the target, which does not depend on how a text is split into tokens."""
+
+    def statistics(outcome: Outcome) -> Statistics | None:
+        losses = outcome.losses
+        if losses is None or not losses[:, 1].any():
+            return None
+        read = losses[:, 1] > 0
+        characters = np.array([len(text) for text in outcome.references])
+        return np.stack([losses[:, 0] / np.log(2), np.where(read, characters, 0)], -1)
+
+    return Metric(
+        "bits_per_character",
+        "bits/char",
+        LOWER,
+        statistics,
+        mean_of,
+        (0.0, np.inf),
+        needs=("losses",),
+    )
 
 
 @functools.cache
@@ -136,7 +175,7 @@ def alignment_error() -> Metric:
         predicted = predicted_links(outcome.records, outcome.fitted)
         return link_counts(predicted, [record.links or () for record in outcome.records])
 
-    return Metric("aer", "AER %", LOWER, statistics, aer_of)
+    return Metric("aer", "AER %", LOWER, statistics, aer_of, needs=("records",))
 
 
 def bleu_statistics(
@@ -205,6 +244,11 @@ def perplexity_of(statistics: Statistics) -> np.ndarray:
     """Returns exp(first / second) of summed statistics [.., 2]."""
     with np.errstate(over="ignore"):
         return np.exp(statistics[..., 0] / statistics[..., 1])
+
+
+def mean_of(statistics: Statistics) -> np.ndarray:
+    """Returns first / second of summed statistics [.., 2]."""
+    return statistics[..., 0] / statistics[..., 1]
 
 
 def aer_of(statistics: Statistics) -> np.ndarray:

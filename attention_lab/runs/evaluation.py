@@ -93,11 +93,16 @@ def evaluate_each(
     layout: the distribution of replicas over devices. Each run reports an equal part of the time.
     """
     first, stacked = runs[0], Runs.of(runs, layout)
-    examples = examples_of(first, split)
+    task = task_of(first.config)
+    documents = examples_of(first, split)
+    examples = task.evaluated(first.config, first.codec, documents)
+    data = {split: sources.digest_of(documents)}
     started = time.perf_counter()
-    with progress(len(examples), f"translating {split}") as advance:
-        sentences = [example["source"] for example in examples]
-        translations = stacked.translate(sentences, step=step, progress=advance, **search)
+    translations: list[list[Translation]] = [[]] * len(runs)
+    if any("hypotheses" in metric.needs for metric in task.metrics(first.config)):
+        with progress(len(examples), f"translating {split}") as advance:
+            sentences = [example["source"] for example in examples]
+            translations = stacked.translate(sentences, step=step, progress=advance, **search)
     seconds = (time.perf_counter() - started) / len(runs)
     aligned = alignment_examples(first, examples)
     with progress(len(aligned) + len(examples), "teacher forcing") as advance:
@@ -105,7 +110,7 @@ def evaluate_each(
         forced = stacked.teacher_forced(examples, weights=bool(aligned), progress=advance)
     return [
         score_translations(
-            run, split, examples, outputs, targets, chosen_on, seconds=seconds, search=search
+            run, data, examples, outputs, targets, chosen_on, seconds=seconds, search=search
         )
         for run, outputs, targets, chosen_on in zip(
             runs, translations, forced, fitting, strict=True
@@ -165,7 +170,7 @@ def _linked(run: Run) -> list[dict[str, Any]]:
 
 def score_translations(
     run: Run,
-    split: str,
+    data: Mapping[str, str],
     examples: Sequence[dict[str, Any]],
     translations: Sequence[Translation],
     forced: TeacherForced,
@@ -176,7 +181,7 @@ def score_translations(
 ) -> Evaluation:
     """Scores the translations of a split with every metric of the task.
 
-    forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
+    data: the name of the split, and the digest of its examples. forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
     head and rule of alignment are chosen on their records. seconds: the time that was spent on translation. search:
     the fields of `Search` that differ from the config's.
     """
@@ -191,8 +196,8 @@ def score_translations(
             signature = {"signature": metric.signature} if metric.signature else {}
             scores[metric.name] = {"score": metric.score(counts), **signature}
     results = {
-        "split": split,
-        "data": {split: sources.digest_of(examples)},
+        "split": next(iter(data)),
+        "data": dict(data),
         "sentences": len(examples),
         "scores": scores,
         "cut_off": sum(not t.ended and t.refused is None for t in translations),

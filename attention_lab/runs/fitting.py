@@ -64,7 +64,7 @@ def fit(
     # Every device has the same number of replicas: copies of the last one fill the remaining slots.
     filler = group.layout.slots(len(group.configs)) - len(group.configs)
     configs = [*group.configs, *group.configs[-1:] * filler]
-    batches = [setup.batches_of(one, corpus.pairs) for one in configs]
+    batches = [setup.batches_of(one, corpus.rows) for one in configs]
     updates = setup.updates_of(config, batches[0])
     optimizer = adam(training["clip"])
     seeds, hypers = [one["seed"] for one in configs], [setup.hyper_of(one) for one in configs]

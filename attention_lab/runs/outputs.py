@@ -7,6 +7,7 @@ import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.rows import inputs_of
 from attention_lab.data.vocabularies import Codec
 from attention_lab.data.words import words_in, words_of
 from attention_lab.evaluation.records import Record, make_record
@@ -35,13 +36,16 @@ class Translation(NamedTuple):
 class Encoded(NamedTuple):
     """An example as ids of both sides, with END.
 
-    sides: the encoded source and target, with the pieces and the word of each piece. refused: the reason if the model
-    cannot read the example, else None.
+    inputs: what the decoder reads at each position of the target. pieces: of both sides. words: the words of both
+    sides, and the word of each piece, as `make_record` takes them. refused: the reason if the model cannot read the
+    example, else None.
     """
 
     source: np.ndarray
     target: np.ndarray
-    sides: tuple[Any, Any]
+    inputs: np.ndarray
+    pieces: tuple[list[str], list[str]]
+    words: dict[str, Any]
     refused: str | None
 
 
@@ -122,17 +126,34 @@ def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any
 
 
 def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) -> list[Encoded]:
-    """Encodes the source and the target of each example."""
-    results = []
-    for example in examples:
-        source, target = (
-            tokenizer.encode(example[side], words_in(example, side))
-            for side, tokenizer in codec._asdict().items()
-        )
-        ids, target_ids = (np.array([*side.ids, END], np.int32) for side in (source, target))
-        refused = limits.refusal(ids, target_ids)
-        results.append(Encoded(ids, target_ids, (source, target), refused))
-    return results
+    """Encodes the source and the target of each example; one with "ids" and "inputs" is encoded already.
+
+    An encoded example has no source.
+    """
+    return [
+        _window(codec.target, limits, example)
+        if "ids" in example
+        else _pair(codec, limits, example)
+        for example in examples
+    ]
+
+
+def _pair(codec, limits, example):
+    ids, pieces, words = [], [], {}
+    for side, tokenizer in codec._asdict().items():
+        own = words_in(example, side)
+        encoded = tokenizer.encode(example[side], own)
+        ids.append(np.array([*encoded.ids, END], np.int32))
+        pieces.append([*encoded.pieces, END_PIECE])
+        words |= {f"{side}_words": own, f"{side}_word_of": [*encoded.word_of, -1]}
+    return Encoded(*ids, inputs_of(ids[1]), tuple(pieces), words, limits.refusal(*ids))
+
+
+def _window(tokenizer, limits, example):
+    source, target = np.empty(0, np.int32), example["ids"]
+    pieces = [], [tokenizers.read(tokenizer.pieces[i]) for i in target]
+    refused = limits.refusal(source, target)
+    return Encoded(source, target, example["inputs"], pieces, {}, refused)
 
 
 def records_of(
@@ -162,13 +183,9 @@ def records_of(
 
     return [
         make_record(
-            [*one.sides[0].pieces, END_PIECE],
-            [*one.sides[1].pieces, END_PIECE],
+            *one.pieces,
             weights_of(one),
-            source_words=words_in(example, "source"),
-            target_words=words_in(example, "target"),
-            source_word_of=[*one.sides[0].word_of, -1],
-            target_word_of=[*one.sides[1].word_of, -1],
+            **one.words,
             links=example.get("links"),
             info=info | ({"refused": one.refused} if one.refused else {}),
         )

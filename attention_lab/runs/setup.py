@@ -14,7 +14,8 @@ import jax
 import optax
 
 from attention_lab.data import sources
-from attention_lab.data.pipeline import Batches, Pairs
+from attention_lab.data.pipeline import Batches
+from attention_lab.data.rows import Rows
 from attention_lab.data.vocabularies import Codec
 from attention_lab.models import Model
 from attention_lab.models.base import at_precision, computed_in
@@ -61,10 +62,10 @@ def announce_if_slow(line: str) -> Iterator[None]:
 class Corpus(NamedTuple):
     """The data for training and validation.
 
-    pairs: the encoded training examples. validation: the validation examples. data: the digest of each split.
+    rows: the encoded training examples. validation: the validation examples. data: the digest of each split.
     """
 
-    pairs: Pairs
+    rows: Rows
     validation: list[dict[str, Any]]
     codec: Codec
     data: dict[str, str]
@@ -108,18 +109,18 @@ def _corpus(fields: str, saved: Codec | None) -> Corpus:
         training, validation = (split_of(config, split) for split in ("train", "validation"))
     with announce_if_slow(f"training the tokenizers of {name}"):
         codec = saved or task.prepare(config, training, CACHE)
-    with announce_if_slow(f"encoding {len(training):,} pairs of {name}"):
-        pairs = task.encode(config, codec, training, CACHE)
+    with announce_if_slow(f"encoding {len(training):,} examples of {name}"):
+        rows = task.encode(config, codec, training, CACHE)
     splits = {"train": training, "validation": validation}
     data = {split: sources.digest_of(examples) for split, examples in splits.items()}
-    return Corpus(pairs, validation, codec, data)
+    return Corpus(rows, validation, codec, data)
 
 
-def batches_of(config: Any, pairs: Pairs) -> Batches:
+def batches_of(config: Any, rows: Rows) -> Batches:
     """Returns the training batches for the config's seed."""
     training = config["training"]
     return Batches(
-        pairs, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
+        rows, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
     )
 
 
@@ -128,7 +129,7 @@ def updates_of(config: Any, batches: Batches) -> int:
 
     Raises ValueError if it exceeds the range of an int32.
     """
-    epoch = sum(map(len, batches.pairs.target))
+    epoch = int(batches.lengths[1].sum())
     updates = max(1, config["training"]["tokens"] * batches.per_epoch // epoch)
     if updates >= 2**31:
         raise ValueError(

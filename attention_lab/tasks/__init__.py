@@ -5,11 +5,12 @@ from typing import Any
 
 from attention_lab.models.base import look_up
 from attention_lab.tasks.contracts import Task
+from attention_lab.tasks.language import LANGUAGE
 from attention_lab.tasks.translation import TRANSLATION
 
 __all__ = ["TASKS", "Task", "task_of"]
 
-TASKS = {task.name: task for task in (TRANSLATION,)}
+TASKS = {task.name: task for task in (TRANSLATION, LANGUAGE)}
 
 
 def task_of(config: Mapping[str, Any]) -> Task:

@@ -6,7 +6,7 @@ from typing import Any
 
 from attention_lab.data import sources
 from attention_lab.data.encoded import cached_encode
-from attention_lab.data.pipeline import Pairs
+from attention_lab.data.rows import Rows
 from attention_lab.data.vocabularies import Codec, make_tokenizers
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.metrics import Metric, alignment_error, bleu, chrf, perplexity
@@ -26,9 +26,15 @@ def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
     return make_tokenizers(*texts, **config["tokenizer"], cache_dir=cache)
 
 
-def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Pairs:
+def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Rows:
     """Encodes training examples as ids; leaves out those that are longer than `data.max_length`."""
     return cached_encode(examples, *codec, config["data"]["max_length"], cache_dir=cache)
+
+
+def evaluated(config: Config, codec: Codec, examples: Sequence[Example]) -> list[Example]:
+    """Returns the examples: each is evaluated as a whole."""
+    del config, codec
+    return list(examples)
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:
@@ -51,6 +57,7 @@ TRANSLATION = Task(
     read,
     prepare,
     encode,
+    evaluated,
     metrics,
     # BLEU alone cannot rank: it is 0 early in training, and for very short sentences.
     rank=("bleu", "perplexity"),

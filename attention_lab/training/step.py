@@ -9,11 +9,11 @@ import optax
 
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Hyper, Model
-from attention_lab.padded import Padded
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import Schedule, move
 
-Batch = dict[str, Padded]  # {"source": [B, K], "target": [B, T]}
+# {"source": Padded [B, K], "target": Padded [B, T]}, and where rows have them "inputs" and "segments", int[B, T].
+Batch = dict[str, Any]
 Metrics = dict[str, Array]
 
 

@@ -50,7 +50,7 @@ def asked(monkeypatch):
     piece("StackedBatches", "batches")
     monkeypatch.setattr(fitting, "_placed", lambda group, trees: trees)
     monkeypatch.setattr(fitting.setup, "updates_of", lambda config, batches: 90)
-    monkeypatch.setattr(fitting.setup, "batches_of", lambda config, pairs: (config["seed"], pairs))
+    monkeypatch.setattr(fitting.setup, "batches_of", lambda config, rows: (config["seed"], rows))
     monkeypatch.setattr(fitting.showing, "plan", lambda *arguments: "")
     for name in ("_shared", "_transfer", "Prefetch", "NonFiniteGuard", "Meter"):
         piece(name, name)
@@ -77,9 +77,9 @@ def test_every_replica_has_its_own_seed_numbers_and_batches_and_the_last_one_fil
     group = Group(tuple(configs), tmp_path, Layout(2))
     model = SimpleNamespace(name="model")
     with pytest.raises(Reached):
-        fit(group, SimpleNamespace(pairs="pairs"), model, validation, None)
+        fit(group, SimpleNamespace(rows="rows"), model, validation, None)
     assert asked["adam"] == (0.7,)
-    assert asked["StackedBatches"] == ([(s, "pairs") for s in (5, 7, 6, 6)],)
+    assert asked["StackedBatches"] == ([(s, "rows") for s in (5, 7, 6, 6)],)
     found, optimizer, seeds, hypers, layout = asked["init_states"]
     assert (found, optimizer, seeds, layout) == (model, "optimizer", [5, 7, 6, 6], Layout(2))
     assert [one["dropout"] for one in hypers] == [0.1, 0.2, 0.3, 0.3]

@@ -5,6 +5,7 @@ import warnings
 from types import SimpleNamespace
 
 import jax
+import numpy as np
 import pytest
 
 from attention_lab.runs import setup
@@ -70,7 +71,7 @@ def test_a_warmup_that_takes_all_updates_is_warned_of_once(updates, unfinished, 
 
 def test_updates_are_as_many_as_show_the_tokens_of_the_budget():
     # 5 batches have the 12 tokens of an epoch.
-    batches = SimpleNamespace(pairs=SimpleNamespace(target=[[0] * 3] * 4), per_epoch=5)
+    batches = SimpleNamespace(lengths=(np.full(4, 9), np.full(4, 3)), per_epoch=5)
     found = [setup.updates_of(config(tokens=tokens), batches) for tokens in (24, 26, 27, 1)]
     assert found == [10, 10, 11, 1]
     batches.per_epoch = 12
@@ -113,9 +114,9 @@ def test_a_step_has_the_schedule_the_parts_and_the_type_of_its_config(monkeypatc
 
 
 def test_batches_are_those_of_the_config_s_seed_and_sizes(monkeypatch):
-    monkeypatch.setattr(setup, "Batches", lambda pairs, **words: (pairs, words))
-    found = setup.batches_of({**config(batch_tokens=30, buckets=2), "seed": 7}, "pairs")
-    assert found == ("pairs", {"tokens": 30, "buckets": 2, "seed": 7})
+    monkeypatch.setattr(setup, "Batches", lambda rows, **words: (rows, words))
+    found = setup.batches_of({**config(batch_tokens=30, buckets=2), "seed": 7}, "rows")
+    assert found == ("rows", {"tokens": 30, "buckets": 2, "seed": 7})
 
 
 def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monkeypatch, tmp_path):
@@ -137,7 +138,7 @@ def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monke
     one = {**config(), "tokenizer": {"kind": "of this test"}}
     for folder, codec in ((None, "new tokenizers"), (tmp_path, "known tokenizers")):
         found = setup.corpus_of(one, folder)
-        assert found.pairs == (fields, codec, splits["train"], setup.CACHE)
+        assert found.rows == (fields, codec, splits["train"], setup.CACHE)
         assert found.validation == splits["validation"] and found.codec == codec
         assert list(found.data) == ["train", "validation"] and len(set(found.data.values())) == 2
         assert setup.corpus_of({**one, "training": {}}, folder) is found  # it is kept
