@@ -14,7 +14,7 @@ from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
 from attention_lab.tasks import task_of
-from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 
 Config = Mapping[str, Any]
 Rule = tuple[str, Callable[[Any], bool]]
@@ -44,6 +44,7 @@ RULES: dict[str, Rule] = {
     "showcase": SENTENCES,
     "data.max_length": NATURAL,
     "tokenizer.size": NATURAL,
+    "tokenizer.extra": COUNT,
     "devices.data": MAYBE,
     "devices.heads": NATURAL,
     "training.tokens": BUDGET,
@@ -54,6 +55,10 @@ RULES: dict[str, Rule] = {
     "training.warmup": COUNT,
     "training.learning_rate": POSITIVE,
     "training.weight_decay": AMOUNT,
+    "training.b1": FRACTION,
+    "training.b2": FRACTION,
+    "training.final": FRACTION,
+    "training.z_loss": AMOUNT,
     "training.dropout": FRACTION,
     "training.label_smoothing": FRACTION,
     "training.clip": POSITIVE,
@@ -90,6 +95,7 @@ def run(config: Config) -> None:
     check(config, RULES)
     training = config["training"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
+    look_up("training.optimizer", OPTIMIZERS, training["optimizer"])
     look_up("training.compute", setup.COMPUTE, training["compute"])
     precision = training["matmul_precision"]
     look_up("training.matmul_precision", setup.PRECISIONS, precision)

@@ -10,6 +10,9 @@ def translation() -> dict[str, Any]:
         "name": "quickstart",  # the name of the folder in runs/ with the results
         "seed": 0,
         "showcase": (),  # sentences whose attention is shown after training
+        "initialize_from": "",  # the folder of a run from whose parameters training starts, for fine-tuning
+        # How pairs are made from documents, for the task denoising: {"kind": "span_corruption", "rate": 0.15, "mean": 3}
+        "objective": {},
         "data": {
             "name": "rosetta",  # a key of attention_lab.data.sources.DATASETS
             "options": {},  # options of that dataset
@@ -23,6 +26,8 @@ def translation() -> dict[str, Any]:
             "joint": True,  # one vocabulary for both sides
             "restrict": False,  # restrict the target to those pieces of it that its training texts contain
             "byte_fallback": False,  # 256 of the pieces are bytes, which spell characters outside the vocabulary
+            "keep_whitespace": False,  # keep line breaks and repeated spaces
+            "extra": 0,  # reserved tokens, such as masks and marks of speakers
         },
         "model": recurrent(),
         # data: the number of devices that share a batch (None: all); heads: the number that share a Transformer's heads;
@@ -41,7 +46,12 @@ def translation() -> dict[str, Any]:
             "buckets": 6,  # lengths to which batches are padded; each requires one more program to be compiled
             "schedule": "cosine",
             "warmup": 300,  # updates
+            "final": 0.0,  # the fraction of the learning rate to which a cosine falls
             "learning_rate": 1e-3,
+            "optimizer": "adam",  # or "adafactor"
+            "b1": 0.9,  # the decay of the first moment
+            "b2": 0.999,  # the decay of Adam's second moment
+            "z_loss": 0.0,  # the weight of log² Z in the loss
             "weight_decay": 0.0,
             "dropout": 0.1,
             "label_smoothing": 0.1,

@@ -19,10 +19,11 @@ from attention_lab.data.rows import Rows
 from attention_lab.data.vocabularies import Codec
 from attention_lab.models import Model
 from attention_lab.models.base import at_precision, computed_in
+from attention_lab.runs.initialization import codec_from
 from attention_lab.runs.origin import codec_of
 from attention_lab.tasks import task_of
 from attention_lab.training.nonfinite import skip_nonfinite
-from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
@@ -94,10 +95,11 @@ def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
 def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
     """Reads, tokenizes and encodes the config's corpus; a resumed training in `folder` keeps its tokenizers.
 
-    Raises ValueError if the corpus cannot be read.
+    A run that is initialized from another one has that one's tokenizers. Raises ValueError if the corpus cannot be read.
     """
     saved = None if folder is None else codec_of(folder)
-    fields = {name: config[name] for name in ("task", "data", "tokenizer")}
+    saved = saved or codec_from(config["initialize_from"])
+    fields = {name: config[name] for name in ("task", "objective", "data", "tokenizer")}
     return _corpus(json.dumps(fields), saved)
 
 
@@ -155,6 +157,13 @@ def hyper_of(config: Any) -> dict[str, float]:
     return {name: config["training"][name] for name in TRACED}
 
 
+def optimizer_of(config: Any) -> optax.GradientTransformation:
+    """Returns the optimizer that the config describes."""
+    training = config["training"]
+    decays = {name: training[name] for name in ("b1", "b2")}
+    return OPTIMIZERS[training["optimizer"]](training["clip"], **decays)
+
+
 def step_of(
     config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
@@ -165,8 +174,10 @@ def step_of(
     training = config["training"]
     if (message := unfinished_warmup(config, updates)) and is_first():
         warnings.warn(message, stacklevel=2)
-    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
+    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates, training["final"])
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(model, optimizer, schedule, training["microbatches"])
+    step = make_train_step(
+        model, optimizer, schedule, training["microbatches"], training["z_loss"]
+    )
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))
