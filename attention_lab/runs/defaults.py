@@ -69,6 +69,65 @@ def translation() -> dict[str, Any]:
     }
 
 
+def language() -> dict[str, Any]:
+    """Returns the config of a small GPT over the characters of the embedded corpus's English sentences."""
+    config = translation()
+    del config["decoding"]
+    return {
+        **config,
+        "task": "language",
+        "name": "language",
+        "data": {
+            "name": "rosetta",
+            "options": {"source": "fr", "target": "en"},
+            "max_length": 64,  # the context: the tokens of a window
+            "test": "test",
+        },
+        "tokenizer": {
+            **config["tokenizer"],
+            "kind": "char",
+            "size": 1000,
+            "keep_whitespace": True,
+        },
+        "model": gpt(),
+        "training": {
+            **config["training"],
+            "batch_tokens": 768,
+            "buckets": 1,
+            "warmup": 100,
+            "final": 0.1,
+            "b2": 0.99,
+            "weight_decay": 0.1,
+            "dropout": 0.0,
+            "label_smoothing": 0.0,
+        },
+        "sampling": {  # fields of attention_lab.decoding.Sampling
+            "temperature": 0.8,
+            "max_length": 200,
+        },
+    }
+
+
+def gpt(score: str = "scaled_dot") -> dict[str, Any]:
+    """Returns the config of a small decoder alone, with the details of GPT-2 (Radford et al. 2019)."""
+    return {
+        "encoder": {"kind": "nothing"},
+        "decoder": {
+            **transformer_stack(score),
+            "encoding": "learned",
+            "features": 128,
+            "feed_forward": 512,
+            "layers": 4,
+            "activation": "gelu_exact",
+            "epsilon": 1e-5,
+            "init": "gpt2",
+            "positions": 64,
+        },
+        "tie": "output",
+        "embeddings": {**embeddings(), "scaled": False, "init": "gpt2"},
+    }
+
+
 def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, Any]:
     """Returns the config of a recurrent encoder with one of the decoders fixed, bahdanau and luong."""
     return {

@@ -139,19 +139,25 @@ def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) 
 
 
 def _pair(codec, limits, example):
-    ids, pieces, words = [], [], {}
-    for side, tokenizer in codec._asdict().items():
-        own = words_in(example, side)
-        encoded = tokenizer.encode(example[side], own)
-        ids.append(np.array([*encoded.ids, END], np.int32))
-        pieces.append([*encoded.pieces, END_PIECE])
-        words |= {f"{side}_words": own, f"{side}_word_of": [*encoded.word_of, -1]}
-    return Encoded(*ids, inputs_of(ids[1]), tuple(pieces), words, limits.refusal(*ids))
+    given = {side: words_in(example, side) for side in codec._fields}
+    sides = [
+        tokenizer.encode(example[side], given[side]) for side, tokenizer in codec._asdict().items()
+    ]
+    source, target = (np.array([*one.ids, END], np.int32) for one in sides)
+    pieces = [*sides[0].pieces, END_PIECE], [*sides[1].pieces, END_PIECE]
+    words = {
+        "source_words": given["source"],
+        "target_words": given["target"],
+        "source_word_of": [*sides[0].word_of, -1],
+        "target_word_of": [*sides[1].word_of, -1],
+    }
+    refused = limits.refusal(source, target)
+    return Encoded(source, target, inputs_of(target), pieces, words, refused)
 
 
 def _window(tokenizer, limits, example):
     source, target = np.empty(0, np.int32), example["ids"]
-    pieces = [], [tokenizers.read(tokenizer.pieces[i]) for i in target]
+    pieces: tuple[list[str], list[str]] = [], [tokenizers.read(tokenizer.pieces[i]) for i in target]
     refused = limits.refusal(source, target)
     return Encoded(source, target, example["inputs"], pieces, {}, refused)
 

@@ -65,7 +65,8 @@ def tokens_per_word(config: Mapping[str, Any]) -> float:
     """Returns the mean number of target tokens, including END, per target word of the training examples."""
     rows, examples = setup.corpus_of(config).rows, setup.split_of(config, "train")
     kept = [examples[i] for i in rows.places] if isinstance(rows, Pairs) else examples
-    words = sum(len(words_of(example.get("target", example.get("text")))) for example in kept)
+    texts = [example["text"] if "text" in example else example["target"] for example in kept]
+    words = sum(len(words_of(text)) for text in texts)
     return int(rows.lengths[1].sum()) / words
 
 

@@ -19,9 +19,10 @@ from attention_lab.tasks.contracts import Config, Example, Task
 
 
 def read(config: Config, split: str, cache: Path) -> list[Example]:
-    """Reads the documents of a split, {"text"}; a dialogue also has "turns", [{"speaker", "text"}]."""
+    """Reads the documents of a split, {"text"}; of a corpus of pairs, these are the targets."""
     source = sources.opened(config["data"]["name"], split, config["data"]["options"], cache)
-    return [source[i] for i in range(len(source))]
+    examples = (source[i] for i in range(len(source)))
+    return [one if "text" in one else {"text": one["target"]} for one in examples]
 
 
 def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
