@@ -13,6 +13,7 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
+from attention_lab.runs.generation import sampling_of
 from attention_lab.tasks import task_of
 from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 
@@ -99,7 +100,8 @@ def run(config: Config) -> None:
     look_up("training.compute", setup.COMPUTE, training["compute"])
     precision = training["matmul_precision"]
     look_up("training.matmul_precision", setup.PRECISIONS, precision)
-    runs.search_of(config["decoding"])
+    runs.search_of(config.get("decoding", {}))
+    sampling_of(config.get("sampling", {}))
     data = config["data"]
     task_of(config).metrics(config)  # raises if a package that they require is missing
     splits = dataset(data["name"]).splits
@@ -120,9 +122,9 @@ def check(config: Config, rules: Mapping[str, Rule]) -> None:
     """Raises ValueError if the value of a field violates its rule."""
     for field, (expected, satisfied) in rules.items():
         *sections, name = field.split(".")
-        fields = functools.reduce(lambda parent, section: parent[section], sections, config)
+        fields = functools.reduce(lambda parent, section: parent.get(section, {}), sections, config)
         if name not in fields:
-            continue  # a field of another kind of model
+            continue  # a field of another task or kind of model
         value = fields[name]
         try:
             correct = not isinstance(value, bool) and satisfied(value)

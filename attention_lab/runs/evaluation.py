@@ -203,7 +203,7 @@ def score_translations(
         "cut_off": sum(not t.ended and t.refused is None for t in translations),
         "refused": sum(t.refused is not None for t in translations),  # scored as empty hypotheses
         "seconds": seconds,
-        "search": {**run.config["decoding"], **search},
+        "search": {**run.config.get("decoding", {}), **search},
         "device": jax.devices()[0].device_kind,
         "matmul_precision": run.config["training"].get("matmul_precision"),
     }

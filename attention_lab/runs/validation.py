@@ -39,7 +39,7 @@ class Validation(NamedTuple):
 
     def make_evaluator(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
         """Returns a function from params [S, ..] to the scores [S] of each metric; hypotheses are decoded greedily."""
-        greedy = {**self.config["decoding"], "beam": 1, "coverage_penalty": 0.0}
+        greedy = {**self.config.get("decoding", {}), "beam": 1, "coverage_penalty": 0.0}
         config = {**self.config, "decoding": greedy}
 
         def evaluate(params):
