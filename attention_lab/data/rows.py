@@ -1,4 +1,4 @@
-"""Training examples as rows of ids: pairs of sentences, and windows of long texts.
+"""Training examples as rows of ids: pairs of sentences, windows of long texts, and pairs made by an objective.
 
 A row is a pure function of (examples, seed, epoch, index), so that batches can be computed in any order.
 """
@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from attention_lab.data.documents import Document
+from attention_lab.data.objectives import Objective
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.special_tokens import END, START
 
@@ -130,6 +132,31 @@ class Windows(NamedTuple):
             return Row(np.empty(0, np.int32), target[part], inputs[part], own)
 
         return window
+
+
+class Noised(NamedTuple):
+    """Pairs that an objective makes from documents, each ending in END, with other noise in each epoch."""
+
+    documents: Sequence[Document]
+    objective: Objective
+    left_out: dict[str, int]
+
+    @property
+    def lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        """The most ids of the source and of the target that the objective makes from each document."""
+        bounds = [self.objective.bound(len(document.ids)) for document in self.documents]
+        source, target = np.array(bounds, int).reshape(-1, 2).T + 1
+        return source, target
+
+    def epoch(self, seed: int, number: int, /) -> Callable[[int], Row]:
+        """Returns the function from the index of a document to its pair in an epoch."""
+
+        def row(index):
+            rng = np.random.default_rng([seed, number, 3, index])
+            sides = self.objective.apply(self.documents[index], rng)
+            return Row(*(np.append(ids, END).astype(np.int32) for ids in sides))
+
+        return row
 
 
 def inputs_of(target: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The vocabularies of the two sides of a corpus: separate, joint, or joint with a part of it for the target."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -46,7 +45,10 @@ def make_tokenizers(
         "keep_whitespace": keep_whitespace,
         "extra": extra,
     }
-    make = functools.partial(cached, kind, size=size, cache_dir=cache_dir, **options)
+
+    def make(texts):
+        return cached(kind, texts, size, cache_dir, **options)
+
     if not joint:
         return Codec(make(source), make(target))
     both = make([*source, *target])

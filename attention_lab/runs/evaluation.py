@@ -18,6 +18,7 @@ from attention_lab.data import sources
 from attention_lab.decoding import FINE
 from attention_lab.evaluation.alignment import Choice, alignment_error, best_layer
 from attention_lab.evaluation.metrics import Outcome
+from attention_lab.evaluation.pointing import Pointer, best_pointer
 from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
 from attention_lab.runs.origin import compare
@@ -94,9 +95,8 @@ def evaluate_each(
     """
     first, stacked = runs[0], Runs.of(runs, layout)
     task = task_of(first.config)
-    documents = examples_of(first, split)
-    examples = task.evaluated(first.config, first.codec, documents)
-    data = {split: sources.digest_of(documents)}
+    data = {split: sources.digest_of(examples_of(first, split))}
+    examples = evaluated_examples(first, split)
     started = time.perf_counter()
     translations: list[list[Translation]] = [[]] * len(runs)
     if any("hypotheses" in metric.needs for metric in task.metrics(first.config)):
@@ -110,7 +110,15 @@ def evaluate_each(
         forced = stacked.teacher_forced(examples, weights=bool(aligned), progress=advance)
     return [
         score_translations(
-            run, data, examples, outputs, targets, chosen_on, seconds=seconds, search=search
+            run,
+            data,
+            examples,
+            outputs,
+            targets,
+            chosen_on,
+            pointer=_pointer(aligned, chosen_on.records),
+            seconds=seconds,
+            search=search,
         )
         for run, outputs, targets, chosen_on in zip(
             runs, translations, forced, fitting, strict=True
@@ -129,6 +137,11 @@ def examples_of(run: Run, split: str) -> list[dict[str, Any]]:
     return examples
 
 
+def evaluated_examples(run: Run, split: str) -> list[dict[str, Any]]:
+    """Returns the examples of a split that are evaluated, which may be parts of its examples. Raises as `examples_of`."""
+    return task_of(run.config).evaluated(run.config, run.codec, examples_of(run, split))
+
+
 def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
     """Raises ValueError if the folder contains scores of other examples under the name of this split."""
     path = workdir / "evaluation" / f"{split}.json"
@@ -143,17 +156,36 @@ def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str,
 
 
 def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the validation examples on which the layer, head and rule of alignment are chosen.
+    """Returns the validation examples on which the layer and head of attention that is compared to gold are chosen.
 
-    Returns [] if the given examples have no gold links, or have no alignment error: see `unaligned`.
+    Returns [] if the given examples have no gold links (or no alignment error: see `unaligned`) and no supporting
+    sentences.
     """
     linked = all("links" in example for example in examples)
-    return _linked(run) if linked and not unaligned(run, examples) else []
+    if linked and not unaligned(run, examples):
+        return _linked(run)
+    if any("supporting" in example for example in examples) and attends_to_source(run):
+        validation = examples_of(run, "validation")
+        return [example for example in validation if "supporting" in example][:ALIGNED]
+    return []
+
+
+def attends_to_source(run: Run) -> bool:
+    """Returns whether the model has cross-attention."""
+    return any(layer.startswith("cross/") for layer in run.attention_layers())
+
+
+def _pointer(examples: Sequence[Mapping[str, Any]], records: Sequence[Record]) -> Pointer | None:
+    """Returns the layer and head that point best on examples with supporting sentences; None if there are none."""
+    known = [
+        (record, one) for record, one in zip(records, examples, strict=True) if "supporting" in one
+    ]
+    return best_pointer(*map(list, zip(*known, strict=True))) if known else None
 
 
 def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
     """Returns the reason for which examples with gold links have no alignment error, or None if they have one."""
-    if not any(layer.startswith("cross/") for layer in run.attention_layers()):
+    if not attends_to_source(run):
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
@@ -176,18 +208,21 @@ def score_translations(
     forced: TeacherForced,
     fitting: TeacherForced,
     *,
+    pointer: Pointer | None = None,
     seconds: float,
     search: Mapping[str, Any] = MappingProxyType({}),
 ) -> Evaluation:
     """Scores the translations of a split with every metric of the task.
 
     data: the name of the split, and the digest of its examples. forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
-    head and rule of alignment are chosen on their records. seconds: the time that was spent on translation. search:
+    head and rule of alignment are chosen on their records. pointer: the layer
+    and head that point to supporting sentences. seconds: the time that was spent on translation. search:
     the fields of `Search` that differ from the config's.
     """
     texts = [t.text for t in translations]
-    choice = best_layer(fitting.records) if fitting.records else None
-    outcome = Outcome(examples, texts, forced.losses, forced.records, choice)
+    linked = [record for record in fitting.records if record.links is not None]
+    choice = best_layer(linked) if linked else None
+    outcome = Outcome(examples, texts, forced.losses, forced.records, choice, pointer)
     statistics, scores = {}, {}
     for metric in task_of(run.config).metrics(run.config):
         counts = metric.statistics(outcome)
@@ -211,6 +246,8 @@ def score_translations(
         results["alignment"] = None if choice is None else _alignment(choice, forced.records)
         if choice is None:
             results["unaligned"] = unaligned(run, examples)
+    if pointer is not None:
+        results["pointer"] = pointer._asdict()
     return Evaluation(results, texts, statistics, forced.records)
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
-from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.rows import inputs_of
+from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
 from attention_lab.data.words import words_in, words_of
 from attention_lab.evaluation.records import Record, make_record
@@ -126,12 +126,12 @@ def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any
 
 
 def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) -> list[Encoded]:
-    """Encodes the source and the target of each example; one with "ids" and "inputs" is encoded already.
+    """Encodes the source and the target of each example.
 
-    An encoded example has no source.
+    One with "ids" and "inputs", and with "source_ids" if there is a source, is encoded already.
     """
     return [
-        _window(codec.target, limits, example)
+        _encoded(codec.target, limits, example)
         if "ids" in example
         else _pair(codec, limits, example)
         for example in examples
@@ -155,11 +155,13 @@ def _pair(codec, limits, example):
     return Encoded(source, target, inputs_of(target), pieces, words, refused)
 
 
-def _window(tokenizer, limits, example):
-    source, target = np.empty(0, np.int32), example["ids"]
-    pieces: tuple[list[str], list[str]] = [], [tokenizers.read(tokenizer.pieces[i]) for i in target]
+def _encoded(tokenizer, limits, example):
+    source, target = example.get("source_ids", np.empty(0, np.int32)), example["ids"]
+    read, written = (
+        [tokenizers.read(tokenizer.pieces[i]) for i in ids] for ids in (source, target)
+    )
     refused = limits.refusal(source, target)
-    return Encoded(source, target, example["inputs"], pieces, {}, refused)
+    return Encoded(source, target, example["inputs"], (read, written), {}, refused)
 
 
 def records_of(

@@ -177,7 +177,5 @@ def step_of(
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates, training["final"])
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(
-        model, optimizer, schedule, training["microbatches"], training["z_loss"]
-    )
+    step = make_train_step(model, optimizer, schedule, training["microbatches"], training["z_loss"])
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))

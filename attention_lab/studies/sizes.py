@@ -17,6 +17,7 @@ from attention_lab.data.words import words_of
 from attention_lab.models import Model
 from attention_lab.runs import setup
 from attention_lab.studies.study import ReplicaGroup
+from attention_lab.tasks import target_text
 from attention_lab.training import cost
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout
@@ -65,8 +66,7 @@ def tokens_per_word(config: Mapping[str, Any]) -> float:
     """Returns the mean number of target tokens, including END, per target word of the training examples."""
     rows, examples = setup.corpus_of(config).rows, setup.split_of(config, "train")
     kept = [examples[i] for i in rows.places] if isinstance(rows, Pairs) else examples
-    texts = [example["text"] if "text" in example else example["target"] for example in kept]
-    words = sum(len(words_of(text)) for text in texts)
+    words = sum(len(words_of(target_text(example))) for example in kept)
     return int(rows.lengths[1].sum()) / words
 
 

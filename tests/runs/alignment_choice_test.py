@@ -40,7 +40,9 @@ def run(*layers):
         "decoding": {"beam": 3},
         "training": {"matmul_precision": "high"},
     }
-    return SimpleNamespace(config=config, codec=None, data={}, attention_layers=lambda: list(layers))
+    return SimpleNamespace(
+        config=config, codec=None, data={}, attention_layers=lambda: list(layers)
+    )
 
 
 def test_how_alignments_are_read_is_chosen_on_validation_examples_with_links(read):

@@ -51,9 +51,15 @@ def test_a_line_appears_after_two_seconds():
 def config(**training):
     numbers = {"learning_rate": 1e-3, "weight_decay": 0.0, "dropout": 0.1, "label_smoothing": 0.2}
     how = {"microbatches": 1, "compute": "float32", "matmul_precision": "highest"}
-    schedule = {"schedule": "constant", "warmup": 10, "tokens": 24}
+    schedule = {"schedule": "constant", "warmup": 10, "final": 0.0, "tokens": 24, "z_loss": 0.5}
     data = {"name": "corpus", "test": "other", "options": {"path": "p", "size": 3}}
-    return {"task": "none", "data": data, "training": numbers | how | schedule | training}
+    return {
+        "task": "none",
+        "objective": {},
+        "initialize_from": "",
+        "data": data,
+        "training": numbers | how | schedule | training,
+    }
 
 
 @pytest.mark.parametrize(("updates", "unfinished"), [(9, True), (10, True), (11, False)])
@@ -104,12 +110,14 @@ def test_a_step_has_the_schedule_the_parts_and_the_type_of_its_config(monkeypatc
     made = []
     monkeypatch.setattr(setup, "make_train_step", lambda *words: made.append(words) or print)
     model, optimizer = recurrent(), adam(1.0)
-    setup.step_of(config(schedule="cosine", warmup=2, microbatches=3), model, optimizer, 10)
+    setup.step_of(
+        config(schedule="cosine", warmup=2, final=0.25, microbatches=3), model, optimizer, 10
+    )
     setup.step_of(config(compute="bfloat16"), model, optimizer, 20)
     first, second = made
-    assert first[:2] == (model, optimizer) and first[3] == 3
+    assert first[:2] == (model, optimizer) and first[3:] == (3, 0.5)
     factors = [float(first[2](t)) for t in (0, 1, 2, 10)]
-    assert factors == pytest.approx([0.5, 1, 1, 0], abs=1e-6)
+    assert factors == pytest.approx([0.5, 1, 1, 0.25], abs=1e-6)
     assert second[0] != model and second[1] is optimizer and second[3] == 1
 
 
@@ -134,7 +142,7 @@ def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monke
     )
     monkeypatch.setattr(setup, "task_of", lambda config: task)
     monkeypatch.setattr(setup, "codec_of", {tmp_path: "known tokenizers"}.get)
-    fields = ["data", "task", "tokenizer"]  # others do not change what a corpus is
+    fields = ["data", "objective", "task", "tokenizer"]  # others do not change what a corpus is
     one = {**config(), "tokenizer": {"kind": "of this test"}}
     for folder, codec in ((None, "new tokenizers"), (tmp_path, "known tokenizers")):
         found = setup.corpus_of(one, folder)
