@@ -26,8 +26,14 @@ def cached_rosetta(split: str, *, cache_dir: Path, **options: Any) -> Rosetta:
     A damaged file is replaced; if the file cannot be written, the corpus is returned nevertheless. Raises
     ValueError if `rosetta` does.
     """
-    path = pathlib.Path(cache_dir) / f"rosetta-{split}-{digest_of(split, options)[:32]}.bin"
-    return Rosetta(_kept(path.absolute(), split, tuple(sorted(options.items()))))
+    path = path_of(split, options, cache_dir)
+    return Rosetta(_kept(path, split, tuple(sorted(options.items()))))
+
+
+def path_of(split: str, options: Mapping[str, Any], cache_dir: Path) -> pathlib.Path:
+    """Returns the absolute path of the file in which `cached_rosetta` keeps the split."""
+    name = f"rosetta-{split}-{digest_of(split, options)[:32]}.bin"
+    return (pathlib.Path(cache_dir) / name).absolute()
 
 
 @functools.lru_cache(maxsize=8)

@@ -107,8 +107,11 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
 def _corpus(fields: str, saved: Codec | None) -> Corpus:
     config = json.loads(fields)
     task, name = task_of(config), config["data"]["name"]
+    others = [split for split in ("validation", config["data"]["test"]) if split != "train"]
     with announce_if_slow(f"preparing the corpus {name}"):
-        training, validation = (split_of(config, split) for split in ("train", "validation"))
+        with sources.dataset(name).beside(others, config["data"]["options"], CACHE):
+            training = split_of(config, "train")
+        validation = split_of(config, "validation")
     with announce_if_slow(f"training the tokenizers of {name}"):
         codec = saved or task.prepare(config, training, CACHE)
     with announce_if_slow(f"encoding {len(training):,} examples of {name}"):

@@ -134,7 +134,8 @@ def split_of(target: str) -> str:
     The French side decides because several English sentences may have the same translation (ate,
     has eaten: a mangé), but none has two: so no sentence of either language can be in two splits.
     """
-    if any(kept in target.lower() for kept in RESERVED):
+    lower = target.lower()
+    if any(kept in lower for kept in RESERVED):
         return ""
     digest = hashlib.sha256(target.encode()).digest()
     place = int.from_bytes(digest[:8], "big") % sum(_SHARES.values())
