@@ -1,6 +1,7 @@
 """Embeddings of source and target tokens, and the logits of the next token."""
 
 import math
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -12,33 +13,32 @@ from attention_lab.models.base import look_up
 TIES = ("nothing", "output", "all", "inputs")
 
 
+# The standard deviations of initial tables by the names of `shape.INITS`; None: 1/√D.
+INITS = MappingProxyType({"lecun": None, "normal": 0.02, "gpt2": 0.02, "t5": 1.0})
+
+
 class Scales(NamedTuple):
     """The scales of embeddings and logits.
 
-    scaled: whether embeddings are multiplied by √D (Vaswani et al. 2017, §3.4); with the default deviation and a tied
-    table, both inputs and logits then have unit variance. deviation: the standard deviation of the initial tables, except
-    for an output matrix of its own; None: 1/√D, as there. divided_logits: whether logits are divided by √D, as T5's are
-    where its table is tied (Raffel et al. 2020, their code).
+    scaled: whether embeddings are multiplied by √D (Vaswani et al. 2017, §3.4); with the default init and a tied table,
+    both inputs and logits then have unit variance. init: one of `INITS`; an output matrix of its own always starts with
+    1/√D. divided_logits: whether logits are divided by √D, as T5's are (Raffel et al. 2020, their code).
     """
 
     scaled: bool = True
-    deviation: float | None = None
+    init: str = "lecun"
     divided_logits: bool = False
 
 
 def make_scales(**words: Any) -> Scales:
-    """Returns the `Scales` of these fields. Raises ValueError if a field is unknown or a value is not of its type."""
+    """Returns the `Scales` of these fields. Raises ValueError if a name is unknown or a value is not of its type."""
     for name in words:
         look_up("option of embeddings", Scales._fields, name)
     scales = Scales(**words)
+    look_up("init of embeddings", INITS, scales.init)
     for name in ("scaled", "divided_logits"):
         if not isinstance(getattr(scales, name), bool):
             raise ValueError(f"embeddings: {name}={getattr(scales, name)!r} must be True or False")
-    deviation = scales.deviation
-    if deviation is not None and not (isinstance(deviation, int | float) and deviation > 0):
-        raise ValueError(
-            f"embeddings: deviation={deviation!r} must be a number greater than 0, or None"
-        )
     return scales
 
 
@@ -66,7 +66,7 @@ class Embeddings(nn.Module):
                 f"tokens and the target {self.target_vocabulary}"
             )
 
-        def table(name, rows, features, deviation=self.scales.deviation):
+        def table(name, rows, features, deviation=INITS[self.scales.init]):
             deviation = 1 / math.sqrt(features) if deviation is None else deviation
             return self.param(name, nn.initializers.normal(deviation), (rows, features))
 

@@ -89,7 +89,10 @@ class Attend(nn.Module):
             dropped = {"rng": dropout.next_rng(), "dropout_rate": dropout.rate}
         params = self.params
         if self.shared_bias:
-            params = params | {"attention": params["attention"] | bias[HEADS]["attention"]}
+            params = {
+                **params,
+                "attention": {**params["attention"], **bias[HEADS]["attention"]},
+            }
         context = multi_head(self.attention, params, x, memory, **dropped, **options)
         return context.vector, context.weights
 

@@ -81,6 +81,7 @@ def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, A
             "recompute": False,  # rematerialize a step's activations in the backward pass, to save memory
         },
         "tie": "all",
+        "embeddings": embeddings(),
     }
 
 
@@ -90,11 +91,24 @@ def transformer(score: str = "scaled_dot") -> dict[str, Any]:
         "encoder": transformer_stack(score),
         "decoder": {**transformer_stack(score), "cross": attention(score)},
         "tie": "all",
+        "embeddings": embeddings(),
+    }
+
+
+def embeddings() -> dict[str, Any]:
+    """Returns the scales of embeddings and logits, the fields of attention_lab.models.embeddings.Scales."""
+    return {
+        "scaled": True,  # embeddings are multiplied by sqrt(D)
+        "init": "lecun",  # their initial scale: lecun 1 / sqrt(D), normal and gpt2 .02, t5 1
+        "divided_logits": False,  # logits are divided by sqrt(D)
     }
 
 
 def transformer_stack(score: str) -> dict[str, Any]:
-    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention."""
+    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention.
+
+    attention_lab.models.shape.Shape documents the fields.
+    """
     return {
         "kind": "transformer",
         "attention": attention(score),
@@ -104,10 +118,18 @@ def transformer_stack(score: str) -> dict[str, Any]:
         "key_value_heads": None,
         "key_size": None,
         "value_size": None,
+        "projection_bias": False,
         "feed_forward": 1024,
         "layers": 3,
         "activation": "relu",
+        "feed_forward_bias": True,
         "norm": "pre",
+        "norm_kind": "layer",
+        "norm_bias": True,
+        "epsilon": 1e-6,
+        "embedding_norm": False,
+        "shared_bias": False,
+        "init": "lecun",
         "attention_dropout": False,
         "positions": 512,
         "recompute": False,  # rematerialize a layer's activations in the backward pass, to save memory

@@ -13,6 +13,7 @@ ATTENTION = {
     "locality": "global_",
     "feedback": "no_feedback",
 }
+EMBEDDINGS = {"scaled": True, "init": "lecun", "divided_logits": False}
 RECURRENT = {
     "encoder": {
         "kind": "recurrent",
@@ -33,6 +34,7 @@ RECURRENT = {
         "recompute": False,
     },
     "tie": "all",
+    "embeddings": EMBEDDINGS,
 }
 STACK = {
     "kind": "transformer",
@@ -43,10 +45,18 @@ STACK = {
     "key_value_heads": None,
     "key_size": None,
     "value_size": None,
+    "projection_bias": False,
     "feed_forward": 1024,
     "layers": 3,
     "activation": "relu",
+    "feed_forward_bias": True,
     "norm": "pre",
+    "norm_kind": "layer",
+    "norm_bias": True,
+    "epsilon": 1e-6,
+    "embedding_norm": False,
+    "shared_bias": False,
+    "init": "lecun",
     "attention_dropout": False,
     "positions": 512,
     "recompute": False,
@@ -145,7 +155,7 @@ def paths(config, prefix=""):
 def test_the_small_transformer_is_that_of_the_published_results():
     cross = {**ATTENTION, "score": "scaled_dot"}
     expected = {"encoder": STACK, "decoder": {**STACK, "cross": cross}, "tie": "all"}
-    assert defaults.transformer() == expected
+    assert defaults.transformer() == {**expected, "embeddings": EMBEDDINGS}
 
 
 def test_a_score_and_a_decoder_can_be_chosen():
