@@ -13,6 +13,7 @@ def translation() -> dict[str, Any]:
         "initialize_from": "",  # the folder of a run from whose parameters training starts, for fine-tuning
         # How pairs are made from documents, for the task denoising: {"kind": "span_corruption", "rate": 0.15, "mean": 3}
         "objective": {},
+        "mixture": {},  # members of the task mixture: attention_lab/tasks/mixture.py
         "data": {
             "name": "rosetta",  # a key of attention_lab.data.sources.DATASETS
             "options": {},  # options of that dataset
@@ -105,6 +106,46 @@ def language() -> dict[str, Any]:
             "temperature": 0.8,
             "max_length": 200,
         },
+    }
+
+
+def summarization() -> dict[str, Any]:
+    """Returns the config of a small Transformer that writes the headlines of the embedded stories."""
+    config = translation()
+    return {
+        **config,
+        "task": "summarization",
+        "name": "headlines",
+        "data": {
+            "name": "rosetta_headlines",
+            "options": {},
+            "max_length": 128,
+            "test": "test",
+            "stem": False,  # whether ROUGE compares stems
+        },
+        "tokenizer": {**config["tokenizer"], "kind": "word", "size": 1000},
+        "model": transformer(),
+    }
+
+
+def answering() -> dict[str, Any]:
+    """Returns the config of a small Transformer that answers questions about the embedded stories."""
+    config = summarization()
+    data = {"name": "rosetta_answers", "options": {}, "max_length": 128, "test": "test"}
+    return {**config, "task": "answering", "name": "answers", "data": data}
+
+
+def denoising() -> dict[str, Any]:
+    """Returns the config of a small Transformer that is trained with T5's spans on the embedded stories."""
+    config = summarization()
+    data = {"name": "rosetta_headlines", "options": {}, "max_length": 128, "test": "test"}
+    return {
+        **config,
+        "task": "denoising",
+        "name": "denoising",
+        "objective": {"kind": "span_corruption", "rate": 0.15, "mean": 3},
+        "data": data,
+        "tokenizer": {**config["tokenizer"], "extra": 20},
     }
 
 

@@ -99,7 +99,7 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
     """
     saved = None if folder is None else codec_of(folder)
     saved = saved or codec_from(config["initialize_from"])
-    fields = {name: config[name] for name in ("task", "objective", "data", "tokenizer")}
+    fields = {name: config[name] for name in ("task", "mixture", "objective", "data", "tokenizer")}
     return _corpus(json.dumps(fields), saved)
 
 

@@ -8,12 +8,16 @@ from attention_lab.tasks.answering import ANSWERING
 from attention_lab.tasks.contracts import Example, Task
 from attention_lab.tasks.denoising import DENOISING
 from attention_lab.tasks.language import LANGUAGE
+from attention_lab.tasks.mixture import MIXTURE
 from attention_lab.tasks.summarization import SUMMARIZATION
 from attention_lab.tasks.translation import TRANSLATION
 
 __all__ = ["TASKS", "Task", "target_text", "task_of"]
 
-TASKS = {task.name: task for task in (TRANSLATION, LANGUAGE, DENOISING, SUMMARIZATION, ANSWERING)}
+TASKS = {
+    task.name: task
+    for task in (TRANSLATION, LANGUAGE, DENOISING, SUMMARIZATION, ANSWERING, MIXTURE)
+}
 
 
 def task_of(config: Mapping[str, Any]) -> Task:

@@ -68,6 +68,7 @@ RUN = {
     "showcase": (),
     "initialize_from": "",
     "objective": {},
+    "mixture": {},
     "data": {
         "name": "rosetta",
         "options": {},

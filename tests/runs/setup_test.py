@@ -1,5 +1,6 @@
 """What is done before training: what takes long says so, and what a config cannot mean is reported."""
 
+import contextlib
 import time
 import warnings
 from types import SimpleNamespace
@@ -56,6 +57,7 @@ def config(**training):
     return {
         "task": "none",
         "objective": {},
+        "mixture": {},
         "initialize_from": "",
         "data": data,
         "training": numbers | how | schedule | training,
@@ -141,8 +143,16 @@ def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monke
         encode=lambda config, codec, examples, cache: (sorted(config), codec, examples, cache),
     )
     monkeypatch.setattr(setup, "task_of", lambda config: task)
+    nothing = SimpleNamespace(beside=lambda *words: contextlib.nullcontext())
+    monkeypatch.setattr(setup.sources, "dataset", lambda name: nothing)
     monkeypatch.setattr(setup, "codec_of", {tmp_path: "known tokenizers"}.get)
-    fields = ["data", "objective", "task", "tokenizer"]  # others do not change what a corpus is
+    fields = [
+        "data",
+        "mixture",
+        "objective",
+        "task",
+        "tokenizer",
+    ]  # others do not change what a corpus is
     one = {**config(), "tokenizer": {"kind": "of this test"}}
     for folder, codec in ((None, "new tokenizers"), (tmp_path, "known tokenizers")):
         found = setup.corpus_of(one, folder)
