@@ -13,6 +13,11 @@ def translation() -> ConfigDict:
     return fields(defaults.translation())
 
 
+def language() -> ConfigDict:
+    """Returns the config of a small GPT over the characters of the target sentences of the embedded corpus."""
+    return fields(defaults.language())
+
+
 def study() -> ConfigDict:
     """Returns the config of a study without arms. Arms are plain dicts, because their keys contain dots."""
     config = ConfigDict({**plain_study(), "base": None}, convert_dict=False)

@@ -158,6 +158,14 @@ def perplexity() -> Metric:
 
 
 @functools.cache
+def cross_entropy() -> Metric:
+    """Σ −log p(target) / Σ target tokens in nats under teacher forcing: the logarithm of `perplexity`."""
+    return perplexity()._replace(
+        name="cross_entropy", title="nats", of=mean_of, bounds=(0.0, np.inf)
+    )
+
+
+@functools.cache
 def bits_per_character() -> Metric:
     """Σ −log₂ p(target) / Σ characters under teacher forcing.
 
