@@ -66,11 +66,11 @@ def make_document(
 ) -> Document:
     """Encodes a text as a document.
 
-    words: as in `Tokenizer.encode`. sentence_of: for each word the index of its sentence; None: `sentences_of` the
+    words: as in `Tokenizer.encode`. sentence_of: for each word the index of its sentence; None: `sentence_indices` the
     words. Raises ValueError as `Tokenizer.encode` does, or if words and sentences differ in number.
     """
     words = words_of(text) if words is None else words
-    sentence_of = sentences_of(words) if sentence_of is None else sentence_of
+    sentence_of = sentence_indices(words) if sentence_of is None else sentence_of
     if len(sentence_of) != len(words):
         raise ValueError(
             f"{len(words)} words have {len(sentence_of)} indices of sentences; each word needs one"
@@ -82,7 +82,7 @@ def make_document(
     )
 
 
-def sentences_of(words: Sequence[str]) -> list[int]:
+def sentence_indices(words: Sequence[str]) -> list[int]:
     """Returns for each word the index of its sentence.
 
     A sentence ends with a word that ends in a full stop, a question or exclamation mark, an ellipsis or their

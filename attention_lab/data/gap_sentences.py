@@ -13,7 +13,8 @@ def importance(document: Document, unique: bool = False) -> np.ndarray:
 
     F1 = 2 · overlap / (unigrams of the sentence + unigrams of the rest); a unigram is an id. Each side is a multiset,
     as in ROUGE itself (the paper's Orig): the denominator is then the length of the document, so that long sentences
-    are favored. unique: each side is a set (Uniq).
+    are favored. unique: each side is a set (Uniq). The paper compares words of the text, without case and punctuation;
+    ids need no text and no alphabet, but do not always rank the sentences in the same way.
     """
     starts = document.sentence_starts()
     sizes = np.diff(np.append(starts, document.ids.size))

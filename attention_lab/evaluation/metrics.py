@@ -161,7 +161,7 @@ def perplexity() -> Metric:
 def cross_entropy() -> Metric:
     """Σ −log p(target) / Σ target tokens in nats under teacher forcing: the logarithm of `perplexity`."""
     return perplexity()._replace(
-        name="cross_entropy", title="nats", of=nats_of, bounds=(0.0, np.inf)
+        name="cross_entropy", title="nats", of=mean_of, bounds=(0.0, np.inf)
     )
 
 
@@ -255,11 +255,6 @@ def alignment_error() -> Metric:
         return link_counts(predicted, [record.links or () for record in outcome.records])
 
     return Metric("aer", "AER %", LOWER, statistics, aer_of, needs=(RECORDS,))
-
-
-def nats_of(statistics: Statistics) -> np.ndarray:
-    """Returns first / second of summed statistics [.., 2]."""
-    return statistics[..., 0] / statistics[..., 1]
 
 
 def perplexity_of(statistics: Statistics) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attention_lab.data.documents import Document, make_document, sentences_of
+from attention_lab.data.documents import Document, make_document, sentence_indices
 from tests.data.small import TRAINED, every_kind
 
 
@@ -19,7 +19,7 @@ from tests.data.small import TRAINED, every_kind
     ],
 )
 def test_sentences_end_with_final_marks(text, sentences):
-    assert sentences_of(text.split()) == sentences
+    assert sentence_indices(text.split()) == sentences
 
 
 @every_kind
