@@ -143,6 +143,8 @@ class Dense(nn.Module):
         lecun = self.deviation is None
         init = nn.initializers.lecun_normal() if lecun else nn.initializers.normal(self.deviation)
         kernel = self.param("kernel", init, (x.shape[-1], self.features))
+        if jax.default_backend() == "cpu" and x[..., 0].size > 1:
+            kernel = jax.lax.optimization_barrier(kernel.T).T
         bias = None
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
