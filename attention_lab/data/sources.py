@@ -65,15 +65,21 @@ def opened(
 
 
 def digest_of(examples: Iterable[Example]) -> str:
-    """Returns the sha256, in hexadecimal, of the data of training and evaluation: texts, words and links, in order."""
+    """Returns the sha256, in hexadecimal, of the data of training and evaluation: texts, words and gold, in order."""
     digest = hashlib.sha256()
     for example in examples:
         columns = [
             example.get(name) for name in ("source", "target", "source_words", "target_words")
         ]
         links = sorted(map(list, example["links"])) if "links" in example else None
-        digest.update(json.dumps([*columns, links]).encode() + b"\n")
+        # Only examples that have them: the digests of translation examples stay the same.
+        others = {name: example[name] for name in _OTHERS if name in example}
+        row = [*columns, links, others] if others else [*columns, links]
+        digest.update(json.dumps(row).encode() + b"\n")
     return digest.hexdigest()
+
+
+_OTHERS = ("text", "targets", "sentence_of", "supporting")
 
 
 def dataset(name: str) -> Dataset:
@@ -161,18 +167,32 @@ def files(
 
 def rosetta(split: str, **options: Any) -> Source:
     """Generates English and French from a grammar, with exact links, without a download. See data/rosetta."""
-    from attention_lab.data.rosetta import rosetta as generate
-
-    _check_call("rosetta", generate, split, options)
-    return generate(split, **options)
+    return _generated("rosetta", split, options)
 
 
-def _cached_rosetta(split, options, cache_dir):
-    from attention_lab.data.generated import cached_rosetta
-    from attention_lab.data.rosetta import rosetta as generate
+def rosetta_headlines(split: str, **options: Any) -> Source:
+    """Generates stories and their headlines, with exact links. See data/rosetta/headlines.py."""
+    return _generated("rosetta_headlines", split, options)
 
-    _check_call("rosetta", generate, split, options)
-    return cached_rosetta(split, cache_dir=cache_dir, **options)
+
+def rosetta_answers(split: str, **options: Any) -> Source:
+    """Generates stories with a question, and its answer with the sentences that know. See data/rosetta/answers.py."""
+    return _generated("rosetta_answers", split, options)
+
+
+def _generated(name, split, options, cache_dir=None):
+    from attention_lab.data import generated
+
+    generate = generated.CORPORA[name].generate
+    _check_call(name, generate, split, options)
+    if cache_dir is None:
+        return generate(split, **options)
+    return generated.cached(name, split, cache_dir=cache_dir, **options)
+
+
+def _generator(read):
+    """Returns the dataset of a function above that generates."""
+    return Dataset(read, (*SPLITS, "test_long"), functools.partial(_generated, read.__name__))
 
 
 def swapped(example: Example) -> Example:
@@ -237,7 +257,9 @@ def _options(read):
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
     {
-        "rosetta": Dataset(rosetta, (*SPLITS, "test_long"), _cached_rosetta),
+        "rosetta": _generator(rosetta),
+        "rosetta_headlines": _generator(rosetta_headlines),
+        "rosetta_answers": _generator(rosetta_answers),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),
