@@ -79,7 +79,7 @@ def prepared(word: str) -> Any:
             )
         return tfds_builders.prepare_official(word.removeprefix(PREFIX), DATA_DIR.value)
     options: dict[str, Any] = dict(map(option_of, OPTIONS.value))
-    read, known, _ = sources.dataset(word)
+    read, known, *_ = sources.dataset(word)
     name = NAME.value or "_".join([word, *variant(read, options)])
     if word in ORIGINALS:
         sources.check_options(word, read, options)  # this is checked before any download

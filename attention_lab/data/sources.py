@@ -10,12 +10,13 @@ A source gives random access to plain dicts: it has len(source) examples, and so
 Splits are named train, validation and test, whatever the names of files.
 """
 
+import contextlib
 import functools
 import hashlib
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -43,11 +44,15 @@ class Dataset(NamedTuple):
     """A corpus: read(split, **options) opens a split; splits are its names, empty if the files determine them.
 
     cached(split, options, cache_dir): the same for a generated corpus, which is cached in cache_dir.
+    beside(splits, options, cache_dir): a context in which a second process generates what that cache lacks.
     """
 
     read: Callable[..., Source]
     splits: tuple[str, ...] = SPLITS
     cached: Callable[[str, Mapping[str, Any], Folder], Source] | None = None
+    beside: Callable[
+        [Sequence[str], Mapping[str, Any], Folder], contextlib.AbstractContextManager[None]
+    ] = lambda splits, options, cache_dir: contextlib.nullcontext()
 
 
 def load(name: str, split: str, /, *, cache_dir: Folder | None = None, **options: Any) -> Source:
@@ -64,7 +69,7 @@ def opened(
     name: str, split: str, options: Mapping[str, Any], cache_dir: Folder | None = None
 ) -> Source:
     """Does what `load` does, with options in a mapping, so that their names are not restricted."""
-    read, splits, cached = dataset(name)
+    read, splits, cached, *_ = dataset(name)
     if splits and split not in splits:
         raise ValueError(unknown(f"split of {name}", split, splits))
     _check_call(name, read, split, options)
@@ -176,18 +181,40 @@ def files(
 
 def rosetta(split: str, **options: Any) -> Source:
     """Generates English and French from a grammar, with exact links, without a download. See data/rosetta."""
-    from attention_lab.data.rosetta import rosetta as generate
-
-    _check_call("rosetta", generate, split, options)
-    return generate(split, **options)
+    return _generated("rosetta", split, options)
 
 
-def _cached_rosetta(split, options, cache_dir):
-    from attention_lab.data.generated import cached_rosetta
-    from attention_lab.data.rosetta import rosetta as generate
+def rosetta_headlines(split: str, **options: Any) -> Source:
+    """Generates stories and their headlines, with exact links. See data/rosetta/headlines.py."""
+    return _generated("rosetta_headlines", split, options)
 
-    _check_call("rosetta", generate, split, options)
-    return cached_rosetta(split, cache_dir=cache_dir, **options)
+
+def rosetta_answers(split: str, **options: Any) -> Source:
+    """Generates stories with a question, and its answer with the sentences that know. See data/rosetta/answers.py."""
+    return _generated("rosetta_answers", split, options)
+
+
+def _generated(name, split, options, cache_dir=None):
+    from attention_lab.data import generated
+
+    generate = generated.CORPORA[name].generate
+    _check_call(name, generate, split, options)
+    if cache_dir is None:
+        return generate(split, **options)
+    return generated.cached(name, split, cache_dir=cache_dir, **options)
+
+
+def _generator(read):
+    """Returns the dataset of a function above that generates."""
+    name = read.__name__
+    known = functools.partial(_generated, name), functools.partial(_generated_beside, name)
+    return Dataset(read, (*SPLITS, "test_long"), *known)
+
+
+def _generated_beside(name, splits, options, cache_dir):
+    from attention_lab.data.beside import generated_beside
+
+    return generated_beside(name, splits, options, cache_dir)
 
 
 def swapped(example: Example) -> Example:
@@ -228,7 +255,9 @@ def _options(read):
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
     {
-        "rosetta": Dataset(rosetta, (*SPLITS, "test_long"), _cached_rosetta),
+        "rosetta": _generator(rosetta),
+        "rosetta_headlines": _generator(rosetta_headlines),
+        "rosetta_answers": _generator(rosetta_answers),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),

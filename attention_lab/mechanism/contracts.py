@@ -191,6 +191,12 @@ def matmul(a: Array, b: Array, dtype: Any) -> Array:
     return jnp.matmul(a.astype(dtype), b.astype(dtype), **summed_wide(dtype)).astype(dtype)
 
 
+def affine(x: Array, W: Array, b: Array | None = None) -> Array:
+    """Returns x W + b [.., F] of x [.., D], with operands of the type of x, in float32 at least."""
+    total = jnp.matmul(x, W.astype(x.dtype), **summed_wide(x.dtype))
+    return total if b is None else total + jnp.reshape(b, (1,) * (x.ndim - 1) + (-1,))
+
+
 def inner_product(params: Params, query: Array, key: Array) -> Array:
     """Returns the inner product of two shares: the pair function of every score in the dot family."""
     del params

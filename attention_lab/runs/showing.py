@@ -24,10 +24,10 @@ def plan(
 
     start: the number of updates from which training is resumed; 0 for a new run.
     """
-    left_out = [f"{count:,} with {why}" for why, count in corpus.pairs.left_out.items() if count]
+    left_out = [f"{count:,} with {why}" for why, count in corpus.rows.left_out.items() if count]
     lines = [
         f"model    {name}, {parameters:,} parameters",
-        f"corpus   {len(corpus.pairs):,} training pairs"
+        f"corpus   {len(batches.lengths[0]):,} training examples"
         + (f" (left out: {', '.join(left_out)})" if left_out else "")
         + f", {len(corpus.codec.source):,} and {len(corpus.codec.target):,} pieces",
         f"batches  {len(batches.buckets)} lengths, {batches.padding:.0%} padding; {updates:,} updates, "
@@ -35,7 +35,7 @@ def plan(
     ]
     if validation.unread:
         lines.append(
-            f"validate {len(validation.examples):,} validation pairs; the model cannot read {validation.unread:,} of them, "
+            f"validate {len(validation.examples):,} validation examples; the model cannot read {validation.unread:,} of them, "
             f"which perplexity leaves out, nor the sources of {validation.empty:,}, whose translations are empty"
         )
     if start:

@@ -9,11 +9,11 @@ import optax
 
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Hyper, Model
-from attention_lab.padded import Padded
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import Schedule, move
 
-Batch = dict[str, Padded]  # {"source": [B, K], "target": [B, T]}
+# {"source": Padded [B, K], "target": Padded [B, T]}, and where rows have them "inputs" and "segments", int[B, T].
+Batch = dict[str, Any]
 Metrics = dict[str, Array]
 
 
@@ -42,13 +42,17 @@ def init_state(
 
 
 def make_train_step(
-    model: Model, optimizer: optax.GradientTransformation, schedule: Schedule, microbatches: int = 1
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    schedule: Schedule,
+    microbatches: int = 1,
+    z_loss: float = 0.0,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
     loss: the mean over the batch's target tokens of the cross-entropy with label smoothing, in nats. schedule: the
     factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
-    accumulated; the update is the same, to rounding, and requires less memory.
+    accumulated; the update is the same, to rounding, and requires less memory. z_loss: as in `cross_entropy`.
     """
 
     def loss_of(params, batch, rngs, hyper, tokens):
@@ -56,7 +60,7 @@ def make_train_step(
             batch, rngs
         )
         target = batch["target"]
-        losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"])
+        losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"], z_loss)
         return jnp.where(target.valid, losses, 0).sum() / jnp.maximum(tokens, 1)
 
     def loss_and_gradients(params, batch, rng, *rest):

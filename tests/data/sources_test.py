@@ -220,3 +220,13 @@ def test_the_digests_of_translation_examples_stay_the_same():
     assert (
         digest_of([{"source": "a b", "target": "c d"}, linked]) == hashlib.sha256(rows).hexdigest()
     )
+
+
+def test_gold_and_text_belong_to_the_digest_and_change_nothing_where_there_is_none():
+    one = {"source": "a b", "target": "c d", "links": [(0, 1), (1, 0)]}
+    row = json.dumps(["a b", "c d", None, None, [[0, 1], [1, 0]]]).encode() + b"\n"
+    assert digest_of([one]) == hashlib.sha256(row).hexdigest()
+    more = {"sentence_of": [0, -1], "supporting": [0], "targets": ["c d", "e"], "text": "f"}
+    given = [one, *({**one, name: value} for name, value in more.items()), {**one, **more}]
+    given += [{**one, "supporting": []}, {**one, "sentence_of": [0, 0]}, {"text": "f"}]
+    assert len({digest_of([example]) for example in given}) == len(given)
