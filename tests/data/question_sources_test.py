@@ -192,7 +192,14 @@ def test_the_first_real_question_and_the_sizes_of_the_large_corpus():
         "John travelled to the hallway. Mary journeyed to the bathroom. Where is John?"
     )
     assert first["target"] == "hallway" and first["supporting"] == [0]
-    assert len(load("babi", "validation", path=DATA / "text", task=4)) == 1000
+    train, validation, test = (
+        [example["source"] for example in load("babi", split, path=DATA / "text", task=4)]
+        for split in SPLITS
+    )
+    assert (len(train), len(validation), len(test)) == (9000, 1000, 1000)
+    known = {*train, *validation}
+    # As in all published results: few stories of this task are possible.
+    assert sum(source in known for source in test) == 741
     assert "no train questions of task 3; it has those of 1, 2, 4" in message_of(
         "babi", "train", path=DATA / "text", task=3
     )
