@@ -24,6 +24,7 @@ def get_config(which: str = "small"):
     config.data.name = "shakespeare"
     config.data.options = ConfigDict({"path": "data/shakespeare"})
     config.training.validation_sentences = 500
+    config.training.learning_rate = 2e-3
     if which == "large":
         config.data.max_length = config.model.decoder.positions = 256
         config.model.decoder.update(layers=6, heads=6, features=384, feed_forward=1536)

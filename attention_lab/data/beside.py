@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attention_lab.data.generated import cached_rosetta, path_of
+from attention_lab.data.generated import cached, path_of
 from attention_lab.data.tokenizer_files import Path
 
 ROOT = pathlib.Path(__file__).parents[2]  # the folder of the package, from which `-m` imports it
@@ -22,13 +22,13 @@ ROOT = pathlib.Path(__file__).parents[2]  # the folder of the package, from whic
 
 @contextlib.contextmanager
 def generated_beside(
-    splits: Sequence[str], options: Mapping[str, Any], cache_dir: Path
+    name: str, splits: Sequence[str], options: Mapping[str, Any], cache_dir: Path
 ) -> Iterator[None]:
-    """Generates the splits that cache_dir lacks while the body of the context runs, and waits for them at its end.
+    """Generates the splits of a corpus that cache_dir lacks while the body of the context runs, and waits for them at its end.
 
     An exception in the body ends the process at once. Nothing is started where a second process has no core.
     """
-    process = _started(splits, options, pathlib.Path(cache_dir).absolute())
+    process = _started(name, splits, options, pathlib.Path(cache_dir).absolute())
     try:
         yield
         if process is not None:
@@ -39,13 +39,13 @@ def generated_beside(
             process.communicate()  # closes its input, and leaves no zombie
 
 
-def _started(splits, options, cache):
+def _started(name, splits, options, cache):
     """Returns the process, or None if there is nothing to generate or no way to start it."""
     with contextlib.suppress(OSError, TypeError, ValueError):  # it is only slower without
-        missing = [split for split in splits if not path_of(split, options, cache).exists()]
+        missing = [split for split in splits if not path_of(name, split, options, cache).exists()]
         if not missing or _cores() == 1:
             return None
-        words = json.dumps([missing, dict(options), str(cache)])
+        words = json.dumps([name, missing, dict(options), str(cache)])
         return subprocess.Popen(
             [sys.executable, "-m", __name__, words],
             cwd=ROOT,
@@ -66,11 +66,11 @@ def _end_with_parent():
 
 
 def main(words: str) -> None:
-    """Fills the cache: words is JSON, [splits, options, cache_dir]."""
+    """Fills the cache: words is JSON, [name, splits, options, cache_dir]."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    splits, options, cache_dir = json.loads(words)
+    name, splits, options, cache_dir = json.loads(words)
     for split in splits:
-        cached_rosetta(split, cache_dir=cache_dir, **options)
+        cached(name, split, cache_dir=cache_dir, **options)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def first_of(folder: Folder, *names: str) -> pathlib.Path:
 
     Raises ValueError if it has none of them.
     """
-    plain_or_gzipped(folder, names[0])  # reports a missing folder
+    plain_or_gzipped(folder, " or ".join(names))  # reports a missing folder
     for name in names:
         found = matching(pathlib.Path(folder, name)) or matching(pathlib.Path(folder, f"{name}.gz"))
         if found:

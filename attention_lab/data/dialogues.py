@@ -23,7 +23,7 @@ from attention_lab.data.corpus_files import (
     parsed,
     rows_of,
 )
-from attention_lab.data.parallel_files import Example, read_text
+from attention_lab.data.parallel_files import Example, whole_text
 from attention_lab.data.words import normalize
 
 USER, SYSTEM = "user", "system"
@@ -80,7 +80,7 @@ def sgd(split: str, *, path: Folder) -> tuple[Example, ...]:
 
 def _dialogues(path):
     """Yields the dialogues of one of the original files, which is a list."""
-    text = read_text(path)
+    text = whole_text(path)
     try:
         rows = checked(parsed(text), list, "the file")
     except ValueError as error:

@@ -97,7 +97,7 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
     return lines_of(_bytes(pathlib.Path(path)), str(path))
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
+def whole_text(path: str | os.PathLike[str]) -> str:
     """Returns the text of a UTF-8 file, gzipped or not, with its ends of lines. Raises ValueError as `read_lines` does."""
     return _text(_bytes(pathlib.Path(path)), str(path))
 

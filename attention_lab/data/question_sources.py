@@ -17,7 +17,6 @@ from attention_lab.data.corpus_files import (
     field,
     first_of,
     part_of,
-    plain_or_gzipped,
     rows_of,
 )
 from attention_lab.data.parallel_files import Example, located, read_lines
@@ -54,10 +53,11 @@ def babi(split: str, *, path: Folder, task: int, size: str = "10k") -> tuple[Exa
     if size not in SIZES:
         raise ValueError(unknown("size of babi", size, SIZES))
     part = "test" if split == "test" else "train"
-    file = plain_or_gzipped(path, _COMPACT["1k"])
-    stories = (
-        _compact(path, part, task, size) if file.exists() else _original(path, part, task, size)
-    )
+    stored = "1k" if part == "test" else size  # one test split serves both sizes
+    compact = _COMPACT[stored]
+    file = first_of(path, compact, f"{SIZES[size]}/qa{task}_*_{part}.txt")
+    compacted = file.name.startswith(compact)
+    stories = _stories_of_rows(file, part, task) if compacted else _stories_of_lines(file)
     if part == "train":
         stories = part_of(stories, split)
     return tuple(example for story in stories for example in examples_of(story))
@@ -84,9 +84,8 @@ def words_apart(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def _compact(path, part, task, size):
-    """Returns the stories of a task from JSON lines; the test split of both sizes is in one file."""
-    file = first_of(path, _COMPACT["1k" if part == "test" else size])
+def _stories_of_rows(file, part, task):
+    """Returns the stories of a task from JSON lines of all tasks."""
     rows = list(rows_of(file, functools.partial(_row, part=part, task=task)))
     stories = [story for _, story in rows if story]
     if not stories:
@@ -115,9 +114,8 @@ def _question(row):
     return field(row, int, "after"), *texts, supporting
 
 
-def _original(path, part, task, size):
-    """Returns the stories of a task from the files of the authors: numbered lines, which begin with 1 in each story."""
-    file = first_of(path, f"{SIZES[size]}/qa{task}_*_{part}.txt")
+def _stories_of_lines(file):
+    """Returns the stories of a file of the authors: numbered lines, which begin with 1 in each story."""
     stories: list[Story] = []
     lines: dict[int, int] = {}  # the index of the fact in each line of a story
     for number, line in enumerate(read_lines(file), 1):

@@ -181,24 +181,40 @@ def files(
 
 def rosetta(split: str, **options: Any) -> Source:
     """Generates English and French from a grammar, with exact links, without a download. See data/rosetta."""
-    from attention_lab.data.rosetta import rosetta as generate
-
-    _check_call("rosetta", generate, split, options)
-    return generate(split, **options)
+    return _generated("rosetta", split, options)
 
 
-def _cached_rosetta(split, options, cache_dir):
-    from attention_lab.data.generated import cached_rosetta
-    from attention_lab.data.rosetta import rosetta as generate
-
-    _check_call("rosetta", generate, split, options)
-    return cached_rosetta(split, cache_dir=cache_dir, **options)
+def rosetta_headlines(split: str, **options: Any) -> Source:
+    """Generates stories and their headlines, with exact links. See data/rosetta/headlines.py."""
+    return _generated("rosetta_headlines", split, options)
 
 
-def _rosetta_beside(splits, options, cache_dir):
+def rosetta_answers(split: str, **options: Any) -> Source:
+    """Generates stories with a question, and its answer with the sentences that know. See data/rosetta/answers.py."""
+    return _generated("rosetta_answers", split, options)
+
+
+def _generated(name, split, options, cache_dir=None):
+    from attention_lab.data import generated
+
+    generate = generated.CORPORA[name].generate
+    _check_call(name, generate, split, options)
+    if cache_dir is None:
+        return generate(split, **options)
+    return generated.cached(name, split, cache_dir=cache_dir, **options)
+
+
+def _generator(read):
+    """Returns the dataset of a function above that generates."""
+    name = read.__name__
+    known = functools.partial(_generated, name), functools.partial(_generated_beside, name)
+    return Dataset(read, (*SPLITS, "test_long"), *known)
+
+
+def _generated_beside(name, splits, options, cache_dir):
     from attention_lab.data.beside import generated_beside
 
-    return generated_beside(splits, options, cache_dir)
+    return generated_beside(name, splits, options, cache_dir)
 
 
 def swapped(example: Example) -> Example:
@@ -239,7 +255,9 @@ def _options(read):
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
     {
-        "rosetta": Dataset(rosetta, (*SPLITS, "test_long"), _cached_rosetta, _rosetta_beside),
+        "rosetta": _generator(rosetta),
+        "rosetta_headlines": _generator(rosetta_headlines),
+        "rosetta_answers": _generator(rosetta_answers),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),

@@ -12,7 +12,7 @@ import os
 import pathlib
 
 from attention_lab.data.corpus_files import Folder, first_of, matching, spelled
-from attention_lab.data.parallel_files import Example, read_text
+from attention_lab.data.parallel_files import Example, whole_text
 from attention_lab.mechanism.registry import unknown
 
 DOCUMENTS = ("file", "paragraph", "line")
@@ -48,9 +48,10 @@ def text_files(
             f"{pattern}: put {{split}} into the path, if each split has its own files; or else set train_fraction=0.9, "
             "which cuts the text: nine tenths are for training, and the rest is for validation"
         )
-    if train_fraction is not None and not 0 < train_fraction < 1:
+    number = isinstance(train_fraction, int | float)
+    if train_fraction is not None and not (number and 0 < train_fraction < 1):
         raise ValueError(f"train_fraction must be between 0 and 1, not {train_fraction!r}")
-    name = pattern.replace("{split}", spelled(split, pattern))
+    name = pattern.replace("{split}", spelled(split, pattern) if "{split}" in pattern else split)
     # A name without * that does not exist is read all the same, since that reports the names beside it.
     files = matching(name) or ([] if "*" in name else [pathlib.Path(name)])
     if not files:
@@ -62,7 +63,7 @@ def text_files(
 
 
 def _read(path):
-    text = read_text(path)
+    text = whole_text(path)
     if not text.strip():
         raise ValueError(f"{path} has no text")
     return text

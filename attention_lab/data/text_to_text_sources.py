@@ -12,10 +12,9 @@ from attention_lab.data.corpus_files import (
     held_out,
     matching,
     parsed,
-    plain_or_gzipped,
     rows_of,
 )
-from attention_lab.data.parallel_files import Example, located, read_lines, read_text
+from attention_lab.data.parallel_files import Example, located, read_lines, whole_text
 from attention_lab.data.words import normalize, words_of
 from attention_lab.mechanism.registry import unknown
 
@@ -37,10 +36,8 @@ def scan(split: str, *, path: Folder, kind: str = "simple") -> tuple[Example, ..
     Raises ValueError if there is no such kind, and with file and line where a file does not have this format.
     """
     part = "test" if split == "test" else "train"
-    if plain_or_gzipped(path, _TASKS).exists():
-        pairs = _indexed(path, part, kind)
-    else:
-        pairs = _listed(path, part, kind)
+    file = first_of(path, _TASKS, "tasks_train_*.txt", "*/tasks_train_*.txt")
+    pairs = (_indexed if file.name.startswith(_TASKS) else _listed)(path, part, kind)
     if part == "train":
         counts = Counter(pairs)
         once = [i for i, pair in enumerate(pairs) if counts[pair] == 1]
@@ -87,24 +84,24 @@ def abstract(row: dict[str, Any]) -> Example:
 
 
 def _abstracts(path, split, repeats):
-    """Returns the examples of earlier splits, and those of a split."""
-    needed = _ORDER[: _ORDER.index(split) + 1]
-    if plain_or_gzipped(path, _ABSTRACTS).exists():
-        file = plain_or_gzipped(path, _ABSTRACTS)
-        rows = list(rows_of(file, lambda row: (field(row, str, "split"), abstract(row))))
-        parts: dict[str, list[Example]] = {name: [] for name in _ORDER}
-        for name, example in rows:
-            if name not in _NAMES:
-                raise ValueError(f"{file}: {unknown('split', name, _NAMES)}")
-            parts[_NAMES[name]].append(example)
+    """Returns the examples of earlier splits, unless repeats is set, and those of a split."""
+    needed = [split] if repeats else _ORDER[: _ORDER.index(split) + 1]
+    file = first_of(path, _ABSTRACTS, f"{_STEMS[split]}.jsonl")
+    if file.name.startswith(_ABSTRACTS):
+        rows = [row for row in rows_of(file, lambda row: _labelled(row, needed)) if row]
+        parts = [[example for name, example in rows if name == part] for part in needed]
     else:
-        parts = {
-            name: list(rows_of(first_of(path, f"{_STEMS[name]}.jsonl"), abstract))
-            for name in needed
-            if name == split or not repeats
-        }
-    before = [example for name in needed[:-1] for example in parts.get(name, [])]
-    return before, parts[split]
+        files = [first_of(path, f"{_STEMS[part]}.jsonl") for part in needed]
+        parts = [list(rows_of(file, abstract)) for file in files]
+    return [example for part in parts[:-1] for example in part], parts[-1]
+
+
+def _labelled(row, needed):
+    """Returns the split and the example of a row, or None if its split is not needed."""
+    name = field(row, str, "split")
+    if name not in _NAMES:
+        raise ValueError(unknown("split", name, _NAMES))
+    return (_NAMES[name], abstract(row)) if _NAMES[name] in needed else None
 
 
 def _indexed(path, part, kind):
@@ -113,7 +110,7 @@ def _indexed(path, part, kind):
     try:
         names = {
             name.rpartition("/")[2]: checked(indices, list, repr(name))
-            for name, indices in checked(parsed(read_text(file)), dict, "it").items()
+            for name, indices in checked(parsed(whole_text(file)), dict, "it").items()
         }
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None

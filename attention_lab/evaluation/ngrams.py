@@ -43,6 +43,8 @@ def ngram_loss(
     """
     if smoothing not in SMOOTHINGS:
         raise ValueError(unknown("smoothing", smoothing, SMOOTHINGS))
+    if order < 1:
+        raise ValueError(f"the order of an n-gram model is at least 1, not {order}")
     if not len(train) or not len(text):
         raise ValueError("an n-gram model needs text for training and for evaluation")
     new = set(text) - set(train)

@@ -196,6 +196,14 @@ def stream(
     return Stream(writer, tokens, sampling)
 
 
+def request_of(
+    run: Run, prompt: Prompt, *, beginning: Prompt | None = None, start: bool = True
+) -> Request:
+    """Returns what the model reads for one text. start: as in `Sampling`."""
+    beginnings = None if beginning is None else [beginning]
+    return _requests(run, [prompt], beginnings, Sampling(start=start))[0]
+
+
 def reads_source(run: Run) -> bool:
     """Returns whether the model reads a source; if not, it continues its prompt."""
     one = Padded(*(jax.ShapeDtypeStruct((1,), dtype) for dtype in (np.int32, bool)))

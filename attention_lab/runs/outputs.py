@@ -121,7 +121,7 @@ def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any
         source_words=words_of(sentence),
         target_words=words_of(translation.text),
         source_word_of=[*source.word_of, -1],
-        target_word_of=_words_of(codec.target, translation.ids),
+        target_word_of=word_of_ids(codec.target, translation.ids),
         info={"translation": translation.text, **info},
     )
 
@@ -199,7 +199,7 @@ def records_of(
     ]
 
 
-def _words_of(tokenizer, ids):
+def word_of_ids(tokenizer: Tokenizer, ids: Sequence[int] | np.ndarray) -> list[int]:
     """Returns the index of the word to which each id belongs, from the decoded prefixes; −1 for special tokens."""
     counts = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
     # A piece that contains several words belongs to the first, as on the source side.

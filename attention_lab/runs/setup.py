@@ -98,7 +98,7 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
     A run that is initialized from another one has that one's tokenizers. Raises ValueError if the corpus cannot be read.
     """
     saved = None if folder is None else codec_of(folder)
-    saved = saved or codec_from(config["initialize_from"])
+    saved = saved or codec_from(config)
     fields = {name: config[name] for name in ("task", "mixture", "objective", "data", "tokenizer")}
     return _corpus(json.dumps(fields), saved)
 

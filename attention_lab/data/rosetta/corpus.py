@@ -29,7 +29,7 @@ class Rosetta(Sequence[dict[str, Any]]):
     links are pairs (i, j) of positions in source_words and target_words, sorted. A slice is a list.
     """
 
-    def __init__(self, pairs: Sequence[Realized]):
+    def __init__(self, pairs: Sequence[Any]):
         self.pairs = pairs
 
     def __len__(self) -> int:
@@ -47,11 +47,8 @@ class Rosetta(Sequence[dict[str, Any]]):
 
 def _example(pair):
     return {
-        "source": pair.source,
-        "target": pair.target,
-        "source_words": list(pair.source_words),
-        "target_words": list(pair.target_words),
-        "links": list(pair.links),
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in zip(pair._fields, pair, strict=True)
     }
 
 
@@ -134,8 +131,7 @@ def split_of(target: str) -> str:
     The French side decides because several English sentences may have the same translation (ate,
     has eaten: a mangé), but none has two: so no sentence of either language can be in two splits.
     """
-    lower = target.lower()
-    if any(kept in lower for kept in RESERVED):
+    if any(kept in target.lower() for kept in RESERVED):
         return ""
     digest = hashlib.sha256(target.encode()).digest()
     place = int.from_bytes(digest[:8], "big") % sum(_SHARES.values())

@@ -27,16 +27,18 @@ class Dice:
 
     def zipf(self, options: Sequence[Choice]) -> Choice:
         """The option of rank r with a probability proportional to 1 / r (Zipf's law)."""
-        if self._ranks is not None:
-            options = options[: self._ranks]
+        options = options[: self._ranks]
         sums = _harmonic(len(options))
         return options[bisect.bisect(sums, self._random() * sums[-1])]
 
     def weighted(self, weights: Mapping[Choice, int]) -> Choice:
         """A key of `weights`, in proportion to its weight."""
-        sums = _sums(tuple(weights.values()))
-        place = bisect.bisect(sums, self._random() * sums[-1])
-        return next(itertools.islice(weights, place, None))
+        roll = self._random() * sum(weights.values())
+        for option, weight in weights.items():
+            roll -= weight
+            if roll < 0:
+                return option
+        raise AssertionError("weights are positive integers")
 
     def among(self, options: Sequence[Choice]) -> Choice:
         """Any of the options, all alike."""
@@ -45,9 +47,4 @@ class Dice:
 
 @functools.cache
 def _harmonic(number):
-    return _sums(tuple(1 / rank for rank in range(1, number + 1)))
-
-
-@functools.cache
-def _sums(weights):
-    return tuple(itertools.accumulate(weights))
+    return tuple(itertools.accumulate(1 / rank for rank in range(1, number + 1)))

@@ -180,15 +180,13 @@ def adjective_words(adjective: Adjective, gender: str, plural: bool) -> Phrase:
 
 def _described(noun, plural, adjectives):
     """Adjectives and noun: the English adjectives all come first, the French around the noun."""
-    called = pair(noun.english[plural], noun.french[plural])
-    if not adjectives:
-        return called
     ordered = sorted(adjectives, key=lambda adjective: not adjective.before_noun)
     words = [adjective_words(adjective, noun.gender, plural) for adjective in ordered]
     before = [word for word, adjective in zip(words, ordered, strict=True) if adjective.before_noun]
     if ordered and ordered[0].before_vowel and not plural and noun.gender == "m":
         first = words[0].french[0]._replace(before_vowel=ordered[0].before_vowel)
         before[0] = words[0]._replace(french=(first,))
+    called = pair(noun.english[plural], noun.french[plural])
     return Phrase(
         join(*words, called).english,
         join(*before, called, *words[len(before) :]).french,
@@ -197,4 +195,4 @@ def _described(noun, plural, adjectives):
 
 def _definite(noun, plural, concepts):
     form = "les" if plural else "la" if noun.gender == "f" else "le"
-    return mots(form, concepts, article=True)
+    return tuple(word._replace(article=True) for word in mots(form, concepts))

@@ -164,10 +164,7 @@ _GROUPS = MappingProxyType({"kin": "person", "pet": "animal", "cattle": "animal"
 
 def does(verb: Verb, kind: str, name: str = "") -> str:
     """The column of a verb's selection for a subject of this class, "" if it has none."""
-    for who in (name, kind, _GROUPS.get(kind, kind)):
-        if who in verb.objects:
-            return who
-    return ""
+    return next((who for who in (name, kind, _GROUPS.get(kind, kind)) if who in verb.objects), "")
 
 
 @functools.cache

@@ -10,7 +10,7 @@ becomes an apple. A contracted word keeps the concepts of both of its parts.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 ELIDED = {form: form[:-1] + "'" for form in ("le", "la", "je", "me", "te", "ne", "de", "que")}
@@ -45,15 +45,6 @@ class Phrase(NamedTuple):
     french: tuple[Word, ...] = ()
 
 
-# The tuples themselves: their usual constructors are written in Python, and a corpus makes a million of them.
-_word: Callable[[tuple[str, tuple[object, ...], str, bool]], Word] = functools.partial(
-    tuple.__new__, Word
-)
-_phrase: Callable[[tuple[tuple[Word, ...], tuple[Word, ...]]], Phrase] = functools.partial(
-    tuple.__new__, Phrase
-)
-
-
 class Realized(NamedTuple):
     """Two sentences, their words, and which of those are linked: pairs (source, target), sorted."""
 
@@ -64,20 +55,25 @@ class Realized(NamedTuple):
     links: tuple[tuple[int, int], ...]
 
 
+def each(text: str) -> tuple[Word, ...]:
+    """English words, each with a concept of its own."""
+    return tuple([Word(word, (object(),), before) for word, before in _english_forms(text)])
+
+
 def pair(english: str, french: str) -> Phrase:
     """One concept in both languages, a few words or none each: every word is linked to all."""
     concept = (object(),)
-    return _phrase((spoken(english, concept), mots(french, concept)))
+    return Phrase(spoken(english, concept), mots(french, concept))
 
 
 def spoken(text: str, concepts: tuple[object, ...]) -> tuple[Word, ...]:
     """English words of the same concepts."""
-    return tuple([_word((word, concepts, before, False)) for word, before in _english_forms(text)])
+    return tuple([Word(word, concepts, before) for word, before in _english_forms(text)])
 
 
-def mots(text: str, concepts: tuple[object, ...], article: bool = False) -> tuple[Word, ...]:
+def mots(text: str, concepts: tuple[object, ...]) -> tuple[Word, ...]:
     """French words of the same concepts."""
-    return tuple([_word((word, concepts, before, article)) for word, before in _french_forms(text)])
+    return tuple([Word(word, concepts, before) for word, before in _french_forms(text)])
 
 
 # A few thousand texts, each taken apart thousands of times.
@@ -98,28 +94,34 @@ def join(*phrases: Phrase) -> Phrase:
     for phrase in phrases:
         english += phrase.english
         french += phrase.french
-    return _phrase((english, french))
+    return Phrase(english, french)
 
 
 def realize(phrase: Phrase) -> Realized:
     """The two sentences as they are written, each with its first letter capitalized."""
-    english = _adapt(phrase.english, _english_vowel)
+    english = phrase.english
     french = _adapt(_contract(phrase.french), french_vowel)
-    source_words, target_words = _capitalized(english), _capitalized(french)
+    source_words = english_sentence(english)
+    target_words = _capitalized(word.text for word in french)
     return Realized(
         spell(source_words),
         spell(target_words),
         source_words,
         target_words,
-        _links(english, french),
+        links_between(english, french),
     )
+
+
+def english_sentence(words: Sequence[Word]) -> tuple[str, ...]:
+    """The words of an English sentence as they are written: an apple, and the first letter capitalized."""
+    return _capitalized(word.text for word in _adapt(words, _english_vowel))
 
 
 def spell(words: Iterable[str]) -> str:
     """The text of words: spaces between them, but none before a comma or 's, or after l'."""
-    text = " ".join(words).replace("' ", "'")
-    for word in LEANING:
-        text = text.replace(f" {word}", word)
+    text = ""
+    for word in words:
+        text += word if not text or word in LEANING or text[-1] == "'" else f" {word}"
     return text
 
 
@@ -154,17 +156,17 @@ def _adapt(words, is_vowel):
     ]
 
 
-def _capitalized(words):
-    texts = [word.text for word in words]
-    texts[0] = texts[0][0].upper() + texts[0][1:]
-    return tuple(texts)
+def _capitalized(texts):
+    first, *rest = texts
+    return (first[0].upper() + first[1:], *rest)
 
 
-def _links(english, french):
+def links_between(source: Iterable[Word], target: Iterable[Word]) -> tuple[tuple[int, int], ...]:
+    """The pairs (source word, target word) that share a concept, sorted."""
     where: dict[object, list[int]] = {}
-    for i, word in enumerate(english):
+    for i, word in enumerate(source):
         for concept in word.concepts:
             where.setdefault(concept, []).append(i)
     return tuple(
-        sorted({(i, j) for j, w in enumerate(french) for c in w.concepts for i in where.get(c, ())})
+        sorted({(i, j) for j, w in enumerate(target) for c in w.concepts for i in where.get(c, ())})
     )
