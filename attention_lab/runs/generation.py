@@ -7,6 +7,7 @@ A model without a source continues its prompts. For a model with a source prompt
 given beginning.
 """
 
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -206,8 +207,14 @@ def request_of(
 
 def reads_source(run: Run) -> bool:
     """Returns whether the model reads a source; if not, it continues its prompt."""
+    return _reads_source(run.model)
+
+
+@functools.lru_cache(maxsize=8)
+def _reads_source(model):
+    params = jax.eval_shape(model.init, jax.random.key(0))
     one = Padded(*(jax.ShapeDtypeStruct((1,), dtype) for dtype in (np.int32, bool)))
-    read, _ = jax.eval_shape(lambda params, one: run.model.start(params, one, 1), run.params, one)
+    read, _ = jax.eval_shape(lambda params, one: model.start(params, one, 1), params, one)
     return bool(read.valid.shape[0])
 
 
