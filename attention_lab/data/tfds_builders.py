@@ -25,8 +25,8 @@ def prepare(
 ) -> Any:
     """Writes the splits of a corpus of ours as a TFDS dataset of that name, and returns the builder that reads it.
 
-    Features: source, target, and, if all examples have them, source_words, target_words and links [N, 2]. The
-    order of examples is kept. A dataset that exists is not changed. Raises ValueError for a name that TFDS does not
+    Features: source, target, and, if all examples have them, source_words, target_words, links [N, 2], sentence_of,
+    supporting and kind. The order of examples is kept. A dataset that exists is not changed. Raises ValueError for a name that TFDS does not
     allow, or an empty split; OSError if it cannot be written.
     """
     if not name.isidentifier() or not name.islower():
@@ -68,12 +68,16 @@ def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
     library = load_library()
     features, core = library.features, library.core
     words = features.Sequence(features.Text())
+    numbers = features.Sequence(np.int32)
     possible = {
         "source": features.Text(),
         "target": features.Text(),
         "links": features.Tensor(shape=(None, 2), dtype=np.int32),
         "source_words": words,
         "target_words": words,
+        "sentence_of": numbers,
+        "supporting": numbers,
+        "kind": features.Text(),
     }
     firsts = [source[0] for source in splits.values()]
     kept = {field: kind for field, kind in possible.items() if all(field in one for one in firsts)}

@@ -81,6 +81,11 @@ class Prepared:
         for words in ("source_words", "target_words"):
             if words in row and len(row[words]):
                 example[words] = [text(word) for word in row[words]]
+        for numbers in ("sentence_of", "supporting"):
+            if numbers in row:
+                example[numbers] = [int(number) for number in row[numbers]]
+        if isinstance(row.get("kind"), bytes | str):
+            example["kind"] = text(row["kind"])
         return example
 
 
