@@ -50,9 +50,14 @@ def cached(name: str, split: str, *, cache_dir: Path, **options: Any) -> Rosetta
     A damaged file is replaced; if the file cannot be written, the corpus is returned nevertheless. Raises
     ValueError if the corpus cannot be generated.
     """
-    file = f"{name}-{split}-{digest_of(name, split, options)[:32]}.bin"
-    path = (pathlib.Path(cache_dir) / file).absolute()
+    path = path_of(name, split, options, cache_dir)
     return Rosetta(_kept(path, name, split, tuple(sorted(_hashable(options).items()))))
+
+
+def path_of(name: str, split: str, options: Mapping[str, Any], cache_dir: Path) -> pathlib.Path:
+    """Returns the absolute path of the file in which `cached` keeps the split of a corpus."""
+    file = f"{name}-{split}-{digest_of(name, split, options)[:32]}.bin"
+    return (pathlib.Path(cache_dir) / file).absolute()
 
 
 @functools.lru_cache(maxsize=8)

@@ -5,6 +5,7 @@ run.translate(["The cat sat on the mat"])[0].text
 """
 
 from attention_lab.runs.folder import differences, load, model_of, record_session, write
+from attention_lab.runs.generation import Generation, Stream, generate, sampling_of, stream
 from attention_lab.runs.origin import (
     begin,
     codec_of,
@@ -17,20 +18,25 @@ from attention_lab.runs.outputs import Translation
 from attention_lab.runs.run import Run, Runs, TeacherForced, search_of
 
 __all__ = [
+    "Generation",
     "Run",
     "Runs",
+    "Stream",
     "TeacherForced",
     "Translation",
     "begin",
     "codec_of",
     "compare",
     "differences",
+    "generate",
     "load",
     "model_of",
     "origin_of",
     "read_json",
     "record_session",
+    "sampling_of",
     "search_of",
+    "stream",
     "write",
     "write_json",
 ]
