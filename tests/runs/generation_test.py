@@ -183,6 +183,10 @@ def test_what_cannot_be_generated_is_refused_in_one_line():
         (lambda: generate(run, ["a"], stop="a"), "list of strings"),
         (lambda: stream(run, "a", stop=[""]), "list of strings"),
         (lambda: generate(run, ["a"], beginnings=["b"]), "no source"),
+        (lambda: generate(run, ["a"], samples=0), "samples is 0"),
+        (lambda: generate(run, ["a"], seed=1.5), r"seed is 1\.5"),
+        (lambda: stream(run, "a", seed=-1), "seed is -1"),
+        (lambda: generate(run, [None]), "a prompt must be a text"),
         (
             lambda: generate(translator_of("location"), ["a"], beginnings=["b", "c"]),
             "1 prompts, but 2 beginnings",
