@@ -13,6 +13,26 @@ def translation() -> ConfigDict:
     return fields(defaults.translation())
 
 
+def language() -> ConfigDict:
+    """Returns the config of a small GPT over the characters of the target sentences of the embedded corpus."""
+    return fields(defaults.language())
+
+
+def summarization() -> ConfigDict:
+    """Returns the config of a small Transformer that writes the headlines of the embedded stories."""
+    return fields(defaults.summarization())
+
+
+def answering() -> ConfigDict:
+    """Returns the config of a small Transformer that answers questions about the embedded stories."""
+    return fields(defaults.answering())
+
+
+def denoising() -> ConfigDict:
+    """Returns the config of a small Transformer that is trained with T5's spans on the embedded stories."""
+    return fields(defaults.denoising())
+
+
 def study() -> ConfigDict:
     """Returns the config of a study without arms. Arms are plain dicts, because their keys contain dots."""
     config = ConfigDict({**plain_study(), "base": None}, convert_dict=False)

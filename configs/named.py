@@ -3,8 +3,8 @@
     python -m experiments.train --config=configs/named.py:bahdanau2015
     python -m experiments.train --config=configs/named.py:luong2015,4       # four times fewer features: a laptop's size
 
-Names: fixed2014, bahdanau2015, luong2015, vaswani2017, chen2018; attention_lab/runs/named.py says in what each differs
-from its paper. `configs/vaswani.py` has the variants of the Transformer. Any other data set is --config.data.name.
+Names: fixed2014, bahdanau2015, luong2015, vaswani2017, chen2018, gpt2, t5_1_0_small, t5_1_1_small, bart_base and
+pegasus_base; attention_lab/runs/named.py says in what each differs from its paper. `configs/vaswani.py` has the variants of the Transformer. Any other data set is --config.data.name.
 """
 
 from attention_lab.runs import named

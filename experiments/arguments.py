@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import tempfile
 from collections.abc import Collection
 from contextlib import suppress
@@ -88,3 +89,13 @@ def innermost(error: Any) -> str:
     while isinstance(error, BaseException) and error.args:
         error = error.args[0]
     return str(error)
+
+
+def option_of(text: str) -> tuple[str, str | int | float]:
+    """Parses name=value into (name, value); decimal values become numbers."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Refusal(f"--options has {text!r}; an option is name=value")
+    if value.isdecimal():
+        return name, int(value)
+    return name, float(value) if re.fullmatch(r"\d*\.\d+", value, re.ASCII) else value

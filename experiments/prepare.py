@@ -7,11 +7,11 @@
     python -m experiments.prepare files --options=path=mine.{split}.tsv --name=mine --data_dir=data/tfds
 
 The first dataset is one of TFDS, which downloads it; the others are datasets of attention_lab.data.sources, with their
-options. The names of datasets in other than the default languages end in the languages: the fourth is multi30k_en_fr.
-The files of Multi30k are read from the folder `path`; without it, missing files are downloaded to
-DATA_DIR/downloads/multi30k. Their checksums are verified in both cases. A dataset that is already prepared is not
-changed. Train with --config=configs/tfds.py:NAME and --config.data.options.data_dir=data/tfds. The exit status is 0 on
-success and 2 for an invalid command.
+options. The names of datasets in other than the default languages end in the languages, and names of others in their
+task, size or kind: the fourth is multi30k_en_fr. The files of multi30k, shakespeare, scitldr and scan are read from the
+folder `path`; without it, missing files are downloaded to DATA_DIR/downloads. Their checksums are verified in both
+cases. A dataset that is already prepared is not changed. Train with --config=configs/tfds.py:NAME and
+--config.data.options.data_dir=data/tfds. The exit status is 0 on success and 2 for an invalid command.
 """
 
 import contextlib
@@ -26,9 +26,10 @@ from tqdm import tqdm
 
 from attention_lab.data import sources, tfds_builders
 from attention_lab.data.fetch import fetch, missing
-from attention_lab.data.originals import ORIGINALS, SIDES, unusual_languages
+from attention_lab.data.originals import ORIGINALS, originals_of, variant
 from attention_lab.data.tfds_sources import PREFIX, load_library
 from experiments import command
+from experiments.arguments import option_of
 
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The folder of the prepared datasets, by default that of TFDS."
@@ -59,10 +60,14 @@ def main(words: list[str]) -> None:
         f"{split} {one.num_examples:,}" for split, one in builder.info.splits.items()
     )
     name = builder.info.full_name.rpartition("/")[0]
-    words = [f"--config=configs/tfds.py:{name}"]
-    words += [f"--config.data.options.data_dir={DATA_DIR.value}"] if DATA_DIR.value else []
     print(f"{builder.data_path}: {counts}")
-    print("python -m experiments.train", *map(command.quoted, words))
+    text = "text" in builder.info.features  # which no config of pairs reads
+    words = [f"--config.data.name={PREFIX}{name}" if text else f"--config=configs/tfds.py:{name}"]
+    words += [f"--config.data.options.data_dir={DATA_DIR.value}"] if DATA_DIR.value else []
+    if text:
+        print("with the config of a language model:", *map(command.quoted, words))
+    else:
+        print("python -m experiments.train", *map(command.quoted, words))
 
 
 def prepared(word: str) -> Any:
@@ -74,8 +79,8 @@ def prepared(word: str) -> Any:
             )
         return tfds_builders.prepare_official(word.removeprefix(PREFIX), DATA_DIR.value)
     options: dict[str, Any] = dict(map(option_of, OPTIONS.value))
-    read, known, _ = sources.dataset(word)
-    name = NAME.value or "_".join([word, *unusual_languages(read, options)])
+    read, known, *_ = sources.dataset(word)
+    name = NAME.value or "_".join([word, *variant(read, options)])
     if word in ORIGINALS:
         sources.check_options(word, read, options)  # this is checked before any download
         options["path"] = originals(word, options)
@@ -85,7 +90,7 @@ def prepared(word: str) -> Any:
 
 def originals(dataset: str, options: dict[str, Any]) -> Path:
     """Returns the folder of a dataset's files after verifying their checksums; downloads them if `path` is not given."""
-    files = ORIGINALS[dataset](**{side: options[side] for side in SIDES if side in options})
+    files = originals_of(dataset, options)
     if "path" in options:
         missing(files, options["path"])  # reading reports missing files with a better message
         return Path(options["path"])
@@ -100,14 +105,6 @@ def bar(total: int | None, name: str) -> Iterator[Callable[[int], Any]]:
     silent = not sys.stderr.isatty()
     with tqdm(total=total, desc=name, disable=silent, leave=False, unit="B", unit_scale=True) as b:
         yield b.update
-
-
-def option_of(text: str) -> tuple[str, str | int]:
-    """Parses name=value into (name, value); decimal values become integers."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise command.Refusal(f"--options has {text!r}; an option is name=value")
-    return name, int(value) if value.isdecimal() else value
 
 
 if __name__ == "__main__":

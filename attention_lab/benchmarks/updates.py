@@ -14,7 +14,7 @@ from attention_lab.models.base import at_precision
 from attention_lab.runs import setup
 from attention_lab.training import replicas
 from attention_lab.training.memory import keep_memory
-from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.optimizer import SCHEDULES
 from attention_lab.training.replicas import Layout, StackedBatches
 from attention_lab.training.step import init_state, make_train_step
 
@@ -42,10 +42,10 @@ def updates_of(config: dict[str, Any], seeds: Sequence[int], count: int) -> Upda
     """
     corpus = setup.corpus_of(config)
     model = runs.model_of(config, corpus.codec)
-    optimizer = adam(config["training"]["clip"])
+    optimizer = setup.optimizer_of(config)
     step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1))
     step = at_precision(step, config["training"]["matmul_precision"])
-    batches = [setup.batches_of({**config, "seed": seed}, corpus.pairs) for seed in seeds]
+    batches = [setup.batches_of({**config, "seed": seed}, corpus.rows) for seed in seeds]
     shapes = [batches[0][t]["target"].valid.shape for t in range(batches[0].per_epoch)]
     usual = [t for t, shape in enumerate(shapes) if shape == statistics.mode(shapes)]
     return Updates(model, optimizer, setup.hyper_of(config), step, batches, usual[:count])

@@ -14,7 +14,7 @@ import numpy as np
 import sentencepiece
 
 from attention_lab import files
-from attention_lab.data.pipeline import Pairs, encode
+from attention_lab.data.rows import Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes

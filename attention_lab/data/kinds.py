@@ -19,7 +19,7 @@ SPECIAL_TOKENS = ("<pad>", "<unk>", "<s>", "</s>")
 SPACE = "▁"
 
 
-def _train_sentencepiece(algorithm, texts, size, fixed):
+def _train_sentencepiece(algorithm, texts, size, fixed, keep_whitespace):
     needed = fixed + len({SPACE, *"".join(texts)} - {" "})
     if size < needed:
         raise ValueError(
@@ -42,6 +42,8 @@ def _train_sentencepiece(algorithm, texts, size, fixed):
         hard_vocab_limit=False,
         character_coverage=1.0,
         normalization_rule_name="identity",
+        add_dummy_prefix=not keep_whitespace,
+        remove_extra_whitespaces=not keep_whitespace,
         max_sentence_length=2**30,
         num_threads=1,
         minloglevel=2,
@@ -64,7 +66,8 @@ def _sentencepiece_cutter(model, known, byte_fallback):
     return lambda text: [p for piece in cut(text) for p in ([piece] if piece in known else piece)]
 
 
-def _train_frequent(cut, texts, size, fixed):
+def _train_frequent(cut, texts, size, fixed, keep_whitespace):
+    del keep_whitespace
     counts = Counter(piece for text in texts for piece in cut(text))
     ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
     return ranked[: size - fixed], b""
@@ -81,11 +84,11 @@ def _words(text):
 class Kind(NamedTuple):
     """A kind of tokenizer. The pieces of a text, joined by `joiner`, are the text.
 
-    train(texts, size, number of fixed pieces) returns the other pieces, and a model; cutter(model, known pieces,
+    train(texts, size, number of fixed pieces, keep_whitespace) returns the other pieces, and a model; cutter(model, known pieces,
     byte_fallback)(text) returns the pieces of a text.
     """
 
-    train: Callable[[list[str], int, int], tuple[Sequence[str], bytes]]
+    train: Callable[[list[str], int, int, bool], tuple[Sequence[str], bytes]]
     cutter: Callable[[bytes, frozenset[str], bool], Callable[[str], list[str]]]
     joiner: str = ""
 

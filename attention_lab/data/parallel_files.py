@@ -78,7 +78,9 @@ def read_parallel(
             f"{path}: the name of a file of pairs must end with {', '.join(TABLES + JSON_LINES)}, or one of these "
             "and .gz; two files of lines need target_path"
         )
-    return tuple(_at(path, number, read, line) for number, line in enumerate(read_lines(path), 1))
+    return tuple(
+        located(path, number, read, line) for number, line in enumerate(read_lines(path), 1)
+    )
 
 
 def blank(example: Example) -> bool:
@@ -95,8 +97,28 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
     return lines_of(_bytes(pathlib.Path(path)), str(path))
 
 
+def whole_text(path: str | os.PathLike[str]) -> str:
+    """Returns the text of a UTF-8 file, gzipped or not, with its ends of lines. Raises ValueError as `read_lines` does."""
+    return _text(_bytes(pathlib.Path(path)), str(path))
+
+
 def lines_of(data: bytes, name: str) -> list[str]:
     """Returns the lines of UTF-8 text, without their ends. Raises ValueError as `read_lines` does; name: its origin."""
+    lines = _text(data, name).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def located(path: str | os.PathLike[str], number: int, read: Callable[..., Any], *args: Any) -> Any:
+    """Returns read(*args); file and line are put before the message of a ValueError."""
+    try:
+        return read(*args)
+    except ValueError as error:
+        raise ValueError(f"{path}:{number}: {error}") from None
+
+
+def _text(data, name):
     data = data.removeprefix(_BOM)
     try:
         text = data.decode()
@@ -108,10 +130,7 @@ def lines_of(data: bytes, name: str) -> list[str]:
         raise ValueError(
             f"{name}:{line}: byte 0x{data[wrong]:02x} is not UTF-8 text; convert the file to UTF-8"
         )
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+    return text
 
 
 def _bytes(path):
@@ -149,7 +168,7 @@ def _from_lines(source_path, target_path, links_path):
     pairs = [{"source": s, "target": t} for s, t in zip(sources, targets, strict=True)]
     if links_path is not None:
         for number, (pair, text) in enumerate(zip(pairs, links, strict=True), 1):
-            pair["links"] = _at(links_path, number, _links, text, pair)
+            pair["links"] = located(links_path, number, _links, text, pair)
     return tuple(pairs)
 
 
@@ -241,10 +260,3 @@ def _link(text):
     ):
         raise ValueError(f"link {text!r:.60} is not of the form i-j or [i, j]")
     return int(pair[0]), int(pair[1])
-
-
-def _at(path, number, read, *args):
-    try:
-        return read(*args)
-    except ValueError as error:
-        raise ValueError(f"{path}:{number}: {error}") from None

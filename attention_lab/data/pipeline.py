@@ -1,73 +1,29 @@
-"""Batches of ids from sentence pairs: encode once, bucket by length, pad, shuffle.
+"""Batches of rows of ids: bucket by length, pad, shuffle.
 
-Batch number t is a pure function of (pairs, plan, seed, t), so that training can be resumed at any update. The
-lengths of batches belong to the plan and are the same for every seed; the pairs in a batch depend on the seed.
+Batch number t is a pure function of (rows, plan, seed, t), so that training can be resumed at any update. The
+lengths of batches belong to the plan and are the same for every seed; the rows in a batch depend on the seed.
 Arrays and one permutation suffice for that, so no framework of data loaders is used.
 """
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.padded import Padded, pad
-from attention_lab.special_tokens import END
-
-
-class Pairs(NamedTuple):
-    """Encoded sentence pairs, each ending in END, and the number of those left out, by reason."""
-
-    source: list[np.ndarray]  # int32 [K] each
-    target: list[np.ndarray]  # int32 [T] each
-    places: np.ndarray  # [N] the index of each pair among the examples
-    left_out: dict[str, int]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-
-def encode(
-    examples: Iterable[dict[str, Any]],
-    source_tokenizer: Tokenizer,
-    target_tokenizer: Tokenizer,
-    max_length: int | None = None,
-) -> Pairs:
-    """Encodes examples {"source": str, "target": str}.
-
-    Pairs with a blank side, or with more than max_length tokens (END included) on a side, are left out and counted.
-    """
-    examples = list(examples)
-    end = np.array([END], np.int32)
-
-    def side(name, tokenizer):
-        ids = tokenizer.encode_ids(example[name] for example in examples)
-        return [np.concatenate([row, end]) for row in ids]
-
-    source, target = side("source", source_tokenizer), side("target", target_tokenizer)
-    blank = np.array([min(len(s), len(t)) == 1 for s, t in zip(source, target, strict=True)], bool)
-    longest = np.array([max(len(s), len(t)) for s, t in zip(source, target, strict=True)], int)
-    long = ~blank & (longest > (max_length or np.inf))
-    index = np.flatnonzero(~blank & ~long)
-    return Pairs(
-        [source[i] for i in index],
-        [target[i] for i in index],
-        index,
-        {"a blank side": int(blank.sum()), f"more than {max_length} tokens": int(long.sum())},
-    )
+from attention_lab.data.rows import Row, Rows
+from attention_lab.padded import pad
 
 
 class Bucket(NamedTuple):
-    """Pairs of similar lengths, padded to the same lengths: a batch is [rows, source], [rows, target]."""
+    """Rows of similar lengths, padded to the same lengths: a batch is [rows, source], [rows, target]."""
 
     rows: int
     source: int
     target: int
-    members: np.ndarray  # the indices of its pairs
+    members: np.ndarray  # the indices of its rows among all
 
     @property
     def batches(self) -> int:
-        """The number of batches in which every pair occurs once."""
+        """The number of batches in which every row occurs once."""
         return -(-len(self.members) // self.rows)
 
 
@@ -75,38 +31,41 @@ class Batches:
     """An endless, random-access sequence of batches: `batches[t]` for any t.
 
     tokens: the most target positions of a batch, padding included. buckets: the number of lengths to pad to;
-    each is one more program to compile. plan_seed: determines the order of lengths; seed: that of pairs. Every
-    pair occurs once in an epoch; if a bucket's last batch is not full, its other rows are padding.
+    each is one more program to compile. plan_seed: determines the order of lengths; seed: that of rows. Every
+    row occurs once in an epoch; if a bucket's last batch is not full, its other rows are padding.
     """
 
     def __init__(
-        self, pairs: Pairs, *, tokens: int, buckets: int, seed: int = 0, plan_seed: int = 0
+        self, rows: Rows, *, tokens: int, buckets: int, seed: int = 0, plan_seed: int = 0
     ) -> None:
-        if not len(pairs):
-            raise ValueError("there is no pair for a batch; all are blank or too long")
-        self.pairs = pairs
+        self.lengths = rows.lengths
+        if not len(self.lengths[0]):
+            raise ValueError("there is no example for a batch; all are blank or too long")
+        self.rows = rows
         self.seed = seed
         self.plan_seed = plan_seed
-        self.buckets = make_buckets(pairs, tokens, buckets)
+        self.buckets = make_buckets(*self.lengths, tokens, buckets)
         self.per_epoch = sum(bucket.batches for bucket in self.buckets)
-        self._epoch: tuple[int, list[tuple[int, int]], list[np.ndarray]] | None = None
+        self._epoch: tuple[int, Any] | None = None
 
     @property
     def padding(self) -> float:
         """The fraction of all positions, source and target, that are padding."""
-        real = sum(map(len, self.pairs.source)) + sum(map(len, self.pairs.target))
+        real = sum(side.sum() for side in self.lengths)
         return 1 - real / sum(b.batches * b.rows * (b.source + b.target) for b in self.buckets)
 
-    def __getitem__(self, number: int) -> dict[str, Padded]:
+    def __getitem__(self, number: int) -> dict[str, Any]:
         epoch, place = divmod(number, self.per_epoch)
-        order, members = self._of_epoch(epoch)
+        order, members = self._of_epoch(epoch)[:2]
         which, part = order[place]
         bucket = self.buckets[which]
-        rows = members[which][part * bucket.rows : (part + 1) * bucket.rows]
-        return {
-            "source": pad([self.pairs.source[i] for i in rows], bucket.source, bucket.rows),
-            "target": pad([self.pairs.target[i] for i in rows], bucket.target, bucket.rows),
-        }
+        indices = members[which][part * bucket.rows : (part + 1) * bucket.rows]
+        return self.of(bucket, indices, epoch)
+
+    def of(self, bucket: Bucket, indices: np.ndarray, epoch: int = 0) -> dict[str, Any]:
+        """Returns the batch of these rows of a bucket in an epoch."""
+        row = self._of_epoch(epoch)[2]
+        return batch_of(list(map(row, indices)), bucket.source, bucket.target, bucket.rows)
 
     def first_of_lengths(self, start: int = 0) -> list[int]:
         """The number of the first batch of each length from batch `start` on, lowest first."""
@@ -125,22 +84,37 @@ class Batches:
         return [parts[i] for i in order]
 
     def _of_epoch(self, epoch):
-        """Returns the order of (bucket, batch) and of the pairs within each bucket, cached for one epoch."""
+        """Returns the order of (bucket, batch), that of the rows within each bucket, and the rows, cached for one epoch."""
         kept = self._epoch  # read once: threads may request batches of two epochs
         if kept is None or kept[0] != epoch:
             shuffle = np.random.default_rng([self.seed, epoch, 1])
             members = [shuffle.permutation(bucket.members) for bucket in self.buckets]
-            self._epoch = kept = epoch, self._order(epoch), members
-        return kept[1:]
+            kept = epoch, (self._order(epoch), members, self.rows.epoch(self.seed, epoch))
+            self._epoch = kept
+        return kept[1]
 
 
-def make_buckets(pairs: Pairs, tokens: int, count: int) -> list[Bucket]:
-    """Returns at most `count` buckets, with each pair in the bucket that pads it least.
+def batch_of(rows: list[Row], source: int, target: int, count: int) -> dict[str, Any]:
+    """Returns rows as one batch of `count` rows, padded to these lengths; those after the given ones are padding.
 
-    tokens: the most target positions of a batch, padding included.
+    {"source": Padded [B, K], "target": Padded [B, T]}, and "inputs" and "segments" [B, T] if the rows have them.
     """
-    source = np.array([len(s) for s in pairs.source])
-    target = np.array([len(t) for t in pairs.target])
+    batch: dict[str, Any] = {
+        "source": pad([row.source for row in rows], source, count),
+        "target": pad([row.target for row in rows], target, count),
+    }
+    for name in ("inputs", "segments"):
+        values = [getattr(row, name) for row in rows]
+        if values[0] is not None:
+            batch[name] = pad(values, target, count).values
+    return batch
+
+
+def make_buckets(source: np.ndarray, target: np.ndarray, tokens: int, count: int) -> list[Bucket]:
+    """Returns at most `count` buckets, with each row in the bucket that pads it least.
+
+    source, target: the lengths of rows, [N]. tokens: the most target positions of a batch, padding included.
+    """
     limits = best_limits(source, target, count)
     first = _tightest(limits, source, target)[0]
     buckets = []

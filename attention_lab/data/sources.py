@@ -1,25 +1,35 @@
 """Corpora by name: load("multi30k", "train", path="data/multi30k"), load("tfds:opus/medical", "train").
 
-A source gives random access to plain dicts: it has len(source) examples, and source[i] is one of them, in the format
-of parallel_files.py. Splits are named train, validation and test, whatever the names of files.
+A source gives random access to plain dicts: it has len(source) examples, and source[i] is one of them:
+
+* a pair of texts: {"source": str, "target": str}, in the format of parallel_files.py. "targets" are all references, if
+  there are several; "sentence_of" has for each source word the index of its sentence (−1: none), and "supporting" the
+  indices of the sentences that the target follows from;
+* a text without a second side: {"text": str}, one document.
+
+Splits are named train, validation and test, whatever the names of files.
 """
 
+import contextlib
 import functools
 import hashlib
 import inspect
 import json
 import os
-import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from attention_lab.data.corpus_files import Folder, plain_or_gzipped, spelled
+from attention_lab.data.dialogues import sgd
 from attention_lab.data.parallel_files import Example, read_parallel
-from attention_lab.data.tfds_sources import PREFIX, VALIDATION, tfds
+from attention_lab.data.question_sources import babi
+from attention_lab.data.text_sources import shakespeare, text_files
+from attention_lab.data.text_to_text_sources import scan, scitldr
+from attention_lab.data.tfds_sources import PREFIX, tfds
 from attention_lab.mechanism.registry import unknown
 
 SPLITS = ("train", "validation", "test")
-Folder = str | os.PathLike[str]
 
 
 class Source(Protocol):
@@ -34,11 +44,15 @@ class Dataset(NamedTuple):
     """A corpus: read(split, **options) opens a split; splits are its names, empty if the files determine them.
 
     cached(split, options, cache_dir): the same for a generated corpus, which is cached in cache_dir.
+    beside(splits, options, cache_dir): a context in which a second process generates what that cache lacks.
     """
 
     read: Callable[..., Source]
     splits: tuple[str, ...] = SPLITS
     cached: Callable[[str, Mapping[str, Any], Folder], Source] | None = None
+    beside: Callable[
+        [Sequence[str], Mapping[str, Any], Folder], contextlib.AbstractContextManager[None]
+    ] = lambda splits, options, cache_dir: contextlib.nullcontext()
 
 
 def load(name: str, split: str, /, *, cache_dir: Folder | None = None, **options: Any) -> Source:
@@ -55,7 +69,7 @@ def opened(
     name: str, split: str, options: Mapping[str, Any], cache_dir: Folder | None = None
 ) -> Source:
     """Does what `load` does, with options in a mapping, so that their names are not restricted."""
-    read, splits, cached = dataset(name)
+    read, splits, cached, *_ = dataset(name)
     if splits and split not in splits:
         raise ValueError(unknown(f"split of {name}", split, splits))
     _check_call(name, read, split, options)
@@ -65,15 +79,21 @@ def opened(
 
 
 def digest_of(examples: Iterable[Example]) -> str:
-    """Returns the sha256, in hexadecimal, of the data of training and evaluation: texts, words and links, in order."""
+    """Returns the sha256, in hexadecimal, of the data of training and evaluation: texts, words and gold, in order."""
     digest = hashlib.sha256()
     for example in examples:
         columns = [
             example.get(name) for name in ("source", "target", "source_words", "target_words")
         ]
         links = sorted(map(list, example["links"])) if "links" in example else None
-        digest.update(json.dumps([*columns, links]).encode() + b"\n")
+        # Only examples that have them: the digests of translation examples stay the same.
+        others = {name: example[name] for name in _OTHERS if name in example}
+        row = [*columns, links, others] if others else [*columns, links]
+        digest.update(json.dumps(row).encode() + b"\n")
     return digest.hexdigest()
+
+
+_OTHERS = ("text", "targets", "sentence_of", "supporting")
 
 
 def dataset(name: str) -> Dataset:
@@ -104,7 +124,7 @@ def multi30k(
     if source == target:
         raise ValueError(f"source and target are both {source!r}; name two languages")
     stem = {"train": "train", "validation": "val", "test": "test_2016_flickr"}[split]
-    files = [_plain_or_gzipped(path, f"{stem}.{language}") for language in (source, target)]
+    files = [plain_or_gzipped(path, f"{stem}.{language}") for language in (source, target)]
     return read_parallel(*files)
 
 
@@ -116,7 +136,7 @@ def tatoeba(
     path: the folder of the files, gzipped or not.
     """
     order = _order(("en", "fr"), source, target)
-    return read_parallel(_plain_or_gzipped(path, f"{_VALID[split]}.tsv"), columns=order)
+    return read_parallel(plain_or_gzipped(path, f"{_VALID[split]}.tsv"), columns=order)
 
 
 def greek_nt(
@@ -127,7 +147,7 @@ def greek_nt(
     path: the folder of the files, gzipped or not.
     """
     order = _order(("grc", "en"), source, target)
-    examples = read_parallel(_plain_or_gzipped(path, f"{_VALID[split]}.jsonl"))
+    examples = read_parallel(plain_or_gzipped(path, f"{_VALID[split]}.jsonl"))
     return examples if order == (0, 1) else tuple(map(swapped, examples))
 
 
@@ -154,25 +174,47 @@ def files(
             raise ValueError(
                 f"{pattern} has no {{split}}, so all splits would be the same file; put {{split}} into the name"
             )
-    name = _spelled(split, str(paths[0]))
+    name = spelled(split, str(paths[0]))
     first, *others = [None if p is None else p.replace("{split}", name) for p in paths]
     return read_parallel(str(first), others[0], links_path=others[1], columns=columns)
 
 
 def rosetta(split: str, **options: Any) -> Source:
     """Generates English and French from a grammar, with exact links, without a download. See data/rosetta."""
-    from attention_lab.data.rosetta import rosetta as generate
-
-    _check_call("rosetta", generate, split, options)
-    return generate(split, **options)
+    return _generated("rosetta", split, options)
 
 
-def _cached_rosetta(split, options, cache_dir):
-    from attention_lab.data.generated import cached_rosetta
-    from attention_lab.data.rosetta import rosetta as generate
+def rosetta_headlines(split: str, **options: Any) -> Source:
+    """Generates stories and their headlines, with exact links. See data/rosetta/headlines.py."""
+    return _generated("rosetta_headlines", split, options)
 
-    _check_call("rosetta", generate, split, options)
-    return cached_rosetta(split, cache_dir=cache_dir, **options)
+
+def rosetta_answers(split: str, **options: Any) -> Source:
+    """Generates stories with a question, and its answer with the sentences that know. See data/rosetta/answers.py."""
+    return _generated("rosetta_answers", split, options)
+
+
+def _generated(name, split, options, cache_dir=None):
+    from attention_lab.data import generated
+
+    generate = generated.CORPORA[name].generate
+    _check_call(name, generate, split, options)
+    if cache_dir is None:
+        return generate(split, **options)
+    return generated.cached(name, split, cache_dir=cache_dir, **options)
+
+
+def _generator(read):
+    """Returns the dataset of a function above that generates."""
+    name = read.__name__
+    known = functools.partial(_generated, name), functools.partial(_generated_beside, name)
+    return Dataset(read, (*SPLITS, "test_long"), *known)
+
+
+def _generated_beside(name, splits, options, cache_dir):
+    from attention_lab.data.beside import generated_beside
+
+    return generated_beside(name, splits, options, cache_dir)
 
 
 def swapped(example: Example) -> Example:
@@ -188,16 +230,6 @@ def swapped(example: Example) -> Example:
 _VALID = {"train": "train", "validation": "valid", "test": "test"}
 
 
-def _plain_or_gzipped(folder, name):
-    if not pathlib.Path(folder).is_dir():
-        raise ValueError(
-            f"there is no folder {folder} with {name} in it; set the option path of the data to that folder"
-        )
-    zipped = pathlib.Path(folder) / f"{name}.gz"
-    plain = zipped.with_suffix("")
-    return plain if plain.exists() and not zipped.exists() else zipped
-
-
 def _order(languages, source, target):
     if {source, target} != set(languages):
         raise ValueError(
@@ -205,20 +237,6 @@ def _order(languages, source, target):
             f"and {target!r}"
         )
     return languages.index(source), languages.index(target)
-
-
-def _spelled(split, pattern):
-    """Returns the name of a split in the names of files."""
-    if split != "validation":
-        return split
-    existing = [
-        name for name in VALIDATION if pathlib.Path(pattern.replace("{split}", name)).exists()
-    ]
-    if len(existing) > 1:
-        raise ValueError(
-            f"{pattern} exists for {' and '.join(existing)}, but only one of them can be validation; remove the others"
-        )
-    return existing[0] if existing else split
 
 
 def _check_call(name, read, split, options):
@@ -237,10 +255,18 @@ def _options(read):
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
     {
-        "rosetta": Dataset(rosetta, (*SPLITS, "test_long"), _cached_rosetta),
+        "rosetta": _generator(rosetta),
+        "rosetta_headlines": _generator(rosetta_headlines),
+        "rosetta_answers": _generator(rosetta_answers),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),
         "files": Dataset(files, splits=()),
+        "shakespeare": Dataset(shakespeare),
+        "text_files": Dataset(text_files, splits=()),
+        "sgd": Dataset(sgd),
+        "babi": Dataset(babi),
+        "scan": Dataset(scan),
+        "scitldr": Dataset(scitldr),
     }
 )

@@ -25,9 +25,9 @@ def prepare(
 ) -> Any:
     """Writes the splits of a corpus of ours as a TFDS dataset of that name, and returns the builder that reads it.
 
-    Features: source, target, and, if all examples have them, source_words, target_words and links [N, 2]. The
-    order of examples is kept. A dataset that exists is not changed. Raises ValueError for a name that TFDS does not
-    allow, or an empty split; OSError if it cannot be written.
+    Features: source and target, or text, and, if the examples have them, source_words, target_words, targets, links
+    [N, 2], sentence_of and supporting. The order of examples is kept. A dataset that exists is not changed. Raises
+    ValueError for a name that TFDS does not allow, or an empty split; OSError if it cannot be written.
     """
     if not name.isidentifier() or not name.islower():
         raise ValueError(
@@ -74,6 +74,10 @@ def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
         "links": features.Tensor(shape=(None, 2), dtype=np.int32),
         "source_words": words,
         "target_words": words,
+        "text": features.Text(),
+        "targets": words,
+        "sentence_of": features.Tensor(shape=(None,), dtype=np.int32),
+        "supporting": features.Tensor(shape=(None,), dtype=np.int32),
     }
     firsts = [source[0] for source in splits.values()]
     kept = {field: kind for field, kind in possible.items() if all(field in one for one in firsts)}
@@ -106,9 +110,11 @@ def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
 
 
 def _rows(source: Source, fields: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields the number and the row of each example, with links in the format of TFDS."""
+    """Yields the number and the row of each example, with arrays of numbers in the format of TFDS."""
     for number in range(len(source)):
         row = {field: source[number][field] for field in fields}
         if "links" in row:
             row["links"] = np.array(row["links"], np.int32).reshape(-1, 2)
+        for field in {"sentence_of", "supporting"} & row.keys():
+            row[field] = np.array(row[field], np.int32)
         yield number, row

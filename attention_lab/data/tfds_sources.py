@@ -10,16 +10,16 @@ import functools
 import importlib
 import io
 import os
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from attention_lab.data.corpus_files import VALIDATION
 from attention_lab.data.parallel_files import Example
+from attention_lab.data.tfds_features import PREFIX, Roles, example_of, roles_of
 from attention_lab.mechanism.registry import unknown
 
-PREFIX = "tfds:"
 FORMAT = "array_record"
-# Names of the split "validation" in other corpora.
-VALIDATION = ("validation", "valid", "val", "dev")
 # Modules that register their datasets when they are imported; all others are imported by name.
 LAZY = ("translate", "summarization", "text")
 
@@ -29,22 +29,24 @@ def tfds(
     split: str,
     *,
     data_dir: str | os.PathLike[str] | None = None,
-    source: str | None = None,
+    source: str | Sequence[str] | None = None,
     target: str | None = None,
+    text: str | None = None,
     train: str | None = None,
     validation: str | None = None,
     test: str | None = None,
 ) -> "Prepared":
-    """Opens a split of a prepared dataset, as pairs.
+    """Opens a split of a prepared dataset, as pairs of texts, or as texts without a second side.
 
     name: "dataset" or "dataset/config". data_dir: the folder in which it was prepared; None: the default folder of TFDS.
-    source, target: the features that are the two sides; None: of two languages, the one that the config names
-    first is the source. train, validation, test: what these splits are in TFDS's words, as
-    validation="train[99%:]"; None: what is called so, and for validation also valid, val or dev. Raises
-    ValueError if there is no such dataset, split or feature, or it was not prepared.
+    source, target, text: the features that are the two sides, or the one text; None: see `tfds_features.roles_of`.
+    Several features of a source are joined by spaces, and "answers/text" is a feature within another. train,
+    validation, test: what these splits are in TFDS's words, as validation="train[99%:]"; None: what is called so, and
+    for validation also valid, val or dev. Raises ValueError if there is no such dataset, split or feature, or it was
+    not prepared.
     """
     builder = open_builder(name, data_dir)
-    sides = sides_of(name, builder, source, target)
+    roles = roles_of(name, builder.info, source, target, text)
     splits = tuple(builder.info.splits)  # empty where nothing was prepared, and of mocked data
     names = VALIDATION if split == "validation" else (split,)
     called = next((word for word in names if word in splits), split)
@@ -55,7 +57,7 @@ def tfds(
             f'{split}="{splits[0]}[99%:]"'
         )
     try:
-        return Prepared(builder.as_data_source(split=where), *sides)
+        return Prepared(builder.as_data_source(split=where), roles)
     except (KeyError, NotImplementedError):  # no such split; another file format
         place = "" if data_dir is None else f" --data_dir={data_dir}"
         raise ValueError(
@@ -67,26 +69,14 @@ def tfds(
 class Prepared:
     """The rows of a TFDS data source as examples; texts are bytes or str there."""
 
-    def __init__(self, rows: Any, source: str, target: str) -> None:
-        self.rows, self.source, self.target = rows, source, target
+    def __init__(self, rows: Any, roles: Roles) -> None:
+        self.rows, self.roles = rows, roles
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Example:
-        row = self.rows[range(len(self))[index]]
-        example: Example = {"source": text(row[self.source]), "target": text(row[self.target])}
-        if "links" in row:
-            example["links"] = [(int(i), int(j)) for i, j in row["links"]]
-        for words in ("source_words", "target_words"):
-            if words in row and len(row[words]):
-                example[words] = [text(word) for word in row[words]]
-        return example
-
-
-def text(value: Any) -> str:
-    """Returns the value of a Text feature as a str."""
-    return value.decode() if isinstance(value, bytes) else str(value)
+        return example_of(self.rows[range(len(self))[index]], self.roles)
 
 
 def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
@@ -118,35 +108,6 @@ def nearest(word: str, words: Any) -> str:
 def registered() -> list[str]:
     """Returns the names of all official datasets."""
     return load_library().list_builders(with_community_datasets=False)
-
-
-def sides_of(name: str, builder: Any, source: str | None, target: str | None) -> tuple[str, str]:
-    """Returns the features that are source and target. Raises ValueError if they are ambiguous."""
-    features = builder.info.features
-    texts = sorted(
-        key for key in features if isinstance(features[key], load_library().features.Text)
-    )
-    for side in (source, target):
-        if side is not None and side not in texts:
-            raise ValueError(unknown(f"text in {PREFIX}{name}", side, texts))
-    if source is not None and target is not None:
-        if source == target:
-            raise ValueError(
-                f"source and target are both {source!r}; name two of {', '.join(texts)}"
-            )
-        return source, target
-    if {"source", "target"} <= set(texts):
-        first, second = "source", "target"
-    elif len(texts) == 2:
-        config = name.partition("/")[2]
-        first, second = sorted(texts, key=config.find)
-    else:
-        raise ValueError(
-            f"{PREFIX}{name} has the texts {', '.join(texts)}; choose two with the options source and target"
-        )
-    if source == second or target == first:
-        first, second = second, first
-    return first, second
 
 
 @functools.cache

@@ -5,7 +5,8 @@
     tokenizer.decode(ids)                                # "Zwei Männer lachen."
 
 The kinds differ in how they split a text; ids, words and decoding are common to all. decode(encode(text).ids) is
-the normalized text if all its characters (for "word": its words) are in the vocabulary or are spelled by bytes.
+the normalized text if all its characters (for "word": its words) are in the vocabulary or are spelled by bytes. With
+keep_whitespace, it is the text with its spaces and line breaks.
 Names of special tokens such as "</s>" in a text are characters like any others.
 """
 
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attention_lab.data.kinds import KINDS, SPACE, SPECIAL_TOKENS
-from attention_lab.data.words import normalize, words_of
+from attention_lab.data.words import normalize, with_whitespace, words_of
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
@@ -26,9 +27,9 @@ BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 UNKNOWN_TEXT = "\ufffd"
 
 # SPACE itself, and characters on account of which sentencepiece would skip a sentence in training, are replaced by
-# separators, which do not occur in normalized text.
-_WRITTEN = str.maketrans("▁\0▅\ufffd", "\x1c\x1d\x1e\x85")
-_READ = str.maketrans("\x1c\x1d\x1e\x85", "▁\0▅\ufffd")
+# separators, which do not occur in normalized text. So are line breaks, which occur in texts that keep their whitespace.
+_WRITTEN = str.maketrans("▁\0▅\ufffd\n", "\x1c\x1d\x1e\x85\x0b")
+_READ = str.maketrans("\x1c\x1d\x1e\x85\x0b", "▁\0▅\ufffd\n")
 
 
 class Encoded(NamedTuple):
@@ -44,13 +45,16 @@ class Tokenizer:
     """A vocabulary and a function that splits text into it; made by `train`, or by `cached` and `load` of tokenizer_files.py.
 
     pieces[i] is the piece of id i, and len(tokenizer) their number: the special tokens, with byte_fallback the BYTES,
-    then pieces of text. Tokenizers are comparable, hashable and picklable.
+    then pieces of text, and at the end `extra` reserved tokens, which no text contains (`reserved`). keep_whitespace:
+    whether texts keep their line breaks and repeated spaces. Tokenizers are comparable, hashable and picklable.
     """
 
     kind: str
     pieces: tuple[str, ...]
     model: bytes = dataclasses.field(default=b"", repr=False)
     byte_fallback: bool = False
+    keep_whitespace: bool = False
+    extra: int = 0
 
     def encode(self, text: str, words: Sequence[str] | None = None) -> Encoded:
         """Returns the pieces of a text, each with the index of its word.
@@ -60,7 +64,7 @@ class Tokenizer:
         words: in order, each found in the text to the right of the one before; None: `words_of` the text.
         Raises ValueError if a word is not found.
         """
-        text = normalize(text)
+        text = self._normalize(text)
         cut = self._cut(written(text))
         spans = _spans(cut, len(text), len(KINDS[self.kind].joiner))
         owners = _owners(text, words_of(text) if words is None else words)
@@ -74,30 +78,46 @@ class Tokenizer:
 
     def encode_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Returns the ids of many texts: for each, int32 [pieces]."""
-        cut = (self._cut(written(text)) for text in texts)
-        return [np.array([i for piece in one for i in self._ids(piece)], np.int32) for one in cut]
+        cut = (self._cut(written(self._normalize(text))) for text in texts)
+        ids_of = functools.cache(self._ids)  # a text of characters has few different pieces
+        return [np.array([i for piece in one for i in ids_of(piece)], np.int32) for one in cut]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Returns the normalized text of ids up to the first END; PAD and START are skipped, UNKNOWN is U+FFFD.
+        """Returns the normalized text of ids up to the first END; UNKNOWN is U+FFFD.
 
-        Raises ValueError for an id that is not in the vocabulary.
+        PAD, START and reserved tokens are skipped. Raises ValueError for an id that is not in the vocabulary.
         """
-        kept = []
+        kept, size, spelled = [], len(self), self._spelled
         for i in map(int, ids):
-            if not 0 <= i < len(self):
-                raise ValueError(f"id {i} is not in a vocabulary of {len(self)} pieces")
+            if not 0 <= i < size:
+                raise ValueError(f"id {i} is not in a vocabulary of {size} pieces")
             if i == END:
                 break
-            if i not in (PAD, START):
-                kept.append(self._spelled[i])
+            if i not in (PAD, START) and i < size - self.extra:
+                kept.append(spelled[i])
         text = KINDS[self.kind].joiner.encode().join(kept).decode(errors="replace")
-        return normalize(read(text.replace(SPACE, " ")))
+        return self._normalize(read(text.replace(SPACE, " ")))
+
+    def reserved(self, number: int) -> int:
+        """Returns the id of a reserved token; they are counted down from the end of the vocabulary.
+
+        Raises ValueError if there are not as many.
+        """
+        if not 0 <= number < self.extra:
+            raise ValueError(
+                f"there is no reserved token {number}: this tokenizer has {self.extra}; raise tokenizer.extra"
+            )
+        return len(self) - 1 - number
 
     def __len__(self):
         return len(self.pieces)
 
     def __reduce__(self):
-        return Tokenizer, (self.kind, self.pieces, self.model, self.byte_fallback)
+        fields = dataclasses.fields(self)
+        return Tokenizer, tuple(getattr(self, field.name) for field in fields)
+
+    def _normalize(self, text: str) -> str:
+        return with_whitespace(text) if self.keep_whitespace else normalize(text)
 
     @functools.cached_property
     def _cut(self) -> Callable[[str], list[str]]:
@@ -111,7 +131,7 @@ class Tokenizer:
     @functools.cached_property
     def _known(self) -> dict[str, int]:
         # A word "</s>" in a text is not END: names of special tokens and of bytes are not looked up.
-        return {self.pieces[i]: i for i in range(self.fixed, len(self.pieces))}
+        return {self.pieces[i]: i for i in range(self.fixed, len(self.pieces) - self.extra)}
 
     @functools.cached_property
     def _spelled(self) -> list[bytes]:
@@ -131,13 +151,22 @@ class Tokenizer:
         )
 
 
-def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = False) -> Tokenizer:
+def train(
+    kind: str,
+    sentences: Iterable[str],
+    size: int,
+    byte_fallback: bool = False,
+    keep_whitespace: bool = False,
+    extra: int = 0,
+) -> Tokenizer:
     """Returns a tokenizer of at most `size` pieces, the four special tokens included; it is a function of the input.
 
     kind: "bpe" (Sennrich et al. 2016) and "unigram" (Kudo 2018) keep every character and, on a
     small corpus, have fewer than `size` pieces; "char" and "word" keep the most frequent. byte_fallback: 256
-    of the pieces are bytes, which spell an unknown character's UTF-8, so that no text is unknown. Raises
-    ValueError for an unknown kind, bytes with "word", no text, or a size that is too small for the characters.
+    of the pieces are bytes, which spell an unknown character's UTF-8, so that no text is unknown. keep_whitespace:
+    whether line breaks and repeated spaces are kept. extra: the number of the pieces that are reserved tokens. Raises
+    ValueError for an unknown kind, bytes or whitespace with "word", no text, or a size that is too small for the
+    characters.
     """
     if kind not in KINDS:
         raise ValueError(f"there is no tokenizer {kind!r}; known are {', '.join(KINDS)}")
@@ -145,29 +174,40 @@ def train(kind: str, sentences: Iterable[str], size: int, byte_fallback: bool = 
         raise ValueError(
             f"byte_fallback needs pieces of words, but the pieces of a {kind} tokenizer are whole words"
         )
-    texts = [written(text) for text in normalized(sentences) if text]
+    if keep_whitespace and KINDS[kind].joiner:
+        raise ValueError(
+            f"keep_whitespace needs pieces that contain spaces, but a {kind} tokenizer splits texts at spaces; use char, "
+            "bpe or unigram"
+        )
+    texts = [written(text) for text in normalized(sentences, keep_whitespace) if text]
     if not texts:
         raise ValueError(f"a {kind} tokenizer needs text to train on, but all sentences are empty")
     fixed = (*SPECIAL_TOKENS, *BYTES) if byte_fallback else SPECIAL_TOKENS
-    if size <= len(fixed):
-        what = "special tokens and bytes" if byte_fallback else "special tokens"
-        raise ValueError(f"size {size} has room for {what} only; use more than {len(fixed)}")
-    pieces, model = KINDS[kind].train(texts, size, len(fixed))
-    return Tokenizer(kind, (*fixed, *pieces), model, byte_fallback)
+    if size <= len(fixed) + extra:
+        what = ["special tokens", "bytes"] if byte_fallback else ["special tokens"]
+        what += ["reserved tokens"] if extra else []
+        raise ValueError(
+            f"size {size} has room for {' and '.join(what)} only; use more than {len(fixed) + extra}"
+        )
+    pieces, model = KINDS[kind].train(texts, size - extra, len(fixed), keep_whitespace)
+    reserved = [f"<extra_{number}>" for number in reversed(range(extra))]
+    return Tokenizer(
+        kind, (*fixed, *pieces, *reserved), model, byte_fallback, keep_whitespace, extra
+    )
 
 
-def normalized(sentences: Iterable[str]) -> list[str]:
+def normalized(sentences: Iterable[str], keep_whitespace: bool = False) -> list[str]:
     """Returns the normalized sentences, for training. Raises ValueError if they are one string."""
     if isinstance(sentences, str):
         raise ValueError(
             "sentences must be a list of strings, but one string was given; put it in a list"
         )
-    return [normalize(text) for text in sentences]
+    return [with_whitespace(text) if keep_whitespace else normalize(text) for text in sentences]
 
 
 def written(text: str) -> str:
-    """Returns the normalized text, with characters that pieces cannot contain replaced one by one, reversibly."""
-    return normalize(text).translate(_WRITTEN)
+    """Returns a normalized text, with characters that pieces cannot contain replaced one by one, reversibly."""
+    return text.translate(_WRITTEN)
 
 
 def read(text: str) -> str:
@@ -196,7 +236,7 @@ def _owners(text, words):
             )
         end = start + len(word)
         owners[start:end] = [index] * len(word)
-    if text and not end:
+    if text.strip() and not end:
         raise ValueError(
             f"there are no words, but the text is not empty: {text!r:.200}; leave the words out"
         )

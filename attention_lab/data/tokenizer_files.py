@@ -13,7 +13,7 @@ import sentencepiece
 from attention_lab import files
 from attention_lab.data.tokenizer import Tokenizer, normalized, train
 
-VERSION = 2
+VERSION = 3
 Path = str | os.PathLike[str]
 
 
@@ -23,21 +23,23 @@ def cached(
     size: int,
     cache_dir: Path,
     byte_fallback: bool = False,
+    keep_whitespace: bool = False,
+    extra: int = 0,
 ) -> Tokenizer:
     """Returns the result of `train`, from cache_dir if it was called with the same arguments before.
 
     A damaged file is replaced; if the file cannot be written, the tokenizer is returned nevertheless.
     """
-    texts = normalized(sentences)
-    digest = hashlib.sha256(
-        repr((VERSION, sentencepiece.__version__, kind, size, byte_fallback)).encode()
-    )
-    digest.update("\n".join(texts).encode())
+    texts = normalized(sentences, keep_whitespace)
+    options = kind, size, byte_fallback, keep_whitespace, extra
+    digest = hashlib.sha256(repr((VERSION, sentencepiece.__version__, *options)).encode())
+    for text in texts:  # the length makes the sequence of texts unambiguous
+        digest.update(f"{len(text)}\n{text}".encode())
     made_from = digest.hexdigest()
     path = pathlib.Path(cache_dir) / f"{kind}-{size}-{made_from[:16]}.json"
     with contextlib.suppress(ValueError):
         return load(path, made_from)
-    tokenizer = train(kind, texts, size, byte_fallback)
+    tokenizer = train(kind, texts, *options[1:])
     with contextlib.suppress(ValueError):  # it is only slower without
         save(tokenizer, path, made_from)
     return tokenizer
@@ -68,6 +70,8 @@ def to_bytes(tokenizer: Tokenizer, made_from: str | None = None) -> bytes:
         "pieces": tokenizer.pieces,
         "model": base64.b64encode(tokenizer.model).decode(),
         "byte_fallback": tokenizer.byte_fallback,
+        "keep_whitespace": tokenizer.keep_whitespace,
+        "extra": tokenizer.extra,
     } | ({} if made_from is None else {"made_from": made_from})
     return json.dumps({"sha256": _digest(content), **content}).encode()
 
@@ -93,7 +97,8 @@ def from_bytes(data: bytes, name: str = "the data", made_from: str | None = None
     if made_from not in (None, content.get("made_from")):
         raise ValueError(f"{name} was trained on other text or with other options; train it again")
     model = base64.b64decode(content["model"])
-    return Tokenizer(content["kind"], tuple(content["pieces"]), model, content["byte_fallback"])
+    options = (content[name] for name in ("byte_fallback", "keep_whitespace", "extra"))
+    return Tokenizer(content["kind"], tuple(content["pieces"]), model, *options)
 
 
 def _digest(content):

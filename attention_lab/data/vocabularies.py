@@ -1,11 +1,10 @@
 """The vocabularies of the two sides of a corpus: separate, joint, or joint with a part of it for the target."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from attention_lab.data.tokenizer import SPACE, Tokenizer, written
+from attention_lab.data.tokenizer import SPACE, Tokenizer, normalized, written
 from attention_lab.data.tokenizer_files import Path, cached
 
 
@@ -25,20 +24,31 @@ def make_tokenizers(
     joint: bool,
     restrict: bool = False,
     byte_fallback: bool = False,
+    keep_whitespace: bool = False,
+    extra: int = 0,
     cache_dir: Path,
 ) -> Codec:
     """Returns the tokenizers of the two sides of a corpus with these texts, from `cached`.
 
     joint: whether both sides have one vocabulary. restrict: whether the target has only the part of it that its own
-    texts need, see `restricted`. Raises ValueError if `train` does, and where restrict is set without joint.
+    texts need, see `restricted`. The other options are those of `tokenizer.train`. Raises ValueError if it does, and
+    where restrict is set without joint, or with reserved tokens.
     """
+    if restrict and extra:
+        raise ValueError("a restricted vocabulary has no reserved tokens; set tokenizer.extra to 0")
     if restrict and not joint:
         raise ValueError(
             "only a joint vocabulary can be restricted, but here each side has its own"
         )
-    make = functools.partial(
-        cached, kind, size=size, cache_dir=cache_dir, byte_fallback=byte_fallback
-    )
+    options: dict[str, Any] = {
+        "byte_fallback": byte_fallback,
+        "keep_whitespace": keep_whitespace,
+        "extra": extra,
+    }
+
+    def make(texts):
+        return cached(kind, texts, size, cache_dir, **options)
+
     if not joint:
         return Codec(make(source), make(target))
     both = make([*source, *target])
@@ -53,7 +63,10 @@ def restricted(both: Tokenizer, texts: Sequence[str]) -> Codec:
     sides.
     """
     seen = {both.pieces[i] for ids in both.encode_ids(texts) for i in ids.tolist()}
-    seen |= {SPACE, *"".join(map(written, texts))}  # so that other texts can be spelled
+    seen |= {
+        SPACE,
+        *"".join(map(written, normalized(texts, both.keep_whitespace))),
+    }  # so that other texts can be spelled
     fixed, pieces = both.pieces[: both.fixed], both.pieces[both.fixed :]
     first = [piece for piece in pieces if piece in seen]
     rest = [piece for piece in pieces if piece not in seen]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SEPARATORS = re.compile("[\r\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 # Blocks of the scripts that are written without spaces between words: Thai, Lao, Myanmar, Khmer, Tai Le to Tai Tham, Han with its
 # radicals and punctuation, kana, Tai Viet, halfwidth kana, and the planes of rarer kana and Han.
 _UNSPACED = re.compile(
@@ -25,6 +26,17 @@ def normalize(text: str) -> str:
     if not isinstance(text, str):
         raise ValueError(f"a text must be a str, not {type(text).__name__}: {text!r:.60}")
     return _SURROGATE.sub("\ufffd", unicodedata.normalize("NFC", " ".join(text.split())))
+
+
+def with_whitespace(text: str) -> str:
+    """Returns the text in Unicode's NFC with all its spaces and line breaks, for which it has one character each, "\\n".
+
+    Other separators that Python's `str.splitlines` knows become spaces; an unpaired surrogate becomes U+FFFD.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"a text must be a str, not {type(text).__name__}: {text!r:.60}")
+    composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    return _SURROGATE.sub("\ufffd", _SEPARATORS.sub(" ", composed))
 
 
 def words_of(text: str) -> list[str]:

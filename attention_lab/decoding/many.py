@@ -23,7 +23,7 @@ def in_batches(
 ) -> list[Any]:
     """Applies a function to batches of sentences, and returns the result of each sentence, as NumPy.
 
-    columns: ids of sources, and of targets where these are given too. function: one batch [rows, width] per
+    columns: ids of sources, and of targets and the inputs of the decoder where these are given too. function: one batch [rows, width] per
     column -> a pytree with leading axis `rows`; the last batch is filled with padding, so that all batches of a
     width have one shape. Where there are few sentences, batches are smaller. step: widths are multiples of it, and
     each is one more program to compile. limits: those of the model, which bound the padding too; no sentence
@@ -36,7 +36,7 @@ def in_batches(
     results: list[Any] = [None] * len(order)
     for first in range(0, len(order), rows):
         part = order[first : first + rows]
-        batch = zip(columns, limits, strict=False)
+        batch = zip(columns, (*limits, limits.target), strict=False)
         outputs = function(
             *(_padded([ids[i] for i in part], rows, step, most) for ids, most in batch)
         )

@@ -12,22 +12,36 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sacrebleu.metrics.chrf import CHRF
-from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
+from attention_lab.data.words import normalize
 from attention_lab.evaluation.alignment import Choice, link_counts, predicted_links
+from attention_lab.evaluation.counts import (
+    Statistics,
+    bleu_of,
+    bleu_statistics,
+    chrf_of,
+    chrf_statistics,
+)
+from attention_lab.evaluation.pointing import Pointer, cross_layers, pointing_counts
 from attention_lab.evaluation.quality import (
-    bleu_metric,
     bleu_signature,
     chrf_signature,
-    composed,
     paired_bootstrap,
+    rouge_f1,
+    rouge_signature,
     warn_of_uncut,
 )
 from attention_lab.evaluation.records import Record
+from attention_lab.evaluation.statistics import ratio_of
+from attention_lab.mechanism.registry import unknown
 
-Statistics = np.ndarray  # [.., P], sufficient statistics of one example, or their sum over examples
 HIGHER, LOWER = "higher", "lower"
+HYPOTHESES, LOSSES, RECORDS = (
+    "hypotheses",
+    "losses",
+    "records",
+)  # what a metric may need of an outcome
+ROUGES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}  # the titles of each
 
 
 class Outcome(NamedTuple):
@@ -35,7 +49,8 @@ class Outcome(NamedTuple):
 
     losses: [N, 2], −log p(target) in nats and the number of target tokens under teacher forcing; 0 and 0 if the model
     cannot read the example. records: attention weights under teacher forcing. fitted: the layer, head and rule by
-    which alignments are read from the records, chosen on validation examples.
+    which alignments are read from the records, and pointer: the layer and head by which sentences are pointed at, both
+    chosen on validation examples.
     """
 
     examples: Sequence[Mapping[str, Any]]
@@ -43,11 +58,17 @@ class Outcome(NamedTuple):
     losses: np.ndarray | None = None
     records: Sequence[Record] = ()
     fitted: Choice | None = None
+    pointer: Pointer | None = None
 
     @property
     def references(self) -> list[str]:
         """The target of each example."""
         return [example["target"] for example in self.examples]
+
+    @property
+    def all_references(self) -> list[list[str]]:
+        """All "targets" of each example, or its target where it has only that."""
+        return [list(example.get("targets") or [example["target"]]) for example in self.examples]
 
 
 class Metric(NamedTuple):
@@ -58,6 +79,8 @@ class Metric(NamedTuple):
     statistics [.., P]. bounds: the least and the greatest score. signature: the settings of the score, for comparison
     with other programs; "" if there are none. paired_p: a library's paired test of several systems against the first
     one, (hypotheses of each system, references) -> the p-value of each but the first; None if there is no such test.
+    needs: the fields of an outcome that it reads, so that evaluation computes no others: "hypotheses", "losses",
+    "records".
     """
 
     name: str
@@ -68,6 +91,7 @@ class Metric(NamedTuple):
     bounds: tuple[float, float] = (0.0, 100.0)
     signature: str = ""
     paired_p: Callable[[Sequence[Sequence[str]], Sequence[str]], list[float]] | None = None
+    needs: tuple[str, ...] = (HYPOTHESES,)
 
     def score(self, statistics: Statistics) -> float:
         """Returns the score of a corpus from the statistics [N, P] of its examples."""
@@ -122,8 +146,102 @@ def perplexity() -> Metric:
         losses = outcome.losses
         return losses if losses is not None and losses[:, 1].any() else None
 
-    bounds = (1.0, np.inf)
-    return Metric("perplexity", "perplexity", LOWER, statistics, perplexity_of, bounds)
+    return Metric(
+        "perplexity",
+        "perplexity",
+        LOWER,
+        statistics,
+        perplexity_of,
+        bounds=(1.0, np.inf),
+        needs=(LOSSES,),
+    )
+
+
+@functools.cache
+def cross_entropy() -> Metric:
+    """Σ −log p(target) / Σ target tokens in nats under teacher forcing: the logarithm of `perplexity`."""
+    return perplexity()._replace(
+        name="cross_entropy", title="nats", of=mean_of, bounds=(0.0, np.inf)
+    )
+
+
+@functools.cache
+def bits_per_character() -> Metric:
+    """Σ −log₂ p(target) / Σ characters under teacher forcing.
+
+    END counts in the sum of bits, as in `perplexity`, but is no character. The characters are those of an example's
+    "text", spaces included, or of its target if it has no text; those of an example that the model cannot read are
+    not counted. Unlike perplexity, it is comparable between tokenizers.
+    """
+
+    def statistics(outcome: Outcome) -> Statistics | None:
+        losses = outcome.losses
+        if losses is None or not losses[:, 1].any():
+            return None
+        lengths = [len(e["text"] if "text" in e else e["target"]) for e in outcome.examples]
+        return np.stack([losses[:, 0], np.where(losses[:, 1] > 0, lengths, 0)], axis=1)
+
+    return Metric(
+        "bpc",
+        "bits per character",
+        LOWER,
+        statistics,
+        bits_of,
+        bounds=(0.0, np.inf),
+        needs=(LOSSES,),
+    )
+
+
+@functools.cache
+def rouge(kind: str = "rouge1", stemming: bool = True) -> Metric:
+    """The mean over examples of ROUGE-1, -2 or -L (Lin 2004), as the library rouge-score computes it.
+
+    It is the F1 of the most similar of an example's "targets", or of its target; see `quality.rouge_f1`.
+    kind: "rouge1", "rouge2" or "rougeL", which is also the metric's name. Raises ValueError for another.
+    """
+    if kind not in ROUGES:
+        raise ValueError(unknown("kind of ROUGE", kind, ROUGES))
+
+    def statistics(outcome: Outcome) -> Statistics:
+        scores = rouge_f1(kind, stemming, outcome.hypotheses, outcome.all_references)
+        return np.stack([scores, np.ones(len(scores))], axis=1)
+
+    signature = rouge_signature(kind, stemming)
+    return Metric(kind, ROUGES[kind], HIGHER, statistics, mean_of, signature=signature)
+
+
+@functools.cache
+def exact_match() -> Metric:
+    """The percentage of hypotheses that equal a target of their example: one of its "targets", or its target.
+
+    Texts are compared as `words.normalize` returns them, since tokenizers do not keep the difference: in NFC, with
+    single spaces and none at the ends. Case and punctuation count.
+    """
+
+    def statistics(outcome: Outcome) -> Statistics:
+        pairs = zip(outcome.hypotheses, outcome.all_references, strict=True)
+        return np.array([[normalize(h) in map(normalize, r), 1] for h, r in pairs], float)
+
+    return Metric("exact", "exact match %", HIGHER, statistics, ratio_of)
+
+
+@functools.cache
+def pointing() -> Metric:
+    """The percentage of examples that attend most to a sentence in their "supporting"; see `pointing.pointed`.
+
+    The weights are those of the layer and head of `outcome.pointer`; without one, of the mean of all heads of the last
+    cross-attention layer. Examples without "supporting" do not count; one that the model cannot read is wrong.
+    A model without cross-attention has no score.
+    """
+
+    def statistics(outcome: Outcome) -> Statistics | None:
+        records = outcome.records
+        if not records or not cross_layers(records[0]):
+            return None
+        counts = pointing_counts(records, outcome.examples, outcome.pointer)
+        return counts if counts.any() else None
+
+    return Metric("pointing", "pointing %", HIGHER, statistics, ratio_of, needs=(RECORDS,))
 
 
 @functools.cache
@@ -136,75 +254,23 @@ def alignment_error() -> Metric:
         predicted = predicted_links(outcome.records, outcome.fitted)
         return link_counts(predicted, [record.links or () for record in outcome.records])
 
-    return Metric("aer", "AER %", LOWER, statistics, aer_of)
-
-
-def bleu_statistics(
-    hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
-) -> Statistics:
-    """Returns sacreBLEU's counts of each sentence: [N, 10], 4 matches, 4 totals, and the two lengths.
-
-    tokenize: as in `quality.bleu`.
-    """
-    metric = bleu_metric(tokenize, effective_order=True)
-    pairs = zip(composed(hypotheses), composed(references), strict=True)
-    scores = (metric.sentence_score(h, [r]) for h, r in pairs)
-    return np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in scores], float)
-
-
-def bleu_of(statistics: Statistics) -> np.ndarray:
-    """Returns corpus BLEU, 0 to 100, of summed statistics [.., 10], with sacreBLEU's exponential smoothing."""
-    matches, totals = statistics[..., :4], statistics[..., 4:8]
-    # The k-th precision without a match is replaced by 1 / (2^k total); without any match, BLEU is 0.
-    unmatched = np.cumsum(matches == 0, axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(matches > 0, matches, 0.5**unmatched) / totals
-        log_precision = np.log(precision).mean(-1)
-        log_brevity = np.minimum(0.0, 1 - statistics[..., 9] / statistics[..., 8])
-        score = 100 * np.exp(log_precision + log_brevity)
-    return np.where((totals > 0).all(-1) & (matches > 0).any(-1), score, 0.0)
-
-
-def chrf_statistics(hypotheses: Sequence[str], references: Sequence[str]) -> Statistics:
-    """Returns chrF's counts of each sentence: [N, 18], the character n-grams of hypothesis, reference and both, n = 1 .. 6.
-
-    Spaces are ignored, and the order is that of sacreBLEU: hypothesis, reference, matches. If the reference has no
-    n-gram, those of the hypothesis are not counted.
-    """
-    rows = []
-    for pair in zip(composed(hypotheses), composed(references), strict=True):
-        counts = (extract_all_char_ngrams(text, CHRF.CHAR_ORDER) for text in pair)
-        row: list[int] = []
-        for hypothesis, reference in zip(*counts, strict=True):
-            size = hypothesis.total() if reference else 0
-            row += [size, reference.total(), (hypothesis & reference).total()]
-        rows.append(row)
-    return np.array(rows, float).reshape(-1, 3 * CHRF.CHAR_ORDER)
-
-
-def chrf_of(statistics: Statistics) -> np.ndarray:
-    """Returns chrF, 0 to 100, of summed statistics [.., 18]: F_β = (1 + β²) P R / (β² P + R) with β = 2.
-
-    The precision P and the recall R are means over those n for which both sides have n-grams.
-    """
-    hypothesis, reference, matches = (statistics[..., n::3] for n in range(3))
-    both = (hypothesis > 0) & (reference > 0)
-    orders = np.maximum(both.sum(-1), 1)
-
-    def mean(counts):
-        return (np.divide(matches, counts, out=np.zeros_like(matches), where=both)).sum(-1) / orders
-
-    precision, recall = mean(hypothesis), mean(reference)
-    weight = CHRF.BETA**2
-    total = weight * precision + recall
-    product = 100 * (1 + weight) * precision * recall
-    return np.divide(product, total, out=np.zeros_like(total), where=total > 0)
+    return Metric("aer", "AER %", LOWER, statistics, aer_of, needs=(RECORDS,))
 
 
 def perplexity_of(statistics: Statistics) -> np.ndarray:
     """Returns exp(first / second) of summed statistics [.., 2]."""
     with np.errstate(over="ignore"):
         return np.exp(statistics[..., 0] / statistics[..., 1])
+
+
+def bits_of(statistics: Statistics) -> np.ndarray:
+    """Returns first / second of summed statistics [.., 2], of nats in bits."""
+    return mean_of(statistics) / np.log(2)
+
+
+def mean_of(statistics: Statistics) -> np.ndarray:
+    """Returns first / second of summed statistics [.., 2]."""
+    return statistics[..., 0] / statistics[..., 1]
 
 
 def aer_of(statistics: Statistics) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Translation quality: similarity of hypotheses to references, by BLEU and chrF of sacreBLEU (Post 2018).
+"""Quality of texts: similarity to references, by BLEU and chrF of sacreBLEU (Post 2018), and ROUGE of rouge-score.
 
     print(bleu(hypotheses, references))
 
@@ -6,9 +6,12 @@ Scores are comparable only if their signatures are equal, so that each score inc
 references are compared in Unicode's NFC.
 """
 
+import functools
+import re
 import unicodedata
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from sacrebleu.metrics.bleu import BLEU
@@ -105,6 +108,45 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Quality:
     Raises ValueError as `bleu` does.
     """
     return _score(CHRF(), hypotheses, references)
+
+
+def rouge_f1(
+    kind: str, stemming: bool, hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> list[float]:
+    """Returns the F1 of each hypothesis, 0 to 100: that of the reference to which it is most similar.
+
+    kind: "rouge1" or "rouge2", of n-grams, or "rougeL", of the longest common subsequence of the whole texts.
+    stemming: words of more than 3 letters are stemmed (Porter 1980). A word consists of the letters a to z, in either
+    case, and digits; all other characters separate words. A warning is issued if nothing of a reference remains.
+    """
+    scorer = _rouge_scorer(kind, stemming)
+    _warn_of_unread([text for texts in references for text in texts])
+    pairs = zip(composed(hypotheses), map(composed, references), strict=True)
+    return [100 * float(scorer.score_multi(r, h)[kind].fmeasure) for h, r in pairs]
+
+
+def rouge_signature(kind: str, stemming: bool) -> str:
+    """Returns a signature of `rouge_f1` in the manner of sacreBLEU."""
+    stem = "porter" if stemming else "no"
+    return f"{kind}|f1|refs:best|stem:{stem}|rouge-score:{version('rouge-score')}"
+
+
+@functools.cache
+def _rouge_scorer(kind, stemming):
+    # A local import: the library imports nltk.
+    from rouge_score import rouge_scorer, tokenizers
+
+    return rouge_scorer.RougeScorer([kind], tokenizer=tokenizers.DefaultTokenizer(stemming))
+
+
+def _warn_of_unread(references):
+    for text in references:
+        if any(map(str.isalnum, text)) and not re.search("[a-z0-9]", text.lower()):
+            warnings.warn(
+                f"ROUGE reads the letters a to z and digits only, and nothing of references such as {text:.30}",
+                stacklevel=4,
+            )
+            return
 
 
 def composed(texts: Sequence[str]) -> list[str]:

@@ -172,7 +172,8 @@ def saturated(x: Array) -> Array:
     An infinite share would put NaN, 0 · ∞, into the gradient even of a query that may not attend to it.
     """
     kind = jnp.finfo(x.dtype)
-    return jnp.clip(x, kind.min, kind.max)
+    # Not jnp.clip, whose gradient halves at ties and takes two more arrays of the size of x.
+    return jax.lax.clamp(kind.min, x, kind.max)
 
 
 def summed_wide(dtype: Any) -> dict[str, Any]:
@@ -189,6 +190,12 @@ def summed_wide(dtype: Any) -> dict[str, Any]:
 def matmul(a: Array, b: Array, dtype: Any) -> Array:
     """Returns a @ b in `dtype`, accumulated in float32 at least, as is the gradient of an operand of a wider type."""
     return jnp.matmul(a.astype(dtype), b.astype(dtype), **summed_wide(dtype)).astype(dtype)
+
+
+def affine(x: Array, W: Array, b: Array | None = None) -> Array:
+    """Returns x W + b [.., F] of x [.., D], with operands of the type of x, in float32 at least."""
+    total = jnp.matmul(x, W.astype(x.dtype), **summed_wide(x.dtype))
+    return total if b is None else total + jnp.reshape(b, (1,) * (x.ndim - 1) + (-1,))
 
 
 def inner_product(params: Params, query: Array, key: Array) -> Array:

@@ -22,7 +22,7 @@ from attention_lab.mechanism.contracts import (
     Dims,
     Head,
     Params,
-    matmul,
+    affine,
     saturated,
     summed_wide,
 )
@@ -42,12 +42,14 @@ def init_multi_head(
     key_value_heads: int | None = None,
     features: int | None = None,
     value_features: int | None = None,
+    bias: bool = False,
 ) -> Params:
     """Returns W_Q [H, F, D], W_K [G, F, D'], W_V [G, F', D'], W_O [D, H, F'] and G sets of the mechanism's parameters.
 
     dims: the features of the inputs, D = dims.query and D' = dims.key. key_value_heads: G, by default H. features:
-    F, by default D / H, of queries and keys (d_k); value_features: F', by default F, of values (d_v). Raises
-    ValueError if H is not a multiple of G, or D not one of H while features is not given.
+    F, by default D / H, of queries and keys (d_k); value_features: F', by default F, of values (d_v). bias: adds
+    b_Q [H, F], b_V [G, F'] and b_O [D]; there is no b_K, which a softmax of inner products ignores: it would add q · b_K
+    to all scores of a query. Raises ValueError if H is not a multiple of G, or D not one of H while features is not given.
     """
     groups = heads if key_value_heads is None else key_value_heads
     if heads < 1 or groups < 1 or heads % groups:
@@ -66,13 +68,17 @@ def init_multi_head(
     def projections(rng, count, features, width):
         return matrix(rng, count * features, width).reshape(count, features, width)
 
-    return {
+    params = {
         "W_Q": projections(rng_q, heads, features, dims.query),
         "W_K": projections(rng_k, groups, features, dims.key),
         "W_V": projections(rng_v, groups, values, dims.key),
         "W_O": matrix(rng_o, dims.query, heads * values).reshape(-1, heads, values),
         "attention": jax.vmap(one_group)(jax.random.split(rng_a, groups)),
     }
+    if bias:
+        shapes = {"b_Q": (heads, features), "b_V": (groups, values), "b_O": (dims.query,)}
+        params |= {name: jnp.zeros(shape) for name, shape in shapes.items()}
+    return params
 
 
 def remember_heads(
@@ -87,14 +93,17 @@ def remember_heads(
 
     valid, positions, segments: as in `remember`; they are the same for all heads.
     """
-
     x = blank(jnp.asarray(x), valid)
 
-    def one_group(w_k, w_v, inner):
-        keys, values = (saturated(matmul(x, w.T, x.dtype)) for w in (w_k, w_v))
-        return remember(attention, inner, keys, values, valid, positions, segments)
+    def project(W, b=None):
+        return saturated(affine(x, W.T, b).astype(x.dtype))
 
-    return jax.vmap(one_group, out_axes=BY_HEAD)(params["W_K"], params["W_V"], params["attention"])
+    def one_group(own):
+        keys, values = project(own["W_K"]), project(own["W_V"], own.get("b_V"))
+        return remember(attention, own["attention"], keys, values, valid, positions, segments)
+
+    by_group = {name: params[name] for name in ("W_K", "W_V", "b_V", "attention") if name in params}
+    return jax.vmap(one_group, out_axes=BY_HEAD)(by_group)
 
 
 def multi_head(
@@ -135,9 +144,9 @@ def multi_head(
     groups = params["W_K"].shape[0]
     group_size = params["W_Q"].shape[0] // groups
 
-    def one_group(w_q, heads, inner, memory, rng):
+    def one_group(own, heads, inner, memory, rng):
         # The heads of one position are adjacent, so that a slice of x stays contiguous: ring.py.
-        queries = saturated(_einsum("hfd,qd->qhf", w_q, x))
+        queries = saturated(_einsum("hfd,qd->qhf", own["W_Q"], x, own.get("b_Q")))
         context = attend_all(
             kind,
             attention,
@@ -157,16 +166,22 @@ def multi_head(
             lambda y: jnp.swapaxes(y.reshape(-1, group_size, y.shape[-1]), 0, 1), context
         )
 
-    w_q = params["W_Q"].reshape(groups, group_size, *params["W_Q"].shape[1:])
+    own = {
+        name: params[name].reshape(groups, group_size, *params[name].shape[1:])
+        for name in ("W_Q", "b_Q")
+        if name in params
+    }
     rngs = None if rng is None else jax.random.split(rng, groups)
     heads = jnp.arange(groups * group_size).reshape(groups, group_size)
     context = jax.vmap(one_group, (0, 0, 0, BY_HEAD, None if rng is None else 0))(
-        w_q, heads, params["attention"], memory, rngs
+        own, heads, params["attention"], memory, rngs
     )
     merged = jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), context)
-    return merged._replace(vector=_einsum("dhf,hqf->qd", params["W_O"], merged.vector))
+    vector = _einsum("dhf,hqf->qd", params["W_O"], merged.vector, params.get("b_O"))
+    return merged._replace(vector=vector)
 
 
-def _einsum(formula, weights, x):
-    """Returns the sum in the type of x, accumulated in float32 at least."""
-    return jnp.einsum(formula, weights.astype(x.dtype), x, **summed_wide(x.dtype)).astype(x.dtype)
+def _einsum(formula, weights, x, bias=None):
+    """Returns the sum, and a bias [1, ..], in the type of x, accumulated in float32 at least."""
+    total = jnp.einsum(formula, weights.astype(x.dtype), x, **summed_wide(x.dtype))
+    return (total if bias is None else total + bias[None]).astype(x.dtype)

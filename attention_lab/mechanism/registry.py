@@ -19,12 +19,12 @@ from attention_lab.mechanism.locality import LOCALITIES
 from attention_lab.mechanism.masks import MASKS, both, either
 from attention_lab.mechanism.normalizers import NORMALIZERS
 from attention_lab.mechanism.positions import BIASES, ENCODINGS, rotary
-from attention_lab.mechanism.scores import SCORES
+from attention_lab.mechanism.scores import SCORES, qk_norm
 
 # Functions that build pieces from pieces.
 COMBINATORS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "score": MappingProxyType({"rotary": rotary}),
+        "score": MappingProxyType({"rotary": rotary, "qk_norm": qk_norm}),
         "mask": MappingProxyType({"both": both, "either": either}),
     }
 )

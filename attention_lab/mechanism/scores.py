@@ -5,6 +5,7 @@ per pair. Matrices are initialized LeCun normal (variance 1 / fan-in), so that t
 not depend on the width; the papers' own choices are named where they differ.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -251,6 +252,30 @@ def _distance_pair(params, query, key):
 
 # distance: −‖q − k‖² / (2√d), the Gaussian kernel's exponent (Tsai et al. 2019).
 distance = Score("distance", same_width, itself, itself, _distance_pair)
+
+
+def root_mean_square_norm(vector: Array) -> Array:
+    """Returns x / √(mean of x_d² + 1e-6) (Zhang & Sennrich 2019, without their gain)."""
+    wide = vector.astype(accumulator(vector.dtype))
+    return (wide * jax.lax.rsqrt(jnp.mean(wide * wide) + 1e-6)).astype(vector.dtype)
+
+
+@functools.cache
+def qk_norm(score: Score) -> Score:
+    """Returns the score of queries and keys that are normalized first, each to features of mean square 1.
+
+    A `scaled_dot` then lies within ±√d (Dehghani et al. 2023, who use layer norms with gains). `cosine` is another form,
+    with a learned scale.
+    """
+
+    def normalized(share_of):
+        def share(params: Params, vector: Array, position: Position) -> Array:
+            return share_of(params, root_mean_square_norm(vector), position)
+
+        return share
+
+    name = f"qk_norm({score.name})"
+    return score._replace(name=name, query=normalized(score.query), key=normalized(score.key))
 
 
 SCORES = MappingProxyType(

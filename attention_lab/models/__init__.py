@@ -7,15 +7,16 @@ make_model(7, 7, encoder={"kind": "nothing"}, decoder={"kind": "transformer"})
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attention_lab.mechanism import make_attention
 from attention_lab.models.base import Model, Output, look_up
 from attention_lab.models.decoders import DECODERS
-from attention_lab.models.embeddings import TIES
+from attention_lab.models.embeddings import TIES, make_scales
 from attention_lab.models.encoder_decoder import make_encoder_decoder
 from attention_lab.models.encoders import ENCODERS
-from attention_lab.models.layers import Shape
+from attention_lab.models.shape import Shape
 
 __all__ = ["DECODERS", "ENCODERS", "TIES", "Model", "Output", "make_model"]
 
@@ -29,24 +30,26 @@ def make_model(
     encoder: Words,
     decoder: Words,
     tie: str = "nothing",
+    embeddings: Words = MappingProxyType({}),
 ) -> Model:
     """Returns the model of an encoder and a decoder, each {"kind": .., option: value, ..}; it is cached by its arguments.
 
     An option that is a dict describes an attention: {"score": "additive"}. tie: which tables of embeddings are shared,
-    one of `TIES`. Raises ValueError if a kind, an option or a name does not exist, with the nearest that does, and
-    where encoder and decoder do not fit each other.
+    one of `TIES`. embeddings: fields of `Scales`. Raises ValueError if a kind, an option or a name does not exist, with
+    the nearest that does, and where encoder and decoder do not fit each other.
     """
     if tie not in TIES:
         raise ValueError(f"tie={tie!r} is not one of {', '.join(TIES)}")
     words = (_options("encoder", ENCODERS, encoder), _options("decoder", DECODERS, decoder))
-    return _made(source_vocabulary, target_vocabulary, tie, *words)
+    scales = make_scales(**embeddings)
+    return _made(source_vocabulary, target_vocabulary, tie, scales, *words)
 
 
 @functools.cache
-def _made(source_vocabulary, target_vocabulary, tie, encoder, decoder):
+def _made(source_vocabulary, target_vocabulary, tie, scales, encoder, decoder):
     reader = ENCODERS[encoder[0]](**dict(encoder[1]))
     writer = DECODERS[decoder[0]](reader.features, **dict(decoder[1]))
-    return make_encoder_decoder(reader, writer, source_vocabulary, target_vocabulary, tie)
+    return make_encoder_decoder(reader, writer, source_vocabulary, target_vocabulary, tie, scales)
 
 
 def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words) -> Any:

@@ -7,7 +7,7 @@
 
 A batch is `jax.vmap` outside. Source and target are `Padded`: which of their positions exist is data, and no
 model infers it from an id. Texts end in END; the decoder's input is the target shifted to the right by one
-position, with START before it.
+position, with START before it. Several documents may be packed into one target: see `Model.apply`.
 """
 
 import functools
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from attention_lab.mechanism import dropout
-from attention_lab.mechanism.contracts import Array, Params, accumulator, summed_wide
+from attention_lab.mechanism.contracts import Array, Params, accumulator
 from attention_lab.mechanism.registry import unknown
 from attention_lab.special_tokens import START
 
@@ -102,6 +102,9 @@ class Model(NamedTuple):
     init: (rng) -> params.
     apply: (params, example, *, rng=None, hyper=None, weights=False, dtype=None) -> Output of every target
     position; rng=None: no dropout; dtype: the type of computation (`computed_in`), by default that of the parameters.
+    Beside "source" and "target", an example may have "inputs", int[T], the token that the decoder reads at each position,
+    by default the target shifted to the right (`shift_right`), and "segments", int[T], the document of each target
+    position: each run of equal numbers is a document, which is decoded as if it were alone.
     start: (params, source, length) -> Source, state; length: the largest number of steps.
     step: (params, Source, state, token[], *, weights=False) -> state, Output of one position.
     limits: (params) -> Limits, the lengths of tables that are indexed by position.
@@ -144,9 +147,21 @@ class Dropout:
         return x if rng is None else dropout(rng, self.rate, x)
 
 
-def shift_right(target: Array) -> Array:
-    """Returns the input of the decoder: START, then all target tokens [T] but the last."""
-    return jnp.concatenate([jnp.full_like(target[:1], START), target[:-1]])
+def shift_right(target: Array, starts: Array | None = None) -> Array:
+    """Returns the input of the decoder: START, then all target tokens [T] but the last; START at all `starts`, bool[T]."""
+    shifted = jnp.concatenate([jnp.full_like(target[:1], START), target[:-1]])
+    return shifted if starts is None else jnp.where(starts, START, shifted)
+
+
+def starts_of(segments: Array) -> Array:
+    """Returns whether a document starts at each position, bool[T]: whether its number differs from that before it."""
+    return jnp.concatenate([jnp.ones(1, bool), segments[1:] != segments[:-1]])
+
+
+def restarted(starts: Array) -> Array:
+    """Returns the position of each token in its document, int[T], counted from 0 at each of the `starts`, bool[T]."""
+    positions = jnp.arange(len(starts))
+    return positions - jax.lax.cummax(jnp.where(starts, positions, 0))
 
 
 def computed_in(model: Model, dtype: Any) -> Model:
@@ -183,12 +198,6 @@ def precise_in(model: Model, precision: str) -> Model:
         start=at_precision(model.start, precision),
         step=at_precision(model.step, precision),
     )
-
-
-def affine(x: Array, W: Array, b: Array | None = None) -> Array:
-    """Returns x W + b [.., F] of x [.., D], with operands of the type of x, in float32 at least."""
-    total = jnp.matmul(x, W.astype(x.dtype), **summed_wide(x.dtype))
-    return total if b is None else total + jnp.reshape(b, (1,) * (x.ndim - 1) + (-1,))
 
 
 def widened(tree: Any) -> Any:

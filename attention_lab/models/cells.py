@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attention_lab.mechanism.contracts import Array, Params
-from attention_lab.models.base import affine, widened
+from attention_lab.mechanism.contracts import Array, Params, affine
+from attention_lab.models.base import widened
 
 # U is not orthogonal: the QR decomposition calls LAPACK, which under jit can deadlock on a CPU.
 _weights = jax.nn.initializers.glorot_uniform()

@@ -18,8 +18,9 @@ from attention_lab.models.base import (
     least,
     matrices,
     shift_right,
+    starts_of,
 )
-from attention_lab.models.embeddings import Embeddings
+from attention_lab.models.embeddings import Embeddings, Scales
 from attention_lab.padded import Padded
 
 
@@ -31,6 +32,7 @@ class EncoderDecoder(nn.Module):
     source_vocabulary: int
     target_vocabulary: int
     tie: str
+    scales: Scales
 
     def setup(self) -> None:
         """Makes the embeddings."""
@@ -40,6 +42,7 @@ class EncoderDecoder(nn.Module):
             self.encoder.embedding,
             self.decoder.embedding,
             self.tie,
+            self.scales,
         )
 
     def encode(self, source: Padded, dropout: Dropout, weights: bool, dtype: Any = None) -> Encoded:
@@ -57,11 +60,15 @@ class EncoderDecoder(nn.Module):
         dropout: Dropout,
         weights: bool = False,
         dtype: Any = None,
+        inputs: Array | None = None,
+        segments: Array | None = None,
     ) -> Output:
-        """Returns the output at every position of target [T], by teacher forcing."""
+        """Returns the output at every position of target [T], by teacher forcing. inputs, segments: as in `Model`."""
         encoded = self.encode(source, dropout, weights, dtype)
-        embedded = self.embeddings.of_target(shift_right(target.values), dtype)
-        readout = self.decoder(encoded, embedded, dropout, weights)
+        starts = None if segments is None else starts_of(segments)
+        inputs = shift_right(target.values, starts) if inputs is None else inputs
+        embedded = self.embeddings.of_target(inputs, dtype)
+        readout = self.decoder(encoded, embedded, dropout, weights, starts)
         return self._output(readout, weights, encoded.weights)
 
     def start(self, source: Padded, length: int) -> tuple[Source, Any]:
@@ -84,19 +91,24 @@ class EncoderDecoder(nn.Module):
 
 
 def make_encoder_decoder(
-    encoder: Any, decoder: Any, source_vocabulary: int, target_vocabulary: int, tie: str
+    encoder: Any,
+    decoder: Any,
+    source_vocabulary: int,
+    target_vocabulary: int,
+    tie: str,
+    scales: Scales = Scales(),
 ) -> Model:
     """Returns the `Model` of an encoder and a decoder, which are modules made by `ENCODERS` and `DECODERS`.
 
-    Raises ValueError if they share a table of embeddings (tie="all") and differ in its features.
+    Raises ValueError if they share a table of embeddings (tie="all" or "inputs") and differ in its features.
     """
     widths = encoder.embedding, decoder.embedding
-    if tie == "all" and None not in widths and widths[0] != widths[1]:
+    if tie in ("all", "inputs") and None not in widths and widths[0] != widths[1]:
         raise ValueError(
-            f"tie='all' shares one table of embeddings, but the encoder's have {widths[0]} features and the "
+            f"tie={tie!r} shares one table of embeddings, but the encoder's have {widths[0]} features and the "
             f"decoder's {widths[1]}; make them equal, or choose tie='output'"
         )
-    module = EncoderDecoder(encoder, decoder, source_vocabulary, target_vocabulary, tie)
+    module = EncoderDecoder(encoder, decoder, source_vocabulary, target_vocabulary, tie, scales)
 
     @jax.jit  # so that the forward pass, whose result is not used, is not computed
     def init(rng):
@@ -104,8 +116,11 @@ def make_encoder_decoder(
         return module.init(rng, one, one, Dropout(None, None))["params"]
 
     def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
-        inputs = _padded(example["source"]), _padded(example["target"]), Dropout(rng, hyper)
-        return module.apply({"params": params}, *inputs, weights, dtype)
+        sides = _padded(example["source"]), _padded(example["target"])
+        given = {name: _by_position(name, example) for name in ("inputs", "segments")}
+        return module.apply(
+            {"params": params}, *sides, Dropout(rng, hyper), weights, dtype, **given
+        )
 
     def start(params, source, length):
         return module.apply({"params": params}, _padded(source), length, method="start")
@@ -131,3 +146,14 @@ def _padded(sequence: Any) -> Padded:
             f"{type(sequence).__name__} was given"
         )
     return sequence
+
+
+def _by_position(name: str, example: Any) -> Any:
+    """Returns what an example has by that name for each target position, or None. Raises ValueError if lengths differ."""
+    values = example.get(name)
+    if values is not None and jnp.shape(values) != (length := jnp.shape(example["target"].valid)):
+        raise ValueError(
+            f"{name} must have one number for each position of the target, {length}, but has the shape "
+            f"{jnp.shape(values)}"
+        )
+    return values

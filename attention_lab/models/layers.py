@@ -4,10 +4,9 @@ encoder layer   x ← x + self(x);  x ← x + feed_forward(x)
 decoder layer   x ← x + causal self(x);  x ← x + cross(x, encoder's x);  x ← x + feed_forward(x)
 """
 
+import math
 from collections.abc import Callable
-from functools import partial
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,128 +20,164 @@ from attention_lab.mechanism import (
     multi_head,
     remember_heads,
 )
-from attention_lab.mechanism.contracts import Array, Encoding, Params
-from attention_lab.models.base import HEADS, Dropout, affine, look_up
-
-NORMS = ("pre", "post")
-ACTIVATIONS = MappingProxyType({"relu": nn.relu, "gelu": nn.gelu, "swiglu": nn.silu})
-
-
-class Shape(NamedTuple):
-    """The sizes and options that all layers of a stack share.
-
-    key_value_heads: fewer than heads for grouped queries; by default as many. key_size: d_k, by default features /
-    heads; value_size: d_v, by default d_k. norm: "pre" normalizes the input of a sublayer, "post" the
-    sum after it. positions: the length of tables of learned positions and of scores that are indexed by position.
-    attention_dropout: whether weights are dropped too, which Vaswani et al. 2017 do not do.
-    """
-
-    features: int = 512
-    heads: int = 8
-    key_value_heads: int | None = None
-    key_size: int | None = None
-    value_size: int | None = None
-    feed_forward: int = 2048
-    activation: str = "relu"
-    norm: str = "post"
-    positions: int = 512
-    attention_dropout: bool = False
-
-
-def make_shape(**fields: Any) -> Shape:
-    """Returns the `Shape` of these fields. Raises ValueError if the norm or the activation is unknown."""
-    shape = Shape(**fields)
-    if shape.norm not in NORMS:
-        raise ValueError(f"norm={shape.norm!r} is not one of {', '.join(NORMS)}")
-    look_up("activation", ACTIVATIONS, shape.activation)
-    return shape
+from attention_lab.mechanism.contracts import Array, Encoding, Params, affine
+from attention_lab.mechanism.positions import no_bias
+from attention_lab.models.base import HEADS, Dropout
+from attention_lab.models.shape import ACTIVATIONS, Deviations, Shape, make_norm, rescaled
 
 
 class Attend(nn.Module):
     """Multi-head attention with its parameters, for a whole sequence or step by step.
 
-    memory: features of the sequence to which it attends; by default those of its input.
+    memory: features of the sequence to which it attends; by default those of its input. shared_bias: whether the
+    parameters of its bias are not its own, but are given at each call.
     """
 
     attention: Attention
     shape: Shape
+    deviations: Deviations
     memory: int | None = None
+    shared_bias: bool = False
 
     def setup(self) -> None:
         """Makes the parameters."""
-        shape = self.shape
+        shape, deviations = self.shape, self.deviations
         memory = shape.features if self.memory is None else self.memory
-        self.params = self.param(
-            HEADS,
-            partial(
-                init_multi_head,
-                self.attention,
+        attention = self.attention._replace(bias=no_bias) if self.shared_bias else self.attention
+
+        def init(rng, dims):
+            params = init_multi_head(
+                attention,
+                rng,
+                dims,
                 heads=shape.heads,
                 key_value_heads=shape.key_value_heads,
                 features=shape.key_size,
                 value_features=shape.value_size,
-            ),
-            Dims(shape.features, memory, positions=shape.positions),
+                bias=shape.projection_bias,
+            )
+            values = shape.heads * params["W_O"].shape[-1]
+            initial = {
+                "W_Q": (deviations.query, dims.query),
+                "W_K": (deviations.others, dims.key),
+                "W_V": (deviations.others, dims.key),
+                "W_O": (deviations.residual, values),
+            }
+            return params | {name: rescaled(params[name], *to) for name, to in initial.items()}
+
+        self.params = self.param(
+            HEADS, init, Dims(shape.features, memory, positions=shape.positions)
         )
 
     def remember(self, x: Array, valid: Array | None = None, positions: Array | None = None):
         """Returns the memory of x [K, D], in every head."""
         return remember_heads(self.attention, self.params, x, valid, positions)
 
-    def __call__(self, x: Array, dropout: Dropout, memory: Memory | None = None, **options: Any):
-        """Returns the context of x [Q, D], of itself or of a memory, and the weights. Options as in `multi_head`."""
+    def __call__(
+        self,
+        x: Array,
+        dropout: Dropout,
+        memory: Memory | None = None,
+        bias: Params = None,
+        **options: Any,
+    ):
+        """Returns the context of x [Q, D], of itself or of a memory, and the weights. Options as in `multi_head`.
+
+        bias: the parameters of a shared bias, as `init_shared_bias` returns them.
+        """
         dropped: dict[str, Any] = {}
         if self.shape.attention_dropout and dropout.rng is not None:
             dropped = {"rng": dropout.next_rng(), "dropout_rate": dropout.rate}
-        context = multi_head(self.attention, self.params, x, memory, **dropped, **options)
+        params = self.params
+        if self.shared_bias:
+            params = {
+                **params,
+                "attention": {**params["attention"], **bias[HEADS]["attention"]},
+            }
+        context = multi_head(self.attention, params, x, memory, **dropped, **options)
         return context.vector, context.weights
 
 
+def init_shared_bias(rng: Array, attention: Attention, shape: Shape) -> Params:
+    """Returns the parameters of the bias of all layers of a stack: {"heads": {"attention": {"bias": ..}}}.
+
+    Their path ends like that of a layer's own bias, and they have the same axis of key-value heads.
+    """
+    groups = shape.heads if shape.key_value_heads is None else shape.key_value_heads
+    size = shape.features // shape.heads if shape.key_size is None else shape.key_size
+    dims = Dims(size, size, positions=shape.positions)
+    init = jax.vmap(lambda rng: attention.bias.init(rng, dims))
+    return {HEADS: {"attention": {"bias": init(jax.random.split(rng, groups))}}}
+
+
 class FeedForward(nn.Module):
-    """W_2 a(W_1 x + b_1) + b_2; "swiglu": W_2 (silu(W_1 x) ∘ W_3 x) (Shazeer 2020)."""
+    """W_2 a(W_1 x + b_1) + b_2; gated: W_2 (a(W_1 x + b_1) ∘ (W_3 x + b_3)) + b_2 (Shazeer 2020)."""
 
     shape: Shape
+    deviations: Deviations
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """x: [.., D] -> [.., D]."""
-        shape = self.shape
-        hidden = ACTIVATIONS[shape.activation](Dense(shape.feed_forward, name="W_1")(x))
-        if shape.activation == "swiglu":
-            hidden = hidden * Dense(shape.feed_forward, name="W_3")(x)
-        return Dense(shape.features, name="W_2")(hidden)
+        shape, others = self.shape, self.deviations.others
+        bias = shape.feed_forward_bias
+        activation = ACTIVATIONS[shape.activation]
+        hidden = activation.function(Dense(shape.feed_forward, bias, others, name="W_1")(x))
+        if activation.gated:
+            hidden = hidden * Dense(shape.feed_forward, bias, others, name="W_3")(x)
+        return Dense(shape.features, bias, self.deviations.residual, name="W_2")(hidden)
 
 
 class Dense(nn.Module):
-    """x W + b in the type of x, accumulated in float32 at least; its parameters are those of Flax's Dense."""
+    """x W + b in the type of x, accumulated in float32 at least; its parameters are those of Flax's Dense.
+
+    deviation: of the initial W; None: LeCun's.
+    """
 
     features: int
+    use_bias: bool = True
+    deviation: float | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """x: [.., D] -> [.., F]."""
-        kernel_init = nn.initializers.lecun_normal()
-        kernel = self.param("kernel", kernel_init, (x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        lecun = self.deviation is None
+        init = nn.initializers.lecun_normal() if lecun else nn.initializers.normal(self.deviation)
+        kernel = self.param("kernel", init, (x.shape[-1], self.features))
+        if math.prod(x.shape[:-1]) > 1:  # a single position is a step of decoding
+            kernel = transposed_gradient(kernel)
+        bias = None
+        if self.use_bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,))
         return affine(x, kernel, bias).astype(x.dtype)
+
+
+def transposed_gradient(W: Array) -> Array:
+    """Returns W [D, F], whose gradient XLA computes on a CPU as that of Wᵀ: gᵀ x, and then transposes.
+
+    It has a fast product for gᵀ x, but merges the transposition into a product xᵀ g that takes twice the time.
+    """
+    if jax.default_backend() != "cpu":
+        return W
+    return jax.lax.optimization_barrier(W.T).T
 
 
 class Sublayer(nn.Module):
     """x + f(norm(x)), or norm(x + f(x)), with dropout on what f returns."""
 
-    norm: str
+    shape: Shape
 
     @nn.compact
     def __call__(self, x: Array, dropout: Dropout, f: Callable[[Array], tuple[Array, Any]]):
         """f returns the term that is added to x, and an auxiliary result, which is returned too."""
-        layer_norm = nn.LayerNorm(name="norm")
+        pre, layer_norm = self.shape.norm == "pre", make_norm(self.shape, name="norm")
 
         def norm(x):
             return layer_norm(x).astype(x.dtype)
 
-        change, extra = f(norm(x) if self.norm == "pre" else x)
+        change, extra = f(norm(x) if pre else x)
         x = x + dropout(change)
-        return x if self.norm == "pre" else norm(x), extra
+        return x if pre else norm(x), extra
 
 
 class EncoderLayer(nn.Module):
@@ -150,18 +185,20 @@ class EncoderLayer(nn.Module):
 
     attention: Attention
     shape: Shape
+    deviations: Deviations
 
     def setup(self) -> None:
         """Names the sublayers."""
-        norm = self.shape.norm
-        self.attend, self.feed = Attend(self.attention, self.shape), FeedForward(self.shape)
-        self.around_attend, self.around_feed = Sublayer(norm), Sublayer(norm)
+        shape, deviations = self.shape, self.deviations
+        self.attend = Attend(self.attention, shape, deviations, shared_bias=shape.shared_bias)
+        self.feed = FeedForward(shape, deviations)
+        self.around_attend, self.around_feed = Sublayer(shape), Sublayer(shape)
 
-    def __call__(self, x: Array, valid: Array, dropout: Dropout, weights: bool):
-        """x: [K, D] -> [K, D] and the weights [H, K, K]."""
+    def __call__(self, x: Array, valid: Array, dropout: Dropout, weights: bool, bias: Params):
+        """x: [K, D] -> [K, D] and the weights [H, K, K]. bias: the parameters of a shared bias."""
 
         def attend(x):
-            return self.attend(x, dropout, valid=valid, weights=weights)
+            return self.attend(x, dropout, bias=bias, valid=valid, weights=weights)
 
         x, seen = self.around_attend(x, dropout, attend)
         x, _ = self.around_feed(x, dropout, lambda x: (self.feed(x), None))
@@ -177,17 +214,18 @@ class DecoderLayer(nn.Module):
     past: Attention
     cross: Attention
     shape: Shape
+    deviations: Deviations
     source: int | None
 
     def setup(self) -> None:
         """Names the sublayers."""
-        norm = self.shape.norm
-        self.attend_past = Attend(self.past, self.shape)
-        self.feed = FeedForward(self.shape)
-        self.around_past, self.around_feed = Sublayer(norm), Sublayer(norm)
+        shape, deviations = self.shape, self.deviations
+        self.attend_past = Attend(self.past, shape, deviations, shared_bias=shape.shared_bias)
+        self.feed = FeedForward(shape, deviations)
+        self.around_past, self.around_feed = Sublayer(shape), Sublayer(shape)
         if self.source is not None:
-            self.attend_source = Attend(self.cross, self.shape, self.source)
-            self.around_source = Sublayer(norm)
+            self.attend_source = Attend(self.cross, shape, deviations, self.source)
+            self.around_source = Sublayer(shape)
 
     def remember_source(self, states: Array, valid: Array) -> Memory | None:
         """Returns the source's memory in every head, computed once per source; None if there is no source."""
@@ -204,27 +242,27 @@ class DecoderLayer(nn.Module):
         source: Memory | None,
         dropout: Dropout,
         weights: bool,
+        bias: Params,
         past: Memory | None = None,
-        position: Any = None,
+        positions: Any = None,
+        segments: Any = None,
     ):
         """x: [Q, D] -> [Q, D], (weights of self-attention, of cross-attention), the cache with x added.
 
-        Without a cache x has all positions; with one, x [1, D] is that at `position`.
+        bias: the parameters of a shared bias. positions: int[Q], by default 0 .. Q−1; segments: int[Q], the documents,
+        if there are several. Without a cache x has all positions; with one, it has the one at positions [1].
         """
+        options = {"bias": bias, "positions": positions, "weights": weights}
 
         def attend_past(x):
             if past is None:
-                vector, seen = self.attend_past(x, dropout, weights=weights)
+                vector, seen = self.attend_past(x, dropout, segments=segments, **options)
                 return vector, (seen, None)
-            positions = position[None]
-            longer = insert(past, self.attend_past.remember(x, positions=positions), position)
-            vector, seen = self.attend_past(
-                x, dropout, longer, kind="self", positions=positions, weights=weights
-            )
+            longer = insert(past, self.attend_past.remember(x, positions=positions), positions[0])
+            vector, seen = self.attend_past(x, dropout, longer, kind="self", **options)
             return vector, (seen, longer)
 
         def attend_source(x):
-            positions = None if position is None else position[None]
             return self.attend_source(x, dropout, source, positions=positions, weights=weights)
 
         x, (own, longer) = self.around_past(x, dropout, attend_past)
@@ -253,7 +291,12 @@ def encode_positions(
 
 def final_norm(shape: Shape) -> Callable[[Array], Array]:
     """Returns the norm after the last layer of "pre" layers, whose output is not normalized; else the identity."""
-    return nn.LayerNorm() if shape.norm == "pre" else lambda x: x
+    return make_norm(shape) if shape.norm == "pre" else lambda x: x
+
+
+def embedding_norm(shape: Shape) -> Callable[[Array], Array]:
+    """Returns the norm of embeddings with their positions, if the shape has one; else the identity."""
+    return make_norm(shape) if shape.embedding_norm else lambda x: x
 
 
 def run_layer(layer: nn.Module, x: Array, dropout: Dropout, recompute: bool, **inputs: Any) -> Any:

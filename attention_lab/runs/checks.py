@@ -13,8 +13,9 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
+from attention_lab.runs.generation import sampling_of
 from attention_lab.tasks import task_of
-from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 
 Config = Mapping[str, Any]
 Rule = tuple[str, Callable[[Any], bool]]
@@ -44,6 +45,7 @@ RULES: dict[str, Rule] = {
     "showcase": SENTENCES,
     "data.max_length": NATURAL,
     "tokenizer.size": NATURAL,
+    "tokenizer.extra": COUNT,
     "devices.data": MAYBE,
     "devices.heads": NATURAL,
     "training.tokens": BUDGET,
@@ -54,6 +56,10 @@ RULES: dict[str, Rule] = {
     "training.warmup": COUNT,
     "training.learning_rate": POSITIVE,
     "training.weight_decay": AMOUNT,
+    "training.b1": FRACTION,
+    "training.b2": FRACTION,
+    "training.final": FRACTION,
+    "training.z_loss": AMOUNT,
     "training.dropout": FRACTION,
     "training.label_smoothing": FRACTION,
     "training.clip": POSITIVE,
@@ -90,10 +96,12 @@ def run(config: Config) -> None:
     check(config, RULES)
     training = config["training"]
     look_up("training.schedule", SCHEDULES, training["schedule"])
+    look_up("training.optimizer", OPTIMIZERS, training["optimizer"])
     look_up("training.compute", setup.COMPUTE, training["compute"])
     precision = training["matmul_precision"]
     look_up("training.matmul_precision", setup.PRECISIONS, precision)
-    runs.search_of(config["decoding"])
+    runs.search_of(config.get("decoding", {}))
+    sampling_of(config.get("sampling", {}))
     data = config["data"]
     task_of(config).metrics(config)  # raises if a package that they require is missing
     splits = dataset(data["name"]).splits
@@ -114,9 +122,9 @@ def check(config: Config, rules: Mapping[str, Rule]) -> None:
     """Raises ValueError if the value of a field violates its rule."""
     for field, (expected, satisfied) in rules.items():
         *sections, name = field.split(".")
-        fields = functools.reduce(lambda parent, section: parent[section], sections, config)
+        fields = functools.reduce(lambda parent, section: parent.get(section, {}), sections, config)
         if name not in fields:
-            continue  # a field of another kind of model
+            continue  # a field of another task or kind of model
         value = fields[name]
         try:
             correct = not isinstance(value, bool) and satisfied(value)

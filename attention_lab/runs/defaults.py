@@ -10,6 +10,10 @@ def translation() -> dict[str, Any]:
         "name": "quickstart",  # the name of the folder in runs/ with the results
         "seed": 0,
         "showcase": (),  # sentences whose attention is shown after training
+        "initialize_from": "",  # the folder of a run from whose parameters training starts, for fine-tuning
+        # How pairs are made from documents, for the task denoising: {"kind": "span_corruption", "rate": 0.15, "mean": 3}
+        "objective": {},
+        "mixture": {},  # members of the task mixture: attention_lab/tasks/mixture.py
         "data": {
             "name": "rosetta",  # a key of attention_lab.data.sources.DATASETS
             "options": {},  # options of that dataset
@@ -23,6 +27,8 @@ def translation() -> dict[str, Any]:
             "joint": True,  # one vocabulary for both sides
             "restrict": False,  # restrict the target to those pieces of it that its training texts contain
             "byte_fallback": False,  # 256 of the pieces are bytes, which spell characters outside the vocabulary
+            "keep_whitespace": False,  # keep line breaks and repeated spaces
+            "extra": 0,  # reserved tokens, such as masks and marks of speakers
         },
         "model": recurrent(),
         # data: the number of devices that share a batch (None: all); heads: the number that share a Transformer's heads;
@@ -41,7 +47,12 @@ def translation() -> dict[str, Any]:
             "buckets": 6,  # lengths to which batches are padded; each requires one more program to be compiled
             "schedule": "cosine",
             "warmup": 300,  # updates
+            "final": 0.0,  # the fraction of the learning rate to which a cosine falls
             "learning_rate": 1e-3,
+            "optimizer": "adam",  # or "adafactor"
+            "b1": 0.9,  # the decay of the first moment
+            "b2": 0.999,  # the decay of Adam's second moment
+            "z_loss": 0.0,  # the weight of log² Z in the loss
             "weight_decay": 0.0,
             "dropout": 0.1,
             "label_smoothing": 0.1,
@@ -56,6 +67,105 @@ def translation() -> dict[str, Any]:
             "coverage_penalty": 0.0,
             "longest": (10, 2.0),
         },
+    }
+
+
+def language() -> dict[str, Any]:
+    """Returns the config of a small GPT over the characters of the target sentences of the embedded corpus."""
+    config = translation()
+    del config["decoding"]
+    return {
+        **config,
+        "task": "language",
+        "name": "language",
+        "data": {
+            "name": "rosetta",
+            "options": {},
+            "max_length": 64,  # the context: the tokens of a window
+            "test": "test",
+        },
+        "tokenizer": {
+            **config["tokenizer"],
+            "kind": "char",
+            "size": 1000,
+            "keep_whitespace": True,
+        },
+        "model": gpt(),
+        "training": {
+            **config["training"],
+            "batch_tokens": 768,
+            "buckets": 1,
+            "warmup": 100,
+            "final": 0.1,
+            "b2": 0.99,
+            "weight_decay": 0.1,
+            "dropout": 0.0,
+            "label_smoothing": 0.0,
+        },
+        "sampling": {  # fields of attention_lab.decoding.Sampling
+            "temperature": 0.8,
+            "max_length": 200,
+        },
+    }
+
+
+def summarization() -> dict[str, Any]:
+    """Returns the config of a small Transformer that writes the headlines of the embedded stories."""
+    config = translation()
+    return {
+        **config,
+        "task": "summarization",
+        "name": "headlines",
+        "data": {
+            "name": "rosetta_headlines",
+            "options": {},
+            "max_length": 128,
+            "test": "test",
+            "stem": False,  # whether ROUGE compares stems
+        },
+        "tokenizer": {**config["tokenizer"], "kind": "word", "size": 1000},
+        "model": transformer(),
+    }
+
+
+def answering() -> dict[str, Any]:
+    """Returns the config of a small Transformer that answers questions about the embedded stories."""
+    config = summarization()
+    data = {"name": "rosetta_answers", "options": {}, "max_length": 128, "test": "test"}
+    return {**config, "task": "answering", "name": "answers", "data": data}
+
+
+def denoising() -> dict[str, Any]:
+    """Returns the config of a small Transformer that is trained with T5's spans on the embedded stories."""
+    config = summarization()
+    data = {"name": "rosetta_headlines", "options": {}, "max_length": 128, "test": "test"}
+    return {
+        **config,
+        "task": "denoising",
+        "name": "denoising",
+        "objective": {"kind": "span_corruption", "rate": 0.15, "mean": 3},
+        "data": data,
+        "tokenizer": {**config["tokenizer"], "extra": 20},
+    }
+
+
+def gpt(score: str = "scaled_dot") -> dict[str, Any]:
+    """Returns the config of a small decoder alone, with the details of GPT-2 (Radford et al. 2019)."""
+    return {
+        "encoder": {"kind": "nothing"},
+        "decoder": {
+            **transformer_stack(score),
+            "encoding": "learned",
+            "features": 128,
+            "feed_forward": 512,
+            "layers": 4,
+            "activation": "gelu_exact",
+            "epsilon": 1e-5,
+            "init": "gpt2",
+            "positions": 64,
+        },
+        "tie": "output",
+        "embeddings": {**embeddings(), "scaled": False, "init": "gpt2"},
     }
 
 
@@ -81,6 +191,7 @@ def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, A
             "recompute": False,  # rematerialize a step's activations in the backward pass, to save memory
         },
         "tie": "all",
+        "embeddings": embeddings(),
     }
 
 
@@ -90,11 +201,24 @@ def transformer(score: str = "scaled_dot") -> dict[str, Any]:
         "encoder": transformer_stack(score),
         "decoder": {**transformer_stack(score), "cross": attention(score)},
         "tie": "all",
+        "embeddings": embeddings(),
+    }
+
+
+def embeddings() -> dict[str, Any]:
+    """Returns the scales of embeddings and logits, the fields of attention_lab.models.embeddings.Scales."""
+    return {
+        "scaled": True,  # embeddings are multiplied by sqrt(D)
+        "init": "lecun",  # their initial scale: lecun 1 / sqrt(D), normal and gpt2 .02, t5 1
+        "divided_logits": False,  # logits are divided by sqrt(D)
     }
 
 
 def transformer_stack(score: str) -> dict[str, Any]:
-    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention."""
+    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention.
+
+    attention_lab.models.shape.Shape documents the fields.
+    """
     return {
         "kind": "transformer",
         "attention": attention(score),
@@ -104,10 +228,18 @@ def transformer_stack(score: str) -> dict[str, Any]:
         "key_value_heads": None,
         "key_size": None,
         "value_size": None,
+        "projection_bias": False,
         "feed_forward": 1024,
         "layers": 3,
         "activation": "relu",
+        "feed_forward_bias": True,
         "norm": "pre",
+        "norm_kind": "layer",
+        "norm_bias": True,
+        "epsilon": 1e-6,
+        "embedding_norm": False,
+        "shared_bias": False,
+        "init": "lecun",
         "attention_dropout": False,
         "positions": 512,
         "recompute": False,  # rematerialize a layer's activations in the backward pass, to save memory

@@ -18,6 +18,7 @@ from attention_lab.data import sources
 from attention_lab.decoding import FINE
 from attention_lab.evaluation.alignment import Choice, alignment_error, best_layer
 from attention_lab.evaluation.metrics import Outcome
+from attention_lab.evaluation.pointing import Pointer, best_pointer
 from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
 from attention_lab.runs.origin import compare
@@ -93,11 +94,15 @@ def evaluate_each(
     layout: the distribution of replicas over devices. Each run reports an equal part of the time.
     """
     first, stacked = runs[0], Runs.of(runs, layout)
-    examples = examples_of(first, split)
+    task = task_of(first.config)
+    data = {split: sources.digest_of(examples_of(first, split))}
+    examples = evaluated_examples(first, split)
     started = time.perf_counter()
-    with progress(len(examples), f"translating {split}") as advance:
-        sentences = [example["source"] for example in examples]
-        translations = stacked.translate(sentences, step=step, progress=advance, **search)
+    translations: list[list[Translation]] = [[]] * len(runs)
+    if any("hypotheses" in metric.needs for metric in task.metrics(first.config)):
+        with progress(len(examples), f"translating {split}") as advance:
+            sentences = [example["source"] for example in examples]
+            translations = stacked.translate(sentences, step=step, progress=advance, **search)
     seconds = (time.perf_counter() - started) / len(runs)
     aligned = alignment_examples(first, examples)
     with progress(len(aligned) + len(examples), "teacher forcing") as advance:
@@ -105,7 +110,15 @@ def evaluate_each(
         forced = stacked.teacher_forced(examples, weights=bool(aligned), progress=advance)
     return [
         score_translations(
-            run, split, examples, outputs, targets, chosen_on, seconds=seconds, search=search
+            run,
+            data,
+            examples,
+            outputs,
+            targets,
+            chosen_on,
+            pointer=_pointer(aligned, chosen_on.records),
+            seconds=seconds,
+            search=search,
         )
         for run, outputs, targets, chosen_on in zip(
             runs, translations, forced, fitting, strict=True
@@ -124,6 +137,11 @@ def examples_of(run: Run, split: str) -> list[dict[str, Any]]:
     return examples
 
 
+def evaluated_examples(run: Run, split: str) -> list[dict[str, Any]]:
+    """Returns the examples of a split that are evaluated, which may be parts of its examples. Raises as `examples_of`."""
+    return task_of(run.config).evaluated(run.config, run.codec, examples_of(run, split))
+
+
 def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
     """Raises ValueError if the folder contains scores of other examples under the name of this split."""
     path = workdir / "evaluation" / f"{split}.json"
@@ -138,17 +156,36 @@ def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str,
 
 
 def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the validation examples on which the layer, head and rule of alignment are chosen.
+    """Returns the validation examples on which the layer and head of attention that is compared to gold are chosen.
 
-    Returns [] if the given examples have no gold links, or have no alignment error: see `unaligned`.
+    Returns [] if the given examples have no gold links (or no alignment error: see `unaligned`) and no supporting
+    sentences.
     """
     linked = all("links" in example for example in examples)
-    return _linked(run) if linked and not unaligned(run, examples) else []
+    if linked and not unaligned(run, examples):
+        return _linked(run)
+    if any("supporting" in example for example in examples) and attends_to_source(run):
+        validation = examples_of(run, "validation")
+        return [example for example in validation if "supporting" in example][:ALIGNED]
+    return []
+
+
+def attends_to_source(run: Run) -> bool:
+    """Returns whether the model has cross-attention."""
+    return any(layer.startswith("cross/") for layer in run.attention_layers())
+
+
+def _pointer(examples: Sequence[Mapping[str, Any]], records: Sequence[Record]) -> Pointer | None:
+    """Returns the layer and head that point best on examples with supporting sentences; None if there are none."""
+    known = [
+        (record, one) for record, one in zip(records, examples, strict=True) if "supporting" in one
+    ]
+    return best_pointer(*map(list, zip(*known, strict=True))) if known else None
 
 
 def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
     """Returns the reason for which examples with gold links have no alignment error, or None if they have one."""
-    if not any(layer.startswith("cross/") for layer in run.attention_layers()):
+    if not attends_to_source(run):
         return "the model does not attend to the source"
     if not any(len(example["links"]) for example in examples):
         return "no word of the split is linked"
@@ -165,24 +202,27 @@ def _linked(run: Run) -> list[dict[str, Any]]:
 
 def score_translations(
     run: Run,
-    split: str,
+    data: Mapping[str, str],
     examples: Sequence[dict[str, Any]],
     translations: Sequence[Translation],
     forced: TeacherForced,
     fitting: TeacherForced,
     *,
+    pointer: Pointer | None = None,
     seconds: float,
     search: Mapping[str, Any] = MappingProxyType({}),
 ) -> Evaluation:
     """Scores the translations of a split with every metric of the task.
 
-    forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
-    head and rule of alignment are chosen on their records. seconds: the time that was spent on translation. search:
+    data: the name of the split, and the digest of its examples. forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
+    head and rule of alignment are chosen on their records. pointer: the layer
+    and head that point to supporting sentences. seconds: the time that was spent on translation. search:
     the fields of `Search` that differ from the config's.
     """
     texts = [t.text for t in translations]
-    choice = best_layer(fitting.records) if fitting.records else None
-    outcome = Outcome(examples, texts, forced.losses, forced.records, choice)
+    linked = [record for record in fitting.records if record.links is not None]
+    choice = best_layer(linked) if linked else None
+    outcome = Outcome(examples, texts, forced.losses, forced.records, choice, pointer)
     statistics, scores = {}, {}
     for metric in task_of(run.config).metrics(run.config):
         counts = metric.statistics(outcome)
@@ -191,14 +231,14 @@ def score_translations(
             signature = {"signature": metric.signature} if metric.signature else {}
             scores[metric.name] = {"score": metric.score(counts), **signature}
     results = {
-        "split": split,
-        "data": {split: sources.digest_of(examples)},
+        "split": next(iter(data)),
+        "data": dict(data),
         "sentences": len(examples),
         "scores": scores,
         "cut_off": sum(not t.ended and t.refused is None for t in translations),
         "refused": sum(t.refused is not None for t in translations),  # scored as empty hypotheses
         "seconds": seconds,
-        "search": {**run.config["decoding"], **search},
+        "search": {**run.config.get("decoding", {}), **search},
         "device": jax.devices()[0].device_kind,
         "matmul_precision": run.config["training"].get("matmul_precision"),
     }
@@ -206,6 +246,8 @@ def score_translations(
         results["alignment"] = None if choice is None else _alignment(choice, forced.records)
         if choice is None:
             results["unaligned"] = unaligned(run, examples)
+    if pointer is not None:
+        results["pointer"] = pointer._asdict()
     return Evaluation(results, texts, statistics, forced.records)
 
 

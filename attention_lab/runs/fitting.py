@@ -14,6 +14,7 @@ from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.runs import setup, showing
 from attention_lab.runs.folder import record_session
+from attention_lab.runs.initialization import initial_run, initialize
 from attention_lab.runs.validation import Validation
 from attention_lab.training import mesh, processes, replicas
 from attention_lab.training.checkpoint import LATEST, Checkpoints
@@ -22,7 +23,6 @@ from attention_lab.training.hooks import Meter, MetricsLog, SaveCheckpoint, Vali
 from attention_lab.training.interrupt import Interrupt
 from attention_lab.training.loop import Hook, every, every_minutes, train
 from attention_lab.training.nonfinite import NonFiniteGuard
-from attention_lab.training.optimizer import adam
 from attention_lab.training.prefetch import Prefetch
 from attention_lab.training.replicas import Layout, StackedBatches, init_states, spread
 
@@ -64,14 +64,20 @@ def fit(
     # Every device has the same number of replicas: copies of the last one fill the remaining slots.
     filler = group.layout.slots(len(group.configs)) - len(group.configs)
     configs = [*group.configs, *group.configs[-1:] * filler]
-    batches = [setup.batches_of(one, corpus.pairs) for one in configs]
+    batches = [setup.batches_of(one, corpus.rows) for one in configs]
     updates = setup.updates_of(config, batches[0])
-    optimizer = adam(training["clip"])
+    optimizer = setup.optimizer_of(config)
     seeds, hypers = [one["seed"] for one in configs], [setup.hyper_of(one) for one in configs]
     states = init_states(model, optimizer, seeds, hypers, group.layout)
-    states, best = _placed(group, (states, _copy(states.params)))
     checkpoints = Checkpoints(group.folder / "checkpoints")
-    if checkpoints.step(LATEST) is not None:
+    resumed = checkpoints.step(LATEST) is not None
+    if config["initialize_from"] and not resumed:
+        initialized = initialize(states.params, configs)
+        states = states._replace(params=initialized.params)
+        if processes.is_first():
+            print(f"start    from {initial_run(config)}: {initialized}", flush=True)
+    states, best = _placed(group, (states, _copy(states.params)))
+    if resumed:
         progress = checkpoints.restore(LATEST, {"states": states, "best": best})
         states, best = _placed(group, (progress["states"], progress["best"]))
     done = int(jnp.max(states.step))
@@ -110,7 +116,8 @@ def fit(
     several = jax.process_count() > 1
     if not several:  # saving is collective, and the clocks of processes differ
         hooks.append(every_minutes(MINUTES, save))
-    one_step = setup.step_of(config, model, optimizer, updates)
+    drops = any(hyper["dropout"] for hyper in hypers)
+    one_step = setup.step_of(config, model, optimizer, updates, drops)
     step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
     if not validate.reason_to_stop():  # an earlier session may have stopped early
         firsts = [number for number in batches[0].first_of_lengths(done) if number < updates]

@@ -199,6 +199,14 @@ def stream(
     return Stream(writer, tokens, sampling)
 
 
+def request_of(
+    run: Run, prompt: Prompt, *, beginning: Prompt | None = None, start: bool = True
+) -> Request:
+    """Returns what the model reads for one text. start: as in `Sampling`."""
+    beginnings = None if beginning is None else [beginning]
+    return _requests(run, [prompt], beginnings, Sampling(start=start))[0]
+
+
 def reads_source(run: Run) -> bool:
     """Returns whether the model reads a source; if not, it continues its prompt."""
     one = Padded(*(jax.ShapeDtypeStruct((1,), dtype) for dtype in (np.int32, bool)))
@@ -209,7 +217,7 @@ def reads_source(run: Run) -> bool:
 def _sampling(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> Sampling:
     """Returns the settings, with tokens that have no text banned."""
     sampling = sampling_of(settings)
-    reserved = range(len(tokenizer) - getattr(tokenizer, "extra", 0), len(tokenizer))
+    reserved = range(len(tokenizer) - tokenizer.extra, len(tokenizer))
     textless = {UNKNOWN, *reserved} - set(sampling.end)
     return sampling._replace(banned=tuple(sorted({*sampling.banned, *textless})))
 

@@ -1,9 +1,12 @@
-"""Named models: encoder-decoder models of the literature, as dicts with the sizes of their papers.
+"""Named models: models of the literature, as dicts with the sizes of their papers.
 
     config = {**defaults.translation(), "model": named.model("bahdanau2015")}
     config = {**defaults.translation(), "model": named.model("bahdanau2015", divide=4)}      # on a laptop
 
 Each docstring states the differences from the paper; details that the paper does not specify are as in `defaults`.
+GPT-2, T5, BART and PEGASUS have, with the same parameters, the logits that they have in the library `transformers`:
+tests/models/peers_test.py. There is no bias of keys, which a softmax ignores. Dropout acts on embeddings, on what
+sublayers return and on attention weights; the authors' also acts in other places, which differ between these models.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +17,7 @@ from attention_lab.runs import defaults
 
 Model = dict[str, Any]
 # The sizes that `divide` divides.
-SIZES = ("embedding", "features", "hidden", "feed_forward")
+SIZES = ("embedding", "features", "hidden", "feed_forward", "key_size", "value_size")
 
 
 def fixed2014() -> Model:
@@ -77,12 +80,89 @@ def chen2018() -> Model:
     }
 
 
+def gpt2() -> Model:
+    """GPT-2 (Radford et al. 2019), the smallest: a decoder of 12 layers, 768 features, a context of 1,024 tokens.
+
+    Here targets begin with START, and the vocabulary is that of the config's tokenizer. nanoGPT is this model with the
+    activation gelu_exact, and by its own default without any bias: projection_bias, feed_forward_bias, norm_bias.
+    """
+    model = _transformer(
+        sizes={"features": 768, "heads": 12, "feed_forward": 3072, "layers": 12, "positions": 1024},
+        tie="output",
+        embeddings={"scaled": False, "init": "gpt2"},
+        encoding="learned",
+        norm="pre",
+        epsilon=1e-5,
+        activation="gelu",
+        projection_bias=True,
+        init="gpt2",
+    )
+    return {**model, "encoder": {"kind": "nothing"}}
+
+
+def t5_1_0_small() -> Model:
+    """T5 version 1.0, small (Raffel et al. 2020): six layers, 512 features, relative biases that all layers share.
+
+    Here the numbers of the relative biases start with variance 1/32 and not 1/512, and targets begin with START.
+    """
+    sizes = {"features": 512, "heads": 8, "key_size": 64, "feed_forward": 2048, "layers": 6}
+    return _t5(sizes, tie="all", divided_logits=True, activation="relu")
+
+
+def t5_1_1_small() -> Model:
+    """T5 version 1.1, small (Shazeer 2020; the authors' code): eight layers, a gated GELU, an output matrix of its own.
+
+    The differences are those of `t5_1_0_small`. It was pre-trained without dropout.
+    """
+    sizes = {"features": 512, "heads": 6, "key_size": 64, "feed_forward": 1024, "layers": 8}
+    return _t5(sizes, tie="inputs", divided_logits=False, activation="geglu")
+
+
+def bart_base() -> Model:
+    """BART, base (Lewis et al. 2020): six layers, 768 features, learned positions, norms after sublayers and embeddings.
+
+    Here tables of positions begin with position 0; the authors' have two more rows at the beginning.
+    """
+    return _transformer(
+        sizes={"features": 768, "heads": 12, "feed_forward": 3072, "layers": 6, "positions": 1024},
+        tie="all",
+        embeddings={"scaled": False, "init": "normal"},
+        encoding="learned",
+        norm="post",
+        epsilon=1e-5,
+        embedding_norm=True,
+        activation="gelu_exact",
+        projection_bias=True,
+        init="normal",
+    )
+
+
+def pegasus_base() -> Model:
+    """PEGASUS, base (Zhang et al. 2020): twelve layers, 768 features, sinusoidal positions with all sines first."""
+    return _transformer(
+        sizes={"features": 768, "heads": 12, "feed_forward": 3072, "layers": 12},
+        tie="all",
+        embeddings={"scaled": True, "init": "normal"},
+        encoding="sinusoidal(halves=True)",
+        norm="pre",
+        epsilon=1e-5,
+        activation="relu",
+        projection_bias=True,
+        init="normal",
+    )
+
+
 NAMED: Mapping[str, Callable[[], Model]] = {
     "fixed2014": fixed2014,
     "bahdanau2015": bahdanau2015,
     "luong2015": luong2015,
     "vaswani2017": vaswani2017,
     "chen2018": chen2018,
+    "gpt2": gpt2,
+    "t5_1_0_small": t5_1_0_small,
+    "t5_1_1_small": t5_1_1_small,
+    "bart_base": bart_base,
+    "pegasus_base": pegasus_base,
 }
 
 
@@ -94,11 +174,11 @@ def model(name: str, divide: int = 1) -> Model:
     built = look_up("named model", NAMED, name)()
     for side in ("encoder", "decoder"):
         for size in SIZES:
-            if built[side].get(size, 0) % divide:
+            if (built[side].get(size) or 0) % divide:
                 raise ValueError(
                     f"model.{side}.{size} of {name} is {built[side][size]}, which cannot be divided by {divide}"
                 )
-            if size in built[side]:
+            if built[side].get(size):
                 built[side][size] //= divide
     return built
 
@@ -107,4 +187,30 @@ def _recurrent(kind, score, both, **sides):
     model = defaults.recurrent(kind, score)
     for side, sizes in sides.items():
         model[side] |= both | sizes
+    return model
+
+
+def _transformer(sizes, tie, embeddings, score="scaled_dot", **options):
+    model = defaults.transformer(score)
+    for side in ("encoder", "decoder"):
+        model[side] |= {**sizes, **options, "attention_dropout": True}
+    return {**model, "tie": tie, "embeddings": {**model["embeddings"], **embeddings}}
+
+
+def _t5(sizes, tie, divided_logits, activation):
+    model = _transformer(
+        sizes,
+        tie,
+        {"scaled": False, "init": "t5", "divided_logits": divided_logits},
+        score="dot",
+        encoding="no_encoding",
+        norm="pre",
+        norm_kind="rms",
+        activation=activation,
+        feed_forward_bias=False,
+        shared_bias=True,
+        init="t5",
+    )
+    model["encoder"]["attention"]["bias"] = "t5(32, 128, True)"
+    model["decoder"]["attention"]["bias"] = "t5(32, 128, False)"
     return model

@@ -17,7 +17,7 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
 from attention_lab.training import checkpoint
 
-VERSION = 2  # of the folder; increased when the meaning of its files changes
+VERSION = 3  # of the folder; increased when the meaning of its files changes
 FORMATS = {"version": VERSION, "parameters": checkpoint.VERSION}
 WRITTEN = ("config.json", "checkpoints")  # versions without origin.json wrote these too
 

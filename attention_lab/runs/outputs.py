@@ -1,11 +1,13 @@
 """Conversion of a model's arrays: hypotheses to translations, and attention weights to records."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from attention_lab.data import tokenizer as tokenizers
+from attention_lab.data.rows import inputs_of
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
 from attention_lab.data.words import words_in, words_of
@@ -35,13 +37,16 @@ class Translation(NamedTuple):
 class Encoded(NamedTuple):
     """An example as ids of both sides, with END.
 
-    sides: the encoded source and target, with the pieces and the word of each piece. refused: the reason if the model
-    cannot read the example, else None.
+    inputs: what the decoder reads at each position of the target. pieces: of both sides. words: the words of both
+    sides, and the word of each piece, as `make_record` takes them. refused: the reason if the model cannot read the
+    example, else None.
     """
 
     source: np.ndarray
     target: np.ndarray
-    sides: tuple[Any, Any]
+    inputs: np.ndarray
+    pieces: tuple[list[str], list[str]]
+    words: dict[str, Any]
     refused: str | None
 
 
@@ -116,23 +121,45 @@ def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any
         source_words=words_of(sentence),
         target_words=words_of(translation.text),
         source_word_of=[*source.word_of, -1],
-        target_word_of=_words_of(codec.target, translation.ids),
+        target_word_of=word_of_ids(codec.target, translation.ids),
         info={"translation": translation.text, **info},
     )
 
 
 def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) -> list[Encoded]:
-    """Encodes the source and the target of each example."""
-    results = []
-    for example in examples:
-        source, target = (
-            tokenizer.encode(example[side], words_in(example, side))
-            for side, tokenizer in codec._asdict().items()
-        )
-        ids, target_ids = (np.array([*side.ids, END], np.int32) for side in (source, target))
-        refused = limits.refusal(ids, target_ids)
-        results.append(Encoded(ids, target_ids, (source, target), refused))
-    return results
+    """Encodes the source and the target of each example.
+
+    One with "ids" and "inputs", and with "source_ids" if there is a source, is encoded already.
+    """
+    piece = functools.cache(lambda i: tokenizers.read(codec.target.pieces[i]))
+    return [
+        _encoded(piece, limits, example) if "ids" in example else _pair(codec, limits, example)
+        for example in examples
+    ]
+
+
+def _pair(codec, limits, example):
+    given = {side: words_in(example, side) for side in codec._fields}
+    sides = [
+        tokenizer.encode(example[side], given[side]) for side, tokenizer in codec._asdict().items()
+    ]
+    source, target = (np.array([*one.ids, END], np.int32) for one in sides)
+    pieces = [*sides[0].pieces, END_PIECE], [*sides[1].pieces, END_PIECE]
+    words = {
+        "source_words": given["source"],
+        "target_words": given["target"],
+        "source_word_of": [*sides[0].word_of, -1],
+        "target_word_of": [*sides[1].word_of, -1],
+    }
+    refused = limits.refusal(source, target)
+    return Encoded(source, target, inputs_of(target), pieces, words, refused)
+
+
+def _encoded(piece, limits, example):
+    source, target = example.get("source_ids", np.empty(0, np.int32)), example["ids"]
+    read, written = ([piece(i) for i in ids.tolist()] for ids in (source, target))
+    refused = limits.refusal(source, target)
+    return Encoded(source, target, example["inputs"], (read, written), {}, refused)
 
 
 def records_of(
@@ -162,13 +189,9 @@ def records_of(
 
     return [
         make_record(
-            [*one.sides[0].pieces, END_PIECE],
-            [*one.sides[1].pieces, END_PIECE],
+            *one.pieces,
             weights_of(one),
-            source_words=words_in(example, "source"),
-            target_words=words_in(example, "target"),
-            source_word_of=[*one.sides[0].word_of, -1],
-            target_word_of=[*one.sides[1].word_of, -1],
+            **one.words,
             links=example.get("links"),
             info=info | ({"refused": one.refused} if one.refused else {}),
         )
@@ -176,7 +199,7 @@ def records_of(
     ]
 
 
-def _words_of(tokenizer, ids):
+def word_of_ids(tokenizer: Tokenizer, ids: Sequence[int] | np.ndarray) -> list[int]:
     """Returns the index of the word to which each id belongs, from the decoded prefixes; −1 for special tokens."""
     counts = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
     # A piece that contains several words belongs to the first, as on the source side.

@@ -181,7 +181,9 @@ class Runs(NamedTuple):
         """Returns the result of `Run.teacher_forced` for each run."""
         encoded = outputs.encode(self.codec, self.limits, examples)
         readable = [n for n, one in enumerate(encoded) if not one.refused]
-        columns = [[encoded[n].source for n in readable], [encoded[n].target for n in readable]]
+        columns = [
+            [getattr(encoded[n], name) for n in readable] for name in ("source", "target", "inputs")
+        ]
         function = partial(_teacher_forced, self.model, self.layout, weights)
         results = []
         for own in self._in_batches(function, columns, COARSE, progress):
@@ -209,7 +211,7 @@ class Runs(NamedTuple):
         """Returns the number of heads of each attention layer."""
         one = Padded(*(jax.ShapeDtypeStruct((1, 1), dtype) for dtype in (np.int32, bool)))
         _, shapes = jax.eval_shape(
-            partial(teacher_forced, self.model, True), self._shapes(), one, one
+            partial(teacher_forced, self.model, True), self._shapes(), one, one, one
         )
         return {layer: shape.shape[1] for layer, shape in shapes.items()}
 
@@ -242,22 +244,25 @@ def _decoded(
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _teacher_forced(model, layout, weights, params, source, target):
-    return spread(partial(teacher_forced, model, weights), layout)(params, source, target)
+def _teacher_forced(model, layout, weights, params, *batch):
+    return spread(partial(teacher_forced, model, weights), layout)(params, *batch)
 
 
 def teacher_forced(
-    model: Model, weights: bool, params: Params, source: Padded, target: Padded
+    model: Model, weights: bool, params: Params, source: Padded, target: Padded, inputs: Padded
 ) -> tuple[Array, dict[str, Array]]:
-    """Returns −log p(target) [B] of sources [B, K] and targets [B, T], and by layer the weights [B, H, Q, K]."""
+    """Returns −log p(target) [B] of sources [B, K] and targets [B, T], and by layer the weights [B, H, Q, K].
 
-    def one(source, target):
-        example = {"source": source, "target": target}
+    inputs: what the decoder reads at each position, [B, T].
+    """
+
+    def one(source, target, inputs):
+        example = {"source": source, "target": target, "inputs": inputs.values}
         output = model.apply(params, example, weights=weights)
         losses = cross_entropy(output.logits, target.values, 0.0)
         return jax.numpy.where(target.valid, losses, 0).sum(), output.weights or {}
 
-    return jax.vmap(one)(source, target)
+    return jax.vmap(one)(source, target, inputs)
 
 
 def search_of(settings: Config) -> Search:

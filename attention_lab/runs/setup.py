@@ -14,14 +14,16 @@ import jax
 import optax
 
 from attention_lab.data import sources
-from attention_lab.data.pipeline import Batches, Pairs
+from attention_lab.data.pipeline import Batches
+from attention_lab.data.rows import Rows
 from attention_lab.data.vocabularies import Codec
 from attention_lab.models import Model
 from attention_lab.models.base import at_precision, computed_in
+from attention_lab.runs.initialization import codec_from
 from attention_lab.runs.origin import codec_of
 from attention_lab.tasks import task_of
 from attention_lab.training.nonfinite import skip_nonfinite
-from attention_lab.training.optimizer import SCHEDULES
+from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
@@ -61,10 +63,10 @@ def announce_if_slow(line: str) -> Iterator[None]:
 class Corpus(NamedTuple):
     """The data for training and validation.
 
-    pairs: the encoded training examples. validation: the validation examples. data: the digest of each split.
+    rows: the encoded training examples. validation: the validation examples. data: the digest of each split.
     """
 
-    pairs: Pairs
+    rows: Rows
     validation: list[dict[str, Any]]
     codec: Codec
     data: dict[str, str]
@@ -93,10 +95,11 @@ def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
 def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
     """Reads, tokenizes and encodes the config's corpus; a resumed training in `folder` keeps its tokenizers.
 
-    Raises ValueError if the corpus cannot be read.
+    A run that is initialized from another one has that one's tokenizers. Raises ValueError if the corpus cannot be read.
     """
     saved = None if folder is None else codec_of(folder)
-    fields = {name: config[name] for name in ("task", "data", "tokenizer")}
+    saved = saved or codec_from(config)
+    fields = {name: config[name] for name in ("task", "mixture", "objective", "data", "tokenizer")}
     return _corpus(json.dumps(fields), saved)
 
 
@@ -104,22 +107,25 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
 def _corpus(fields: str, saved: Codec | None) -> Corpus:
     config = json.loads(fields)
     task, name = task_of(config), config["data"]["name"]
+    others = [split for split in ("validation", config["data"]["test"]) if split != "train"]
     with announce_if_slow(f"preparing the corpus {name}"):
-        training, validation = (split_of(config, split) for split in ("train", "validation"))
+        with sources.dataset(name).beside(others, config["data"]["options"], CACHE):
+            training = split_of(config, "train")
+        validation = split_of(config, "validation")
     with announce_if_slow(f"training the tokenizers of {name}"):
         codec = saved or task.prepare(config, training, CACHE)
-    with announce_if_slow(f"encoding {len(training):,} pairs of {name}"):
-        pairs = task.encode(config, codec, training, CACHE)
+    with announce_if_slow(f"encoding {len(training):,} examples of {name}"):
+        rows = task.encode(config, codec, training, CACHE)
     splits = {"train": training, "validation": validation}
     data = {split: sources.digest_of(examples) for split, examples in splits.items()}
-    return Corpus(pairs, validation, codec, data)
+    return Corpus(rows, validation, codec, data)
 
 
-def batches_of(config: Any, pairs: Pairs) -> Batches:
+def batches_of(config: Any, rows: Rows) -> Batches:
     """Returns the training batches for the config's seed."""
     training = config["training"]
     return Batches(
-        pairs, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
+        rows, tokens=training["batch_tokens"], buckets=training["buckets"], seed=config["seed"]
     )
 
 
@@ -128,7 +134,7 @@ def updates_of(config: Any, batches: Batches) -> int:
 
     Raises ValueError if it exceeds the range of an int32.
     """
-    epoch = sum(map(len, batches.pairs.target))
+    epoch = int(batches.lengths[1].sum())
     updates = max(1, config["training"]["tokens"] * batches.per_epoch // epoch)
     if updates >= 2**31:
         raise ValueError(
@@ -154,18 +160,31 @@ def hyper_of(config: Any) -> dict[str, float]:
     return {name: config["training"][name] for name in TRACED}
 
 
+def optimizer_of(config: Any) -> optax.GradientTransformation:
+    """Returns the optimizer that the config describes."""
+    training = config["training"]
+    decays = {name: training[name] for name in ("b1", "b2")}
+    return OPTIMIZERS[training["optimizer"]](training["clip"], **decays)
+
+
 def step_of(
-    config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
+    config: Any,
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    updates: int,
+    drops: bool = True,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the training step that the config describes; it skips updates that are not finite.
 
-    Warns if the warm-up takes all updates.
+    drops: as in `make_train_step`. Warns if the warm-up takes all updates.
     """
     training = config["training"]
     if (message := unfinished_warmup(config, updates)) and is_first():
         warnings.warn(message, stacklevel=2)
-    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates)
+    schedule = SCHEDULES[training["schedule"]](training["warmup"], updates, training["final"])
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(model, optimizer, schedule, training["microbatches"])
+    step = make_train_step(
+        model, optimizer, schedule, training["microbatches"], training["z_loss"], drops
+    )
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))

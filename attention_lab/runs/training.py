@@ -62,7 +62,7 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
         mesh = make_mesh(devices)
         shardings(jax.eval_shape(model.init, jax.random.key(0)), mesh)
         validation = validation_of(config, corpus, model)
-        setup.updates_of(config, setup.batches_of(config, corpus.pairs))
+        setup.updates_of(config, setup.batches_of(config, corpus.rows))
         if processes.is_first():
             # The test set is read now too, so that an error in it is reported before training and not after it.
             check_earlier_scores(workdir, test, setup.split_of(config, test))

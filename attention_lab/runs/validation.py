@@ -39,18 +39,20 @@ class Validation(NamedTuple):
 
     def make_evaluator(self, layout: Layout) -> Callable[[Params], dict[str, np.ndarray]]:
         """Returns a function from params [S, ..] to the scores [S] of each metric; hypotheses are decoded greedily."""
-        greedy = {**self.config["decoding"], "beam": 1, "coverage_penalty": 0.0}
+        greedy = {**self.config.get("decoding", {}), "beam": 1, "coverage_penalty": 0.0}
         config = {**self.config, "decoding": greedy}
 
         def evaluate(params):
             size = len(jax.tree.leaves(params)[0])
             runs = Runs(config, self.model, params, self.corpus.codec, size, layout)
-            sources = [example["source"] for example in self.examples]
-            translations = runs.translate(sources, step=COARSE)
+            texts: list[list[str]] = [[]] * runs.reported
+            if any("hypotheses" in metric.needs for metric in self.metrics):
+                sources = [example["source"] for example in self.examples]
+                texts = [[t.text for t in own] for own in runs.translate(sources, step=COARSE)]
             losses = [one.losses for one in runs.teacher_forced(self.examples, weights=False)]
             outcomes = [
-                Outcome(self.examples, [t.text for t in own], own_losses)
-                for own, own_losses in zip(translations, losses, strict=True)
+                Outcome(self.examples, own, own_losses)
+                for own, own_losses in zip(texts, losses, strict=True)
             ]
             return {
                 metric.name: np.array([metric.score_of(one) for one in outcomes])
@@ -65,15 +67,18 @@ def validation_of(config: Any, corpus: Corpus, model: Model) -> Validation:
 
     Raises ValueError if the model can read none of them.
     """
-    examples = corpus.validation[: config["training"]["validation_sentences"]]
+    count, task = config["training"]["validation_sentences"], task_of(config)
+    examples = task.evaluated(config, corpus.codec, corpus.validation)[:count]
     limits = model.limits(jax.eval_shape(model.init, jax.random.key(0)))
-    refused = [one.refused for one in outputs.encode(corpus.codec, limits, examples)]
-    sources = outputs.with_end(corpus.codec.source, (example["source"] for example in examples))
+    encoded = outputs.encode(corpus.codec, limits, examples)
+    refused = [one.refused for one in encoded]
     if all(refused):
         raise ValueError(
-            f"none of {len(examples)} validation pairs can be read: the first has {refused[0]}; raise "
+            f"none of {len(examples)} validation examples can be read: the first has {refused[0]}; raise "
             "model.encoder.positions or model.decoder.positions"
         )
-    unread, empty = sum(map(bool, refused)), sum(bool(limits.refusal(ids)) for ids in sources)
-    metrics = task_of(config).ranking(config)
-    return Validation(config, model, corpus, examples, metrics, unread, empty)
+    unread, empty = (
+        sum(map(bool, refused)),
+        sum(bool(limits.refusal(one.source)) for one in encoded),
+    )
+    return Validation(config, model, corpus, examples, task.ranking(config), unread, empty)

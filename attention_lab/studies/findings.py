@@ -144,6 +144,8 @@ def of_lengths(
     if not arm_rows:
         return None
     splits = arm_rows[0]["statistics"]
+    if not all("source_words" in split for split in splits.values()):
+        return None
     length = np.concatenate([splits[split]["source_words"] for split in splits])
     by_split = [[row["statistics"][split][metric.name] for row in arm_rows] for split in splits]
     stats = np.concatenate([np.array(one, float) for one in by_split], axis=1)

@@ -78,9 +78,10 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
 
 
 def _summary(study, rows, base, done):
+    beam = f", beam {rows[0]['search']['beam']}" if rows[0]["search"] else ""
     return (
         f"{len(study.arms)} arms, {', '.join(done)}; {budgets.describe(study)}, {base['data']['name']}, "
-        f"{rows[0]['sentences']:,} test sentences, beam {rows[0]['search']['beam']}. "
+        f"{rows[0]['sentences']:,} test examples{beam}. "
         f"{_signatures(study, rows)}{_tuning(study)}"
     )
 

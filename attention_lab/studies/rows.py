@@ -25,7 +25,7 @@ from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
 from attention_lab.runs import evaluation, setup
 from attention_lab.studies.study import ReplicaGroup
-from attention_lab.tasks import task_of
+from attention_lab.tasks import target_text, task_of
 from attention_lab.training.hooks import ranks_of, read
 from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.training.replicas import Layout
@@ -43,7 +43,7 @@ def counts_of(config: Any) -> Counter[str]:
     return Counter(
         word
         for example in train
-        for word in given_words([example]) or divided(example["target"], known)
+        for word in given_words([example]) or divided(target_text(example), known)
     )
 
 
@@ -74,10 +74,12 @@ def rows_of(group: ReplicaGroup, layout: Layout, counts: Mapping[str, int]) -> l
     for by_replica in evaluations.values():
         for one, folder in zip(by_replica, folders, strict=True):
             one.save(folder)
-    examples = evaluation.examples_of(loaded[0], test)
+    examples = {split: evaluation.evaluated_examples(loaded[0], split) for split in evaluations}
     test_records = [one.records[:ATTENTION_SENTENCES] for one in evaluations[test]]
     if not all(test_records):
-        teacher_forced = runs.Runs.of(loaded, layout).teacher_forced(examples[:ATTENTION_SENTENCES])
+        teacher_forced = runs.Runs.of(loaded, layout).teacher_forced(
+            examples[test][:ATTENTION_SENTENCES]
+        )
         test_records = [one.records for one in teacher_forced]
     records = [[record for record in each if "refused" not in record.info] for each in test_records]
     rows = []
@@ -91,13 +93,11 @@ def rows_of(group: ReplicaGroup, layout: Layout, counts: Mapping[str, int]) -> l
             "refused": sum(each[number].results["refused"] for each in evaluations.values()),
             "data": dict(loaded[number].data),
             "statistics": {
-                split: statistics_of(
-                    evaluation.examples_of(loaded[number], split), each[number], counts
-                )
+                split: statistics_of(examples[split], each[number], counts)
                 for split, each in evaluations.items()
             },
             "hypotheses": evaluations[test][number].texts,
-            "references": [example["target"] for example in examples],
+            "references": [example["target"] for example in examples[test]],
             **attention_of(records[number], results.get("alignment")),
         }
         rows.append({**row, "curve": curve_of(group, number), **skipped_of(group, number)})
@@ -115,6 +115,8 @@ def statistics_of(
 ) -> dict[str, Any]:
     """Returns the sufficient statistics of each example of an evaluated split, for each score and diagnostic of words."""
     stats = {name: plain(values) for name, values in result.statistics.items()}
+    if not result.texts:  # nothing is generated
+        return stats
     stats["source_words"] = [len(words_of(example["source"])) for example in examples]
     stats["frequency"] = []
     # A reference with word boundaries has l' and homme, but the text of a translation has l'homme.

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from attention_lab import runs
 from attention_lab.data.pipeline import Batches
+from attention_lab.data.rows import Pairs
 from attention_lab.data.words import words_of
 from attention_lab.models import Model
-from attention_lab.padded import Padded
 from attention_lab.runs import setup
 from attention_lab.studies.study import ReplicaGroup
+from attention_lab.tasks import target_text
 from attention_lab.training import cost
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.replicas import Layout
@@ -63,10 +63,11 @@ def updates_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
 
 
 def tokens_per_word(config: Mapping[str, Any]) -> float:
-    """Returns the mean number of target tokens, including END, per target word of the training pairs."""
-    pairs, examples = setup.corpus_of(config).pairs, setup.split_of(config, "train")
-    words = sum(len(words_of(examples[index]["target"])) for index in pairs.places)
-    return sum(map(len, pairs.target)) / words
+    """Returns the mean number of target tokens, including END, per target word of the training examples."""
+    rows, examples = setup.corpus_of(config).rows, setup.split_of(config, "train")
+    kept = [examples[i] for i in rows.places] if isinstance(rows, Pairs) else examples
+    words = sum(len(words_of(target_text(example))) for example in kept)
+    return int(rows.lengths[1].sum()) / words
 
 
 def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
@@ -76,7 +77,8 @@ def flops_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     hyper = setup.hyper_of(config)
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), hyper))
     epoch = sum(
-        cost.flops(step, state, _shapes(bucket)) * bucket.batches for bucket in batches.buckets
+        cost.flops(step, state, _shapes(batches, bucket)) * bucket.batches
+        for bucket in batches.buckets
     )
     return epoch * setup.updates_of(config, batches) // batches.per_epoch
 
@@ -87,7 +89,7 @@ def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
     largest = max(batches.buckets, key=lambda b: b.rows * b.source * b.target)
 
     def logits(params):
-        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), _shapes(largest))
+        batch = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), _shapes(batches, largest))
         return jax.vmap(lambda one: model.apply(params, one).logits)(batch)
 
     return cost.residual_bytes(logits, jax.eval_shape(model.init, jax.random.key(0)))
@@ -96,12 +98,8 @@ def working_of(config: Mapping[str, Any], folder: Path | None = None) -> int:
 def _model_and_batches(config: Mapping[str, Any], folder: Path | None) -> tuple[Model, Batches]:
     corpus = setup.corpus_of(config, folder)
     model = runs.model_of(config, corpus.codec)
-    return model, setup.batches_of(config, corpus.pairs)
+    return model, setup.batches_of(config, corpus.rows)
 
 
-def _shapes(bucket):
-    lengths = {"source": bucket.source, "target": bucket.target}
-    return {
-        name: Padded(*(jax.ShapeDtypeStruct((bucket.rows, n), kind) for kind in (np.int32, bool)))
-        for name, n in lengths.items()
-    }
+def _shapes(batches, bucket):
+    return jax.eval_shape(lambda: batches.of(bucket, bucket.members[:1]))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attention_lab.data.pipeline import Pairs
+from attention_lab.data.rows import Rows
 from attention_lab.data.vocabularies import Codec
 from attention_lab.evaluation.metrics import Metric
 from attention_lab.evaluation.records import Record
@@ -18,7 +18,8 @@ class Task(NamedTuple):
 
     read: (config, split, cache) -> the examples of a split, as dicts; cache is a folder for intermediate files.
     prepare: (config, training examples, cache) -> the codec, which is made once and saved with the run.
-    encode: (config, codec, training examples, cache) -> arrays.
+    encode: (config, codec, training examples, cache) -> rows of ids.
+    evaluated: (config, codec, examples) -> the examples that are evaluated: the same, or parts of them.
     metrics: (config) -> all metrics of the task, the main one first.
     rank: the names of the metrics by which parameters are compared during training; ties are broken by the next one.
     compared: the names of the metrics whose differences between the arms of a study form one family of tests.
@@ -28,7 +29,8 @@ class Task(NamedTuple):
     name: str
     read: Callable[[Config, str, Path], list[Example]]
     prepare: Callable[[Config, Sequence[Example], Path], Codec]
-    encode: Callable[[Config, Codec, Sequence[Example], Path], Pairs]
+    encode: Callable[[Config, Codec, Sequence[Example], Path], Rows]
+    evaluated: Callable[[Config, Codec, Sequence[Example]], list[Example]]
     metrics: Callable[[Config], tuple[Metric, ...]]
     rank: tuple[str, ...]
     compared: tuple[str, ...]

@@ -1,34 +1,8 @@
 """Machine translation: the source is a sentence, and the target its translation."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from attention_lab.data import sources
-from attention_lab.data.encoded import cached_encode
-from attention_lab.data.pipeline import Pairs
-from attention_lab.data.vocabularies import Codec, make_tokenizers
-from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.metrics import Metric, alignment_error, bleu, chrf, perplexity
-from attention_lab.evaluation.records import Record
-from attention_lab.tasks.contracts import Config, Example, Task
-
-
-def read(config: Config, split: str, cache: Path) -> list[Example]:
-    """Reads the examples of a split: {"source", "target"}, with gold alignments also "source_words", "target_words", "links"."""
-    source = sources.opened(config["data"]["name"], split, config["data"]["options"], cache)
-    return [source[i] for i in range(len(source))]
-
-
-def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
-    """Trains the tokenizers of both sides on training examples."""
-    texts = ([example[side] for example in examples] for side in ("source", "target"))
-    return make_tokenizers(*texts, **config["tokenizer"], cache_dir=cache)
-
-
-def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Pairs:
-    """Encodes training examples as ids; leaves out those that are longer than `data.max_length`."""
-    return cached_encode(examples, *codec, config["data"]["max_length"], cache_dir=cache)
+from attention_lab.tasks import text_to_text
+from attention_lab.tasks.contracts import Config, Task
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:
@@ -36,25 +10,16 @@ def metrics(config: Config) -> tuple[Metric, ...]:
     return bleu(config["data"]["bleu_tokenize"]), alignment_error(), chrf(), perplexity()
 
 
-def show(record: Record, layer: str, head: int | None) -> tuple[str, Any]:
-    """Returns the attention of each target word to the source words, as a matrix in text and as a heatmap."""
-    # A local import: matplotlib takes long to import, and is needed for drawing only.
-    from attention_lab.views import heatmap, text
-
-    weights = word_weights(record, layer, head)
-    words = record.source_words, record.target_words
-    return text.as_printed(weights, *words), heatmap.heatmap(weights, *words)
-
-
 TRANSLATION = Task(
     "translation",
-    read,
-    prepare,
-    encode,
+    text_to_text.read,
+    text_to_text.prepare,
+    text_to_text.encode,
+    text_to_text.evaluated,
     metrics,
     # BLEU alone cannot rank: it is 0 early in training, and for very short sentences.
     rank=("bleu", "perplexity"),
     # chrF and perplexity measure the same quality as BLEU: further tests would only reduce the power of each.
     compared=("bleu", "aer"),
-    show=show,
+    show=text_to_text.show,
 )

@@ -9,11 +9,11 @@ import optax
 
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Hyper, Model
-from attention_lab.padded import Padded
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import Schedule, move
 
-Batch = dict[str, Padded]  # {"source": [B, K], "target": [B, T]}
+# {"source": Padded [B, K], "target": Padded [B, T]}, and where rows have them "inputs" and "segments", int[B, T].
+Batch = dict[str, Any]
 Metrics = dict[str, Array]
 
 
@@ -42,13 +42,19 @@ def init_state(
 
 
 def make_train_step(
-    model: Model, optimizer: optax.GradientTransformation, schedule: Schedule, microbatches: int = 1
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    schedule: Schedule,
+    microbatches: int = 1,
+    z_loss: float = 0.0,
+    drops: bool = True,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
     loss: the mean over the batch's target tokens of the cross-entropy with label smoothing, in nats. schedule: the
     factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
-    accumulated; the update is the same, to rounding, and requires less memory.
+    accumulated; the update is the same, to rounding, and requires less memory. z_loss: as in `cross_entropy`.
+    drops: False if the dropout of every state is 0; no random numbers are then drawn, and the update is the same.
     """
 
     def loss_of(params, batch, rngs, hyper, tokens):
@@ -56,13 +62,13 @@ def make_train_step(
             batch, rngs
         )
         target = batch["target"]
-        losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"])
+        losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"], z_loss)
         return jnp.where(target.valid, losses, 0).sum() / jnp.maximum(tokens, 1)
 
     def loss_and_gradients(params, batch, rng, *rest):
         value_and_gradients = jax.value_and_grad(loss_of)
         batch = jax.tree.map(lambda x: _divisible(x, microbatches), batch)
-        rngs = jax.random.split(rng, len(batch["target"].valid))
+        rngs = jax.random.split(rng, len(batch["target"].valid)) if drops else None
         if microbatches == 1:
             return value_and_gradients(params, batch, rngs, *rest)
 

@@ -10,7 +10,7 @@ import pytest
 
 from attention_lab.data import encoded
 from attention_lab.data.encoded import cached_encode, digest_of, from_bytes, to_bytes
-from attention_lab.data.pipeline import Pairs, encode
+from attention_lab.data.rows import Pairs, encode
 from attention_lab.data.tokenizer import SPECIAL_TOKENS, Tokenizer
 from tests.data.small import SENTENCES, TRAINED, every_kind
 

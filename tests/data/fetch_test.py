@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.server
 import pathlib
+import re
 import threading
 
 import pytest
@@ -13,7 +14,7 @@ from attention_lab.data import fetch as fetching
 from attention_lab.data import originals
 from attention_lab.data.fetch import File, digest, fetch, missing
 from attention_lab.data.parallel_files import read_lines
-from attention_lab.data.sources import load
+from attention_lab.data.sources import DATASETS, load
 
 TEXT = "Zwei Männer lachen.\nEin Hund läuft.\n".encode() * 40
 SHA256 = hashlib.sha256(TEXT).hexdigest()
@@ -204,3 +205,46 @@ def test_the_digests_are_those_of_multi30k_and_it_is_fetched_and_read(tmp_path, 
     counts = {"train": 29000, "val": 1014, "test_2016_flickr": 1000}
     assert lines == {f"{s}.{a}.gz": n for s, n in counts.items() for a in ("de", "en", "fr")}
     assert len(load("multi30k", "test", path=tmp_path, source="fr")) == 1000
+
+
+SHARED = MULTI30K.parent
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the corpora are not beside the project")
+def test_shakespeare_is_fetched_and_read(tmp_path, monkeypatch):
+    text = gzip.decompress((SHARED / "chat" / "tinyshakespeare.txt.gz").read_bytes())
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "input.txt").write_bytes(text)
+    monkeypatch.setattr(originals, "SHAKESPEARE", (tmp_path / "there").as_uri())
+    fetch(originals.shakespeare(), tmp_path / "here")
+    (document,) = load("shakespeare", "train", path=tmp_path / "here")
+    assert len(document["text"]) == 1_003_854
+
+
+@pytest.mark.parametrize("kind", ["simple", "length", "addprim_jump", "template_right"])
+def test_scan_is_two_files_of_a_kind_of_split(kind):
+    files = originals.originals_of("scan", {"kind": kind, "path": "x"})
+    assert [file.name for file in files] == [f"tasks_{p}_{kind}.txt" for p in ("train", "test")]
+    assert all(file.url.endswith(f"_split/{file.name}") for file in files)
+    assert "no kind of scan 'jump'; known are" in message_of(originals.scan, "jump")
+
+
+def test_every_file_of_a_corpus_has_a_digest_of_its_own():
+    files = [*originals.multi30k("cs", "de"), *originals.multi30k("en", "fr")]
+    files += [*originals.shakespeare(), *originals.scitldr()]
+    files += [file for kind in originals._SCAN for file in originals.scan(kind)]
+    assert len(files) == 12 + 1 + 3 + 16
+    assert len({file.sha256 for file in files}) == len({file.url for file in files}) == len(files)
+    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in files)
+    assert all(file.url.startswith("https://") for file in files)
+
+
+def test_the_name_of_a_corpus_has_the_options_that_choose_it():
+    def name(dataset, **options):
+        return "_".join([dataset, *originals.variant(DATASETS[dataset].read, options)])
+
+    assert name("multi30k", source="en", target="fr") == "multi30k_en_fr"
+    assert name("multi30k", source="de", path="x") == "multi30k"
+    assert name("scan", kind="length", path="x") == "scan_length"
+    assert name("babi", task=2, size="1k") == "babi_2_1k" and name("babi", task=2) == "babi_2"
+    assert name("rosetta", size=30) == "rosetta" and name("shakespeare", path="x") == "shakespeare"

@@ -9,12 +9,21 @@ import shutil
 import pytest
 
 from attention_lab.data import generated
-from attention_lab.data.generated import cached_rosetta, digest_of, from_bytes, to_bytes
+from attention_lab.data.generated import CORPORA, cached, from_bytes, to_bytes
 from attention_lab.data.rosetta import rosetta
+from attention_lab.data.rosetta.words import Realized
 from attention_lab.data.sources import load
 
 SMALL = {"size": 30, "vocabulary": 2, "longest": 8}
-CASES = [("train", SMALL), ("validation", {**SMALL, "seed": 1}), ("test_long", {"size": 12})]
+STORIES = {"size": 30, "vocabulary": 4, "sentences": [5, 6]}
+CASES = [
+    ("rosetta", "train", SMALL),
+    ("rosetta", "validation", {**SMALL, "seed": 1}),
+    ("rosetta", "test_long", {"size": 12}),
+    ("rosetta_headlines", "train", STORIES),
+    ("rosetta_headlines", "test_long", {"size": 5}),
+    ("rosetta_answers", "validation", {**STORIES, "questions": ["color", "where_thing"]}),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -27,29 +36,37 @@ def nothing_in_memory():
 def never(monkeypatch):
     """A function after which nothing may be generated any more."""
 
-    @functools.wraps(rosetta)
-    def fail(*args, **options):
-        raise AssertionError("it was generated anew")
+    def failing(corpus):
+        @functools.wraps(corpus.generate)
+        def fail(*args, **options):
+            raise AssertionError("it was generated anew")
 
-    return lambda: monkeypatch.setattr(generated, "rosetta", fail)
+        return corpus._replace(generate=fail)
+
+    corpora = {name: failing(corpus) for name, corpus in CORPORA.items()}
+    return lambda: monkeypatch.setattr(generated, "CORPORA", corpora)
 
 
 def forget():
     generated._kept.cache_clear()
 
 
-def again(split, options, folder):
+def again(split, options, folder, name="rosetta"):
     """What a new process gets."""
     forget()
-    return list(cached_rosetta(split, cache_dir=folder, **options))
+    return list(cached(name, split, cache_dir=folder, **options))
 
 
-@pytest.mark.parametrize("split, options", CASES)
-def test_what_comes_from_the_cache_is_what_is_generated(split, options, tmp_path, never):
-    fresh = list(rosetta(split, **options))
-    assert fresh == again(split, options, tmp_path / "new")
+def digest_of(split, options, name="rosetta"):
+    return generated.digest_of(name, split, options)
+
+
+@pytest.mark.parametrize("name, split, options", CASES)
+def test_what_comes_from_the_cache_is_what_is_generated(name, split, options, tmp_path, never):
+    fresh = list(load(name, split, **options))
+    assert fresh == again(split, options, tmp_path / "new", name)
     never()
-    assert fresh == again(split, options, tmp_path / "new")  # tuples and lists are told apart
+    assert fresh == again(split, options, tmp_path / "new", name)  # tuples and lists differ
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
@@ -58,7 +75,7 @@ def test_load_keeps_what_is_generated_where_it_is_reported_to(tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
     assert list(load("rosetta", "test", cache_dir=tmp_path, **SMALL)) == list(fresh)
     (path,) = tmp_path.iterdir()
-    kept = from_bytes(path.read_bytes(), digest_of("test", SMALL))
+    kept = from_bytes(path.read_bytes(), digest_of("test", SMALL), Realized)
     path.write_bytes(to_bytes(kept[::-1], digest_of("test", SMALL)))  # read, rather than generated
     forget()
     assert list(load("rosetta", "test", cache_dir=tmp_path, **SMALL)) == list(fresh)[::-1]
@@ -89,6 +106,11 @@ def test_all_that_the_corpus_depends_on_changes_the_digest():
     assert digest_of("train", {"size": 24_000, "seed": 0, "vocabulary": None}) == digest_of(
         *given[0]
     )
+    stories = [("train", {}), ("train", {"sentences": (5, 9)}), ("train", {"questions": ["color"]})]
+    digests = {digest_of(*each, "rosetta_answers") for each in stories}
+    assert len(digests) == 3 and digest_of("train", {}, "rosetta_headlines") not in digests
+    # JSON makes lists of tuples.
+    assert digest_of("train", {"sentences": [5, 9]}, "rosetta_answers") in digests
 
 
 def test_another_grammar_changes_the_digest(monkeypatch, tmp_path):
@@ -168,7 +190,7 @@ def test_two_processes_that_write_at_once_are_harmless(tmp_path):
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     (path,) = tmp_path.iterdir()
-    kept = from_bytes(path.read_bytes(), digest_of("train", SMALL))
+    kept = from_bytes(path.read_bytes(), digest_of("train", SMALL), Realized)
     assert kept == tuple(rosetta("train", **SMALL).pairs)
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attention_lab.data.pipeline import Batches, Pairs, best_limits, encode
+from attention_lab.data.pipeline import Batches, best_limits
+from attention_lab.data.rows import Pairs, encode
 from attention_lab.data.tokenizer import train
 from attention_lab.special_tokens import END, PAD
 
@@ -114,5 +115,5 @@ def test_blank_and_long_pairs_are_left_out_and_counted():
 
 
 def test_nothing_to_train_on_is_reported():
-    with pytest.raises(ValueError, match="no pair"):
+    with pytest.raises(ValueError, match="no example"):
         Batches(pairs_of([]), tokens=9, buckets=1)

@@ -1,5 +1,6 @@
 """Corpora by name: one way to say split and language, and wrong words are told with the right ones."""
 
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -188,7 +189,44 @@ def test_all_that_models_are_trained_and_evaluated_on_changes_the_digest():
         )
     ]
     others.append({"source": "a b", "target": "c d"})
+    others += [
+        {**one, name: value}
+        for name, values in {
+            "text": ("a b", "a b\n"),
+            "targets": (["c d"], ["c d", "e"], ["e", "c d"]),
+            "sentence_of": ([0, 0], [0, 1]),
+            "supporting": ([0], [1], [0, 1], []),
+        }.items()
+        for value in values
+    ]
+    others += [{"text": "a b"}, {"text": "a b", "targets": []}]
     given = [[one], *([other] for other in others), [], [one, one], [one, others[0]]]
     assert len({digest_of(examples) for examples in given}) == len(given)
     alike = {**one, "id": 7, "links": [[1, 0], [0, 1]]}
     assert digest_of([alike]) == digest_of(iter([one]))
+
+
+def test_the_digests_of_translation_examples_stay_the_same():
+    """Runs know their data by them."""
+    linked = {
+        "source": "l'eau",
+        "target": "water",
+        "source_words": ["l'", "eau"],
+        "links": [(1, 0)],
+    }
+    rows = (
+        b'["a b", "c d", null, null, null]\n["l\'eau", "water", ["l\'", "eau"], null, [[1, 0]]]\n'
+    )
+    assert (
+        digest_of([{"source": "a b", "target": "c d"}, linked]) == hashlib.sha256(rows).hexdigest()
+    )
+
+
+def test_gold_and_text_belong_to_the_digest_and_change_nothing_where_there_is_none():
+    one = {"source": "a b", "target": "c d", "links": [(0, 1), (1, 0)]}
+    row = json.dumps(["a b", "c d", None, None, [[0, 1], [1, 0]]]).encode() + b"\n"
+    assert digest_of([one]) == hashlib.sha256(row).hexdigest()
+    more = {"sentence_of": [0, -1], "supporting": [0], "targets": ["c d", "e"], "text": "f"}
+    given = [one, *({**one, name: value} for name, value in more.items()), {**one, **more}]
+    given += [{**one, "supporting": []}, {**one, "sentence_of": [0, 0]}, {"text": "f"}]
+    assert len({digest_of([example]) for example in given}) == len(given)

@@ -66,7 +66,7 @@ def test_a_file_from_before_letters_had_one_form_is_reported(monkeypatch):
     monkeypatch.setattr(tokenizers, "VERSION", 1)
     old = to_bytes(TRAINED["bpe"])
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="of version 1, and this program reads 2; train it again"):
+    with pytest.raises(ValueError, match="of version 1, and this program reads 3; train it again"):
         from_bytes(old)
 
 

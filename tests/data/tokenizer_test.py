@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from attention_lab.data import tokenizer as tokenizers
 from attention_lab.data.tokenizer import KINDS, SPECIAL_TOKENS, UNKNOWN_TEXT
-from attention_lab.data.words import normalize, words_of
+from attention_lab.data.words import normalize, with_whitespace, words_of
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 from tests.data.small import SENTENCES, TRAINED, every_kind, few
 
@@ -182,7 +182,7 @@ def test_many_texts_at_once_are_the_same_ids(kind, texts):
 @given(text=st.text())
 def test_ids_are_those_that_sentencepiece_gives(kind, text):
     peer = sentencepiece.SentencePieceProcessor(model_proto=TRAINED[kind].model)
-    assert TRAINED[kind].encode(text).ids == peer.encode(tokenizers.written(text))
+    assert TRAINED[kind].encode(text).ids == peer.encode(tokenizers.written(normalize(text)))
 
 
 @every_kind
@@ -248,3 +248,58 @@ def test_a_blank_text_has_no_words():
 def test_bytes_are_no_text(kind):
     with pytest.raises(ValueError, match="a text must be a str, not bytes"):
         TRAINED[kind].encode(b"der Mann")
+
+
+LINES = ["ROMEO:\nWhat  light?\n\n", "It is\tthe east.\r\nAnd ", " \u2028Juliet\x1f is the sun"]
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe", "unigram"])
+@few
+@given(text=st.text(alphabet="".join(LINES) + " \n"))
+def test_a_text_keeps_its_whitespace(kind, text):
+    text = with_whitespace(text)
+    exact = KEEPING[kind]
+    assert exact.decode(exact.encode(text).ids) == text
+    assert exact.encode_ids([text])[0].tolist() == exact.encode(text).ids
+    # Two parts of a text are decoded to the same characters as the whole.
+    ids = exact.encode(text).ids
+    assert exact.decode(ids[:3]) + exact.decode(ids[3:]) == text
+
+
+KEEPING = {
+    kind: tokenizers.train(kind, LINES * 9, 60, keep_whitespace=True, extra=3)
+    for kind in ("char", "bpe", "unigram")
+}
+
+
+def test_separators_become_spaces_and_line_breaks_one_character():
+    assert with_whitespace("a\r\nb\rc\x1fd\u2029e  f\n") == "a\nb c d e  f\n"
+    with pytest.raises(ValueError, match="must be a str, not int"):
+        with_whitespace(3)
+
+
+def test_whole_words_do_not_keep_whitespace():
+    with pytest.raises(ValueError, match="keep_whitespace needs pieces that contain spaces"):
+        tokenizers.train("word", ["a b"], 20, keep_whitespace=True)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_reserved_tokens_are_counted_from_the_end_and_in_no_text(kind):
+    names = " ".join(f"<extra_{n}>" for n in range(2))
+    tokenizer = tokenizers.train(kind, [names, "a b c"], 200, extra=2)
+    assert [tokenizer.reserved(n) for n in range(2)] == [len(tokenizer) - 1, len(tokenizer) - 2]
+    assert tokenizer.pieces[-2:] == ("<extra_1>", "<extra_0>") and len(tokenizer) <= 200
+    ids = tokenizer.encode(names).ids
+    assert not {tokenizer.reserved(0), tokenizer.reserved(1)} & set(ids)
+    assert tokenizer.decode([tokenizer.reserved(1), *ids, tokenizer.reserved(0)]) == names
+    for number in (2, -1):
+        with pytest.raises(ValueError, match=r"has 2; raise tokenizer\.extra"):
+            tokenizer.reserved(number)
+
+
+def test_reserved_tokens_are_part_of_the_size():
+    with pytest.raises(
+        ValueError, match="special tokens and reserved tokens only; use more than 9"
+    ):
+        tokenizers.train("char", ["abc"], 9, extra=5)
+    assert len(tokenizers.train("char", ["abc"], 10, extra=5)) == 10

@@ -222,5 +222,5 @@ def test_a_validation_split_of_which_nothing_can_be_read_is_refused(tmp_path):
     add(tmp_path / "validation.jsonl", LONG, "mon ann")
     result = command("train", *flags(tmp_path, tmp_path / "run", "location"))
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1, result.stderr
-    assert "none of 1 validation pairs can be read: the first has 31 source" in result.stderr
+    assert "none of 1 validation examples can be read: the first has 31 source" in result.stderr
     assert not (tmp_path / "run" / "config.json").exists()

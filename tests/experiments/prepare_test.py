@@ -78,6 +78,27 @@ def test_what_cannot_be_downloaded_is_refused_in_one_line_with_the_way_out(tmp_p
     assert "there is no folder no/where with train.de" in message("--options=path=no/where")
 
 
+def test_texts_and_questions_are_prepared_under_the_names_of_their_options(tmp_path):
+    (tmp_path / "mine.txt").write_text("One line.\n" * 20)
+    options = f"--options=path={tmp_path}/mine.txt,train_fraction=0.5,documents=line"
+    result = command("prepare", "text_files", options, f"--data_dir={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    assert "text_files/1.0.0: train 10, validation 10, test 10" in result.stdout
+    assert (
+        "with the config of a language model: --config.data.name=tfds:text_files" in result.stdout
+    )
+    assert load("tfds:text_files", "train", data_dir=tmp_path)[0] == {"text": "One line."}
+    (tmp_path / "en").mkdir()
+    for part in ("train", "test"):
+        story = "1 Mary sat.\n2 Who sat? \tMary\t1\n"
+        (tmp_path / "en" / f"qa2_x_{part}.txt").write_text(story * 20)
+    options = f"--options=path={tmp_path},task=2,size=1k"
+    result = command("prepare", "babi", options, f"--data_dir={tmp_path}")
+    assert "babi_2_1k/1.0.0: train 18, validation 2, test 20" in result.stdout, result.stderr
+    example = load("tfds:babi_2_1k", "test", data_dir=tmp_path)[0]
+    assert example["sentence_of"] == [0, 0, 0, -1, -1, -1] and example["supporting"] == [0]
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

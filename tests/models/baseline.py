@@ -15,8 +15,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from attention_lab.data.pipeline import Batches, encode
+from attention_lab.data.pipeline import Batches
 from attention_lab.data.rosetta import rosetta
+from attention_lab.data.rows import encode
 from attention_lab.data.vocabularies import make_tokenizers
 from attention_lab.models import make_model
 from attention_lab.training.optimizer import adam, cosine

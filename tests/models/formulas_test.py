@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attention_lab.mechanism.contracts import affine
 from attention_lab.models import encoder_decoder, make_model
 from attention_lab.models.base import (
     Dropout,
     Limits,
-    affine,
     at_precision,
     least,
     look_up,

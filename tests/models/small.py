@@ -27,16 +27,17 @@ def recurrent(
     )
 
 
-def transformer(*, encoder={}, decoder={}, cross={}, tie="all", **words):
-    """encoder, decoder, cross: the three attentions; words: options of both stacks."""
+def transformer(*, encoder={}, decoder={}, cross={}, tie="all", embeddings={}, **words):
+    """encoder, decoder, cross: the three attentions, encoder None: no source; words: options of both stacks."""
     sizes = {"features": 8, "heads": 2, "feed_forward": 12, "layers": 2, "positions": 24}
     both = {"kind": "transformer", **sizes, **words}
     return make_model(
         VOCABULARY,
         VOCABULARY,
-        encoder={**both, "attention": encoder},
+        encoder={"kind": "nothing"} if encoder is None else {**both, "attention": encoder},
         decoder={**both, "attention": decoder, "cross": cross},
         tie=tie,
+        embeddings=embeddings,
     )
 
 
@@ -90,6 +91,42 @@ STRUCTURES = {
         decoder={"score": "scaled_dot", "bias": "shaw(3)"},
         encoding="no_encoding",
         activation="gelu",
+    ),
+    # Details of T5, BART and GPT: all options that the others leave at their defaults.
+    "transformer, as t5": lambda: transformer(
+        encoder={"score": "dot", "bias": "t5(8, 12)"},
+        decoder={"score": "dot", "bias": "t5(8, 12, False)"},
+        cross={"score": "dot"},
+        tie="inputs",
+        embeddings={"scaled": False, "divided_logits": True},
+        encoding="no_encoding",
+        shared_bias=True,
+        key_size=6,
+        norm="pre",
+        norm_kind="rms",
+        activation="geglu",
+        feed_forward_bias=False,
+        init="t5",
+    ),
+    "transformer, as bart": lambda: transformer(
+        encoding="learned",
+        projection_bias=True,
+        embedding_norm=True,
+        epsilon=1e-5,
+        activation="gelu_exact",
+        layers=1,
+    ),
+    "transformer, as gpt": lambda: transformer(
+        encoder=None,
+        decoder={"score": "rotary(qk_norm(scaled_dot))"},
+        encoding="no_encoding",
+        projection_bias=True,
+        norm="pre",
+        norm_bias=False,
+        activation="relu2",
+        feed_forward_bias=False,
+        embeddings={"init": "t5"},
+        layers=1,
     ),
     "transformer, all additive": lambda: transformer(
         encoder={"score": "additive"}, decoder={"score": "additive"}, cross={"score": "additive"}

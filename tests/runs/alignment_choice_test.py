@@ -40,7 +40,9 @@ def run(*layers):
         "decoding": {"beam": 3},
         "training": {"matmul_precision": "high"},
     }
-    return SimpleNamespace(config=config, data={}, attention_layers=lambda: list(layers))
+    return SimpleNamespace(
+        config=config, codec=None, data={}, attention_layers=lambda: list(layers)
+    )
 
 
 def test_how_alignments_are_read_is_chosen_on_validation_examples_with_links(read):
@@ -80,6 +82,9 @@ def translation(text, ended=True, refused=None):
     return SimpleNamespace(text=text, ended=ended, refused=refused)
 
 
+DATA = {"test": "the digest"}
+
+
 def forced(records=(), count=4):
     losses = np.array([[2 * np.log(4), 2.0]] * (count - 1) + [[0.0, 0.0]])
     return TeacherForced(losses, list(records))
@@ -93,7 +98,7 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
         translation("", ended=False, refused="too long"),
         translation("the dog sat on the mat"),
     ]
-    given = "test", examples, found, forced(TEST), forced(VALIDATION)
+    given = DATA, examples, found, forced(TEST), forced(VALIDATION)
     one = evaluation.score_translations(run("cross/0"), *given, seconds=7.0, search={"beam": 9})
     results, scores = one.results, one.results["scores"]
     assert list(scores) == list(one.statistics) == ["bleu", "aer", "chrf", "perplexity"]
@@ -107,7 +112,7 @@ def test_a_split_is_scored_as_the_validation_records_choose(read):
     assert one.records == TEST
     assert (results["sentences"], results["cut_off"], results["refused"]) == (4, 1, 1)
     assert (results["split"], results["seconds"], results["search"]) == ("test", 7.0, {"beam": 9})
-    assert results["matmul_precision"] == "high" and list(results["data"]) == ["test"]
+    assert results["matmul_precision"] == "high" and results["data"] == DATA
     assert one.texts == [each.text for each in found]
     assert one.statistics["bleu"][:, 0].tolist() == [6, 3, 0, 5]
     assert 0 < scores["bleu"]["score"] < 100 and "unaligned" not in results
@@ -177,7 +182,7 @@ def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
     unread = [record._replace(info={"refused": "too long"}) for record in TEST[:3]]
     found = [translation("", ended=False, refused="too long")] * 2
     found += [translation("y", ended=False)] * 2
-    given = "test", read["test"] * 2, found, forced([*unread, *TEST[3:]]), forced(TEST)
+    given = DATA, read["test"] * 2, found, forced([*unread, *TEST[3:]]), forced(TEST)
     results = evaluation.score_translations(run(), *given, seconds=1.0).results
     # Three have no links, since their references are too long as well.
     assert results["alignment"]["refused"] == 3
@@ -187,18 +192,18 @@ def test_sentences_that_cannot_be_read_are_counted_and_have_no_links(read):
 def test_links_that_are_not_compared_are_printed_to_be_so(read):
     found = [translation("y")] * 2
     one = evaluation.score_translations(
-        run(), "test", read["test"], found, forced(count=2), forced(count=0), seconds=1.0
+        run(), DATA, read["test"], found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert one.results["alignment"] is None and one.records == []
     assert one.results["unaligned"] == "the model does not attend to the source"
     assert "aer" not in one.statistics and one.results["search"] == {"beam": 3}
     plain = [{"source": "x", "target": "y"}] * 2
     one = evaluation.score_translations(
-        run(), "test", plain, found, forced(count=2), forced(count=0), seconds=1.0
+        run(), DATA, plain, found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert not {"alignment", "unaligned"} & set(one.results)
     some = [read["test"][0], *plain[1:]]  # nor where not all are linked
     one = evaluation.score_translations(
-        run(), "test", some, found, forced(count=2), forced(count=0), seconds=1.0
+        run(), DATA, some, found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert not {"alignment", "unaligned"} & set(one.results)

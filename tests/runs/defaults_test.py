@@ -13,6 +13,7 @@ ATTENTION = {
     "locality": "global_",
     "feedback": "no_feedback",
 }
+EMBEDDINGS = {"scaled": True, "init": "lecun", "divided_logits": False}
 RECURRENT = {
     "encoder": {
         "kind": "recurrent",
@@ -33,6 +34,7 @@ RECURRENT = {
         "recompute": False,
     },
     "tie": "all",
+    "embeddings": EMBEDDINGS,
 }
 STACK = {
     "kind": "transformer",
@@ -43,10 +45,18 @@ STACK = {
     "key_value_heads": None,
     "key_size": None,
     "value_size": None,
+    "projection_bias": False,
     "feed_forward": 1024,
     "layers": 3,
     "activation": "relu",
+    "feed_forward_bias": True,
     "norm": "pre",
+    "norm_kind": "layer",
+    "norm_bias": True,
+    "epsilon": 1e-6,
+    "embedding_norm": False,
+    "shared_bias": False,
+    "init": "lecun",
     "attention_dropout": False,
     "positions": 512,
     "recompute": False,
@@ -56,6 +66,9 @@ RUN = {
     "name": "quickstart",
     "seed": 0,
     "showcase": (),
+    "initialize_from": "",
+    "objective": {},
+    "mixture": {},
     "data": {
         "name": "rosetta",
         "options": {},
@@ -69,6 +82,8 @@ RUN = {
         "joint": True,
         "restrict": False,
         "byte_fallback": False,
+        "keep_whitespace": False,
+        "extra": 0,
     },
     "model": RECURRENT,
     "devices": {"data": None, "heads": 1, "shard_state": False},
@@ -82,7 +97,12 @@ RUN = {
         "buckets": 6,
         "schedule": "cosine",
         "warmup": 300,
+        "final": 0.0,
         "learning_rate": 0.001,
+        "optimizer": "adam",
+        "b1": 0.9,
+        "b2": 0.999,
+        "z_loss": 0.0,
         "weight_decay": 0.0,
         "dropout": 0.1,
         "label_smoothing": 0.1,
@@ -128,7 +148,7 @@ def test_every_field_belongs_to_a_version_of_the_folder():
     """A run is read with its own config: one whose fields are others has to be refused by its version."""
     fields = sorted(field for name, field in paths(defaults.translation()))
     digest = hashlib.sha256(" ".join(fields).encode()).hexdigest()[:12]
-    assert (origin.VERSION, digest) == (2, "7fa93262e73c"), (
+    assert (origin.VERSION, digest) == (3, "3b3f8751e443"), (
         "fields changed: increase origin.VERSION"
     )
 
@@ -145,7 +165,7 @@ def paths(config, prefix=""):
 def test_the_small_transformer_is_that_of_the_published_results():
     cross = {**ATTENTION, "score": "scaled_dot"}
     expected = {"encoder": STACK, "decoder": {**STACK, "cross": cross}, "tie": "all"}
-    assert defaults.transformer() == expected
+    assert defaults.transformer() == {**expected, "embeddings": EMBEDDINGS}
 
 
 def test_a_score_and_a_decoder_can_be_chosen():

@@ -37,20 +37,20 @@ def asked(monkeypatch):
     """What the pieces of training were made from, by name."""
     made = {}
 
-    def piece(name, result):
+    def piece(name, result, module=fitting):
         def call(*arguments, **options):
             made[name] = (*arguments, *options.items())
             return result
 
-        monkeypatch.setattr(fitting, name, call)
+        monkeypatch.setattr(module, name, call)
 
     states = SimpleNamespace(params={"a": jnp.ones((4, 2))}, step=jnp.zeros(4, int))
-    piece("adam", "optimizer")
+    piece("optimizer_of", "optimizer", fitting.setup)
     piece("init_states", states)
     piece("StackedBatches", "batches")
     monkeypatch.setattr(fitting, "_placed", lambda group, trees: trees)
     monkeypatch.setattr(fitting.setup, "updates_of", lambda config, batches: 90)
-    monkeypatch.setattr(fitting.setup, "batches_of", lambda config, pairs: (config["seed"], pairs))
+    monkeypatch.setattr(fitting.setup, "batches_of", lambda config, rows: (config["seed"], rows))
     monkeypatch.setattr(fitting.showing, "plan", lambda *arguments: "")
     for name in ("_shared", "_transfer", "Prefetch", "NonFiniteGuard", "Meter"):
         piece(name, name)
@@ -77,9 +77,9 @@ def test_every_replica_has_its_own_seed_numbers_and_batches_and_the_last_one_fil
     group = Group(tuple(configs), tmp_path, Layout(2))
     model = SimpleNamespace(name="model")
     with pytest.raises(Reached):
-        fit(group, SimpleNamespace(pairs="pairs"), model, validation, None)
-    assert asked["adam"] == (0.7,)
-    assert asked["StackedBatches"] == ([(s, "pairs") for s in (5, 7, 6, 6)],)
+        fit(group, SimpleNamespace(rows="rows"), model, validation, None)
+    assert asked["optimizer_of"][0]["training"]["clip"] == 0.7
+    assert asked["StackedBatches"] == ([(s, "rows") for s in (5, 7, 6, 6)],)
     found, optimizer, seeds, hypers, layout = asked["init_states"]
     assert (found, optimizer, seeds, layout) == (model, "optimizer", [5, 7, 6, 6], Layout(2))
     assert [one["dropout"] for one in hypers] == [0.1, 0.2, 0.3, 0.3]

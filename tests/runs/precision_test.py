@@ -91,11 +91,13 @@ PROGRAMS = {
     ),
     "perplexity": of_params(
         lambda model: (
-            lambda params: teacher_forced(model, False, params, tokens(2, 4), tokens(2, 3))
+            lambda params: teacher_forced(model, False, params, tokens(2, 4), *[tokens(2, 3)] * 2)
         )
     ),
     "attention": of_params(
-        lambda model: lambda params: teacher_forced(model, True, params, tokens(2, 4), tokens(2, 3))
+        lambda model: (
+            lambda params: teacher_forced(model, True, params, tokens(2, 4), *[tokens(2, 3)] * 2)
+        )
     ),
 }
 

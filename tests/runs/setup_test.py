@@ -1,10 +1,12 @@
 """What is done before training: what takes long says so, and what a config cannot mean is reported."""
 
+import contextlib
 import time
 import warnings
 from types import SimpleNamespace
 
 import jax
+import numpy as np
 import pytest
 
 from attention_lab.runs import setup
@@ -50,9 +52,16 @@ def test_a_line_appears_after_two_seconds():
 def config(**training):
     numbers = {"learning_rate": 1e-3, "weight_decay": 0.0, "dropout": 0.1, "label_smoothing": 0.2}
     how = {"microbatches": 1, "compute": "float32", "matmul_precision": "highest"}
-    schedule = {"schedule": "constant", "warmup": 10, "tokens": 24}
+    schedule = {"schedule": "constant", "warmup": 10, "final": 0.0, "tokens": 24, "z_loss": 0.5}
     data = {"name": "corpus", "test": "other", "options": {"path": "p", "size": 3}}
-    return {"task": "none", "data": data, "training": numbers | how | schedule | training}
+    return {
+        "task": "none",
+        "objective": {},
+        "mixture": {},
+        "initialize_from": "",
+        "data": data,
+        "training": numbers | how | schedule | training,
+    }
 
 
 @pytest.mark.parametrize(("updates", "unfinished"), [(9, True), (10, True), (11, False)])
@@ -70,7 +79,7 @@ def test_a_warmup_that_takes_all_updates_is_warned_of_once(updates, unfinished, 
 
 def test_updates_are_as_many_as_show_the_tokens_of_the_budget():
     # 5 batches have the 12 tokens of an epoch.
-    batches = SimpleNamespace(pairs=SimpleNamespace(target=[[0] * 3] * 4), per_epoch=5)
+    batches = SimpleNamespace(lengths=(np.full(4, 9), np.full(4, 3)), per_epoch=5)
     found = [setup.updates_of(config(tokens=tokens), batches) for tokens in (24, 26, 27, 1)]
     assert found == [10, 10, 11, 1]
     batches.per_epoch = 12
@@ -103,19 +112,21 @@ def test_a_step_has_the_schedule_the_parts_and_the_type_of_its_config(monkeypatc
     made = []
     monkeypatch.setattr(setup, "make_train_step", lambda *words: made.append(words) or print)
     model, optimizer = recurrent(), adam(1.0)
-    setup.step_of(config(schedule="cosine", warmup=2, microbatches=3), model, optimizer, 10)
+    setup.step_of(
+        config(schedule="cosine", warmup=2, final=0.25, microbatches=3), model, optimizer, 10
+    )
     setup.step_of(config(compute="bfloat16"), model, optimizer, 20)
     first, second = made
-    assert first[:2] == (model, optimizer) and first[3] == 3
+    assert first[:2] == (model, optimizer) and first[3:] == (3, 0.5)
     factors = [float(first[2](t)) for t in (0, 1, 2, 10)]
-    assert factors == pytest.approx([0.5, 1, 1, 0], abs=1e-6)
+    assert factors == pytest.approx([0.5, 1, 1, 0.25], abs=1e-6)
     assert second[0] != model and second[1] is optimizer and second[3] == 1
 
 
 def test_batches_are_those_of_the_config_s_seed_and_sizes(monkeypatch):
-    monkeypatch.setattr(setup, "Batches", lambda pairs, **words: (pairs, words))
-    found = setup.batches_of({**config(batch_tokens=30, buckets=2), "seed": 7}, "pairs")
-    assert found == ("pairs", {"tokens": 30, "buckets": 2, "seed": 7})
+    monkeypatch.setattr(setup, "Batches", lambda rows, **words: (rows, words))
+    found = setup.batches_of({**config(batch_tokens=30, buckets=2), "seed": 7}, "rows")
+    assert found == ("rows", {"tokens": 30, "buckets": 2, "seed": 7})
 
 
 def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monkeypatch, tmp_path):
@@ -132,12 +143,20 @@ def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monke
         encode=lambda config, codec, examples, cache: (sorted(config), codec, examples, cache),
     )
     monkeypatch.setattr(setup, "task_of", lambda config: task)
+    nothing = SimpleNamespace(beside=lambda *words: contextlib.nullcontext())
+    monkeypatch.setattr(setup.sources, "dataset", lambda name: nothing)
     monkeypatch.setattr(setup, "codec_of", {tmp_path: "known tokenizers"}.get)
-    fields = ["data", "task", "tokenizer"]  # others do not change what a corpus is
+    fields = [
+        "data",
+        "mixture",
+        "objective",
+        "task",
+        "tokenizer",
+    ]  # others do not change what a corpus is
     one = {**config(), "tokenizer": {"kind": "of this test"}}
     for folder, codec in ((None, "new tokenizers"), (tmp_path, "known tokenizers")):
         found = setup.corpus_of(one, folder)
-        assert found.pairs == (fields, codec, splits["train"], setup.CACHE)
+        assert found.rows == (fields, codec, splits["train"], setup.CACHE)
         assert found.validation == splits["validation"] and found.codec == codec
         assert list(found.data) == ["train", "validation"] and len(set(found.data.values())) == 2
         assert setup.corpus_of({**one, "training": {}}, folder) is found  # it is kept

@@ -35,8 +35,10 @@ def plan(left_out={}, unread=0, empty=0, start=0):
         return type("", (), {**fields, "__len__": lambda self: count})()
 
     codec = SimpleNamespace(source=several(8000), target=several(90))
-    corpus = SimpleNamespace(pairs=several(29_000, left_out=left_out), codec=codec)
-    batches = SimpleNamespace(buckets=[None] * 6, padding=0.0823, per_epoch=400)
+    corpus = SimpleNamespace(rows=SimpleNamespace(left_out=left_out), codec=codec)
+    batches = SimpleNamespace(
+        buckets=[None] * 6, padding=0.0823, per_epoch=400, lengths=(range(29_000),) * 2
+    )
     validation = SimpleNamespace(unread=unread, empty=empty, examples=[None] * 1014)
     return showing.plan("model", 12_345, corpus, batches, 1000, start, validation).splitlines()
 
@@ -44,7 +46,7 @@ def plan(left_out={}, unread=0, empty=0, start=0):
 def test_a_plan_says_what_is_trained_on_what_and_for_how_long():
     assert plan() == [
         "model    model, 12,345 parameters",
-        "corpus   29,000 training pairs, 8,000 and 90 pieces",
+        "corpus   29,000 training examples, 8,000 and 90 pieces",
         "batches  6 lengths, 8% padding; 1,000 updates, 2.5 epochs",
     ]
 
@@ -52,8 +54,8 @@ def test_a_plan_says_what_is_trained_on_what_and_for_how_long():
 def test_a_plan_says_what_is_left_out_and_where_training_resumes():
     lines = plan({"a blank side": 0, "more than 9 tokens": 1234, "no": 1}, 30, 20, 7)
     left_out = " (left out: 1,234 with more than 9 tokens, 1 with no), 8,000 and 90 pieces"
-    assert lines[1] == "corpus   29,000 training pairs" + left_out
-    assert lines[3].startswith("validate 1,014 validation pairs;")
+    assert lines[1] == "corpus   29,000 training examples" + left_out
+    assert lines[3].startswith("validate 1,014 validation examples;")
     assert " 30 of them" in lines[3] and " 20, whose translations" in lines[3]
     assert lines[4].endswith("after update 7") and len(lines) == 5
 

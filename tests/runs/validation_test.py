@@ -37,7 +37,7 @@ def test_what_the_model_cannot_read_is_counted():
 
 def test_validation_examples_of_which_none_can_be_read_are_refused():
     message = (
-        "none of 2 validation pairs can be read: the first has 31 source tokens, .*; raise model"
+        "none of 2 validation examples can be read: the first has 31 source tokens, .*; raise model"
     )
     with pytest.raises(ValueError, match=message):
         validation_of(run_of("learned positions"), examples=[LINKED[1], LINKED[2]])

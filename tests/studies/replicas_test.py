@@ -68,7 +68,7 @@ def alone(config):
     built = setup.corpus_of(config)
     model = runs.model_of(config, built.codec)
     optimizer = adam(config["training"]["clip"])
-    batches = setup.batches_of(config, built.pairs)
+    batches = setup.batches_of(config, built.rows)
     updates = setup.updates_of(config, batches)
     hyper = {name: np.float32(value) for name, value in setup.hyper_of(config).items()}
     state = init(model, optimizer, config["seed"], hyper)

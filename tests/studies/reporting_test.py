@@ -290,7 +290,7 @@ def test_a_report_is_written_and_its_main_tables_reported_first(tmp_path):
     assert report.endswith(f"{reporting.NOTE} {reporting.EARLY_NOTE}\n")
     subtitle = report.split("\n\n")[1]
     assert subtitle.startswith(
-        "2 arms, 2 seeds; 12,000 target tokens each, files, 1,234 test sentences, beam 4. BLEU: "
+        "2 arms, 2 seeds; 12,000 target tokens each, files, 1,234 test examples, beam 4. BLEU: "
         "nrefs:1|tok:13a."
     )
     assert subtitle.endswith(" ".join(notes)) and "was the best" not in subtitle

@@ -294,6 +294,7 @@ def test_rows_are_each_replica_s_own(tmp_path, monkeypatch):
     monkeypatch.setattr(rows.runs, "Runs", Runs)
     monkeypatch.setattr(rows.evaluation, "evaluate_each", evaluate_each)
     monkeypatch.setattr(rows.evaluation, "examples_of", lambda run, split: EXAMPLES)
+    monkeypatch.setattr(rows.evaluation, "evaluated_examples", lambda run, split: EXAMPLES)
     monkeypatch.setattr(
         rows, "statistics_of", lambda examples, found, seen: (examples, found.name, seen)
     )

@@ -40,7 +40,7 @@ def parts(config):
     built = setup.corpus_of(base)
     model = runs.model_of(base, built.codec)
     params = jax.jit(model.init)(jax.random.key(0))
-    return model, params, setup.batches_of(base, built.pairs)
+    return model, params, setup.batches_of(base, built.rows)
 
 
 def bytes_of(params):

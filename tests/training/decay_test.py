@@ -22,6 +22,7 @@ DECAY = {
 KEPT = {
     *("ward/b", "ward/b_n", "cell_0/b", "cell_0/b_n", "cell_1/b", "cell_1/b_n"),
     *("norm/scale", "norm/bias", "W_1/bias", "W_2/bias", "W_3/bias"),
+    *("heads/b_Q", "heads/b_V", "heads/b_O"),
     *("score/v", "score/beta", "locality/v", "bias/table", "feedback/w"),
 }
 HYPER = {"learning_rate": 0.1, "weight_decay": 0.5, "dropout": 0.0, "label_smoothing": 0.0}

@@ -29,7 +29,7 @@ class Rosetta(Sequence[dict[str, Any]]):
     links are pairs (i, j) of positions in source_words and target_words, sorted. A slice is a list.
     """
 
-    def __init__(self, pairs: Sequence[Realized]):
+    def __init__(self, pairs: Sequence[Any]):
         self.pairs = pairs
 
     def __len__(self) -> int:
@@ -47,11 +47,8 @@ class Rosetta(Sequence[dict[str, Any]]):
 
 def _example(pair):
     return {
-        "source": pair.source,
-        "target": pair.target,
-        "source_words": list(pair.source_words),
-        "target_words": list(pair.target_words),
-        "links": list(pair.links),
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in zip(pair._fields, pair, strict=True)
     }
 
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Container, Mapping
 
-from attention_lab.data.rosetta.adjectives import ADJECTIVES
+from attention_lab.data.rosetta.adjectives import ADJECTIVES, Adjective
 from attention_lab.data.rosetta.dice import Dice
 from attention_lab.data.rosetta.nouns import AT_PLACE, KINDS, NAMES, NOUNS, SUBSETS, Noun
 from attention_lab.data.rosetta.phrases import (
@@ -178,7 +178,7 @@ def _draw_adjectives(dice, noun):
     """None, one, or rarely two: one for each side of the French noun."""
     if not dice.chance(0.2):
         return ()
-    before, after = _attributes(noun)
+    before, after = attributes(noun)
     if before and after and dice.chance(0.12):
         return (dice.zipf(before), dice.zipf(after))
     either = before if before and (not after or dice.chance(0.5)) else after
@@ -186,7 +186,8 @@ def _draw_adjectives(dice, noun):
 
 
 @functools.cache
-def _attributes(noun):
+def attributes(noun: Noun) -> tuple[tuple[Adjective, ...], tuple[Adjective, ...]]:
+    """The adjectives that may stand with this noun: those before and those after the French noun."""
     fitting = [a for a in ADJECTIVES.values() if a.attributive and a.suits(noun)]
     return (
         tuple(a for a in fitting if a.before_noun),

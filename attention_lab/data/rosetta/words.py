@@ -10,7 +10,7 @@ becomes an apple. A contracted word keeps the concepts of both of its parts.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 ELIDED = {form: form[:-1] + "'" for form in ("le", "la", "je", "me", "te", "ne", "de", "que")}
@@ -55,6 +55,11 @@ class Realized(NamedTuple):
     links: tuple[tuple[int, int], ...]
 
 
+def each(text: str) -> tuple[Word, ...]:
+    """English words, each with a concept of its own."""
+    return tuple([Word(word, (object(),), before) for word, before in _english_forms(text)])
+
+
 def pair(english: str, french: str) -> Phrase:
     """One concept in both languages, a few words or none each: every word is linked to all."""
     concept = (object(),)
@@ -94,17 +99,22 @@ def join(*phrases: Phrase) -> Phrase:
 
 def realize(phrase: Phrase) -> Realized:
     """The two sentences as they are written, each with its first letter capitalized."""
-    english = _adapt(phrase.english, _english_vowel)
+    english = phrase.english
     french = _adapt(_contract(phrase.french), french_vowel)
-    source_words = _capitalized(word.text for word in english)
+    source_words = english_sentence(english)
     target_words = _capitalized(word.text for word in french)
     return Realized(
         spell(source_words),
         spell(target_words),
         source_words,
         target_words,
-        _links(english, french),
+        links_between(english, french),
     )
+
+
+def english_sentence(words: Sequence[Word]) -> tuple[str, ...]:
+    """The words of an English sentence as they are written: an apple, and the first letter capitalized."""
+    return _capitalized(word.text for word in _adapt(words, _english_vowel))
 
 
 def spell(words: Iterable[str]) -> str:
@@ -151,11 +161,12 @@ def _capitalized(texts):
     return (first[0].upper() + first[1:], *rest)
 
 
-def _links(english, french):
+def links_between(source: Iterable[Word], target: Iterable[Word]) -> tuple[tuple[int, int], ...]:
+    """The pairs (source word, target word) that share a concept, sorted."""
     where: dict[object, list[int]] = {}
-    for i, word in enumerate(english):
+    for i, word in enumerate(source):
         for concept in word.concepts:
             where.setdefault(concept, []).append(i)
     return tuple(
-        sorted({(i, j) for j, w in enumerate(french) for c in w.concepts for i in where.get(c, ())})
+        sorted({(i, j) for j, w in enumerate(target) for c in w.concepts for i in where.get(c, ())})
     )

@@ -4,7 +4,8 @@ A decoder is a Linen module of ONE example:
 
     decoder.embedding                                     features E of embeddings and readouts
     decoder.label                                         its name and the names of its pieces
-    decoder(encoded, embedded, dropout, weights) -> Readout          teacher forcing, embedded [T, E]
+    decoder(encoded, embedded, dropout, weights, starts) -> Readout  teacher forcing, embedded [T, E]; starts: bool[T],
+                                                                     where documents start, None: there is one
     decoder.start(encoded, length) -> source, state                  once per source
     decoder.step(source, state, embedded, weights) -> state, Readout one more token, embedded [E]
     decoder.source_limit(params), decoder.target_limit(params)       the most states and tokens; None: any number

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_lab.mechanism import Attention, Dims, attend, init_attention, remember
-from attention_lab.mechanism.contracts import Array, Params, matmul
+from attention_lab.mechanism.contracts import Array, Params, affine, matmul
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
 from attention_lab.mechanism.scores import additive
-from attention_lab.models.base import Dropout, Encoded, Readout, affine, look_up, widened
+from attention_lab.models.base import Dropout, Encoded, Readout, look_up, widened
 from attention_lab.models.cells import CELLS, Cell, project
 
 weights_init = jax.nn.initializers.glorot_uniform()
@@ -172,23 +172,35 @@ class Recurrent(nn.Module):
         return SourceMemory(memory, encoded.summary), state
 
     def __call__(
-        self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
+        self,
+        encoded: Encoded,
+        embedded: Array,
+        dropout: Dropout,
+        weights: bool,
+        starts: Array | None = None,
     ) -> Readout:
-        """Returns r_t for each of the previous tokens, embedded [T, E], by teacher forcing."""
+        """Returns r_t for each of the previous tokens, embedded [T, E], by teacher forcing.
+
+        starts: where a document starts, bool[T], if there are several; the state there is that before the first token.
+        """
         source, state = self.start(encoded, len(embedded))
         embedded = dropout(embedded)
         ones = jnp.ones((len(embedded), self.layers - 1, self.sizes.hidden), embedded.dtype)
-        keep, kept = dropout(ones), widened(source)
+        keep, kept = dropout(ones), widened((source, state))
+        first = source, state
 
         def one(state, inputs):
-            narrow = jax.tree.map(lambda wide, x: wide.astype(x.dtype), kept, source)
+            narrow, fresh = jax.tree.map(lambda wide, x: wide.astype(x.dtype), kept, first)
+            begins, *inputs = inputs
+            if starts is not None:
+                state = jax.tree.map(partial(jnp.where, begins), fresh, state)
             state, features, row = self.variant.step(self.cells, narrow, state, *inputs)
             return state, (features, row)
 
         entered = jax.vmap(self.cells.enter)(embedded)
         if self.recompute:  # otherwise each step's scores are stored for the backward pass
             one = jax.checkpoint(one, prevent_cse=False)
-        _, (features, rows) = jax.lax.scan(one, state, (entered, keep))
+        _, (features, rows) = jax.lax.scan(one, state, (starts, entered, keep))
         return self._read_out(features, embedded, rows, dropout, weights)
 
     def step(

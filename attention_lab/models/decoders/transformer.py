@@ -11,15 +11,16 @@ from flax import linen as nn
 from attention_lab.mechanism import Attention, Memory, choose
 from attention_lab.mechanism.contracts import Array, Dims, Encoding, Params
 from attention_lab.mechanism.masks import both, causal, everything
-from attention_lab.models.base import Dropout, Encoded, Readout, least
+from attention_lab.models.base import Dropout, Encoded, Readout, least, restarted
 from attention_lab.models.layers import (
     DecoderLayer,
-    Shape,
+    embedding_norm,
     encode_positions,
     final_norm,
-    make_shape,
+    init_shared_bias,
     run_layer,
 )
+from attention_lab.models.shape import Shape, deviations, make_shape, rescaled
 
 
 class State(NamedTuple):
@@ -56,13 +57,22 @@ class Transformer(nn.Module):
 
     def setup(self) -> None:
         """Makes the layers."""
-        shape = self.shape
+        shape, sublayers = self.shape, 2 if self.source is None else 3
+        initial = deviations(shape, sublayers * self.layers)
         dims = Dims(shape.features, shape.features, positions=shape.positions)
-        self.positions = self.param("positions", self.encoding.init, dims)
+
+        def init_positions(rng):
+            return rescaled(self.encoding.init(rng, dims), initial.others, shape.features)
+
+        self.positions = self.param("positions", init_positions)
+        self.bias = None
+        if shape.shared_bias:
+            self.bias = self.param("bias", init_shared_bias, self.attention, shape)
         self.layer = [
-            DecoderLayer(self.attention, self.cross, shape, self.source) for _ in range(self.layers)
+            DecoderLayer(self.attention, self.cross, shape, initial, self.source)
+            for _ in range(self.layers)
         ]
-        self.norm = final_norm(shape)
+        self.embedding_norm, self.norm = embedding_norm(shape), final_norm(shape)
 
     def remember(self, encoded: Encoded) -> tuple[Memory | None, ...]:
         """Returns the source's memory in every layer."""
@@ -75,31 +85,46 @@ class Transformer(nn.Module):
         return self.remember(encoded), State(caches, jnp.zeros((), int))
 
     def __call__(
-        self, encoded: Encoded, embedded: Array, dropout: Dropout, weights: bool
+        self,
+        encoded: Encoded,
+        embedded: Array,
+        dropout: Dropout,
+        weights: bool,
+        starts: Array | None = None,
     ) -> Readout:
-        """Returns the readout for each of the previous tokens, embedded [T, D], by teacher forcing."""
-        positions = jnp.arange(len(embedded))
-        return self._run(self.remember(encoded), embedded, positions, dropout, weights)[0]
+        """Returns the readout for each of the previous tokens, embedded [T, D], by teacher forcing.
+
+        starts: where a document starts, bool[T], if there are several; a token attends to those of its own alone.
+        """
+        positions, packed = jnp.arange(len(embedded)), {}
+        if starts is not None:
+            positions = restarted(starts)
+            packed = {"positions": positions, "segments": jnp.cumsum(starts)}
+        sources = self.remember(encoded)
+        return self._run(sources, embedded, positions, dropout, weights, packed)[0]
 
     def step(
         self, sources: Any, state: State, embedded: Array, weights: bool
     ) -> tuple[State, Readout]:
         """Returns the next state, and the readout after one more token, embedded [D]."""
-        here, nothing = state.position, Dropout(None, None)
+        here, nothing = state.position[None], Dropout(None, None)
         readout, caches = self._run(
-            sources, embedded[None], here[None], nothing, weights, state.caches, here
+            sources, embedded[None], here, nothing, weights, {"positions": here}, state.caches
         )
         rows = {layer: matrix[:, 0] for layer, matrix in readout.weights.items()}
-        return State(caches, here + 1), Readout(readout.features[0], rows)
+        return State(caches, state.position + 1), Readout(readout.features[0], rows)
 
-    def _run(self, sources, embedded, positions, dropout, weights, caches=None, position=None):
-        """Returns the readout of embedded [Q, D], and the extended caches."""
-        x = dropout(encode_positions(self.encoding, self.positions, embedded, positions))
+    def _run(self, sources, embedded, positions, dropout, weights, options, caches=None):
+        """Returns the readout of embedded [Q, D], and the extended caches. options: as in `DecoderLayer`."""
+        x = encode_positions(self.encoding, self.positions, embedded, positions)
+        x = dropout(self.embedding_norm(x).astype(x.dtype))
         seen, longer = {}, []
         for number, (layer, source) in enumerate(zip(self.layer, sources, strict=True)):
             past = None if caches is None else caches[number]
-            inputs = {"source": source, "weights": weights, "past": past, "position": position}
-            x, (own, cross), past = run_layer(layer, x, dropout, self.recompute, **inputs)
+            inputs = {"source": source, "weights": weights, "bias": self.bias, "past": past}
+            x, (own, cross), past = run_layer(
+                layer, x, dropout, self.recompute, **inputs, **options
+            )
             seen[f"decoder/{number}"] = own
             if source is not None:
                 seen[f"cross/{number}"] = cross

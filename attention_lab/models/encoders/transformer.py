@@ -10,12 +10,13 @@ from attention_lab.mechanism.contracts import Array, Dims, Encoding, Params
 from attention_lab.models.base import Dropout, Encoded, least
 from attention_lab.models.layers import (
     EncoderLayer,
-    Shape,
+    embedding_norm,
     encode_positions,
     final_norm,
-    make_shape,
+    init_shared_bias,
     run_layer,
 )
+from attention_lab.models.shape import Shape, deviations, make_shape, rescaled
 from attention_lab.padded import Padded
 
 
@@ -45,19 +46,27 @@ class Transformer(nn.Module):
 
     def setup(self) -> None:
         """Makes the layers."""
-        shape = self.shape
+        shape, initial = self.shape, deviations(self.shape, 2 * self.layers)
         dims = Dims(shape.features, shape.features, positions=shape.positions)
-        self.positions = self.param("positions", self.encoding.init, dims)
-        self.layer = [EncoderLayer(self.attention, shape) for _ in range(self.layers)]
-        self.norm = final_norm(shape)
+
+        def init_positions(rng):
+            return rescaled(self.encoding.init(rng, dims), initial.others, shape.features)
+
+        self.positions = self.param("positions", init_positions)
+        self.bias = None
+        if shape.shared_bias:
+            self.bias = self.param("bias", init_shared_bias, self.attention, shape)
+        self.layer = [EncoderLayer(self.attention, shape, initial) for _ in range(self.layers)]
+        self.embedding_norm, self.norm = embedding_norm(shape), final_norm(shape)
 
     def __call__(self, source: Padded, dropout: Dropout, weights: bool = False) -> Encoded:
         """source: embeddings [K, D]. Returns K states, and the weights of "encoder/0", .. [H, K, K]."""
         positions = jnp.arange(len(source.valid))
-        x = dropout(encode_positions(self.encoding, self.positions, source.values, positions))
+        x = encode_positions(self.encoding, self.positions, source.values, positions)
+        x = dropout(self.embedding_norm(x).astype(x.dtype))
         seen: dict[str, Any] = {}
         for number, layer in enumerate(self.layer):
-            inputs = {"valid": source.valid, "weights": weights}
+            inputs = {"valid": source.valid, "weights": weights, "bias": self.bias}
             x, seen[f"encoder/{number}"] = run_layer(layer, x, dropout, self.recompute, **inputs)
         x = self.norm(x).astype(x.dtype)
         return Encoded(x, source.valid, mean(x, source.valid), seen if weights else {})
