@@ -4,6 +4,7 @@ encoder layer   x ← x + self(x);  x ← x + feed_forward(x)
 decoder layer   x ← x + causal self(x);  x ← x + cross(x, encoder's x);  x ← x + feed_forward(x)
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -143,10 +144,22 @@ class Dense(nn.Module):
         lecun = self.deviation is None
         init = nn.initializers.lecun_normal() if lecun else nn.initializers.normal(self.deviation)
         kernel = self.param("kernel", init, (x.shape[-1], self.features))
+        if math.prod(x.shape[:-1]) > 1:  # a single position is a step of decoding
+            kernel = transposed_gradient(kernel)
         bias = None
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
         return affine(x, kernel, bias).astype(x.dtype)
+
+
+def transposed_gradient(W: Array) -> Array:
+    """Returns W [D, F], whose gradient XLA computes on a CPU as that of Wᵀ: gᵀ x, and then transposes.
+
+    It has a fast product for gᵀ x, but merges the transposition into a product xᵀ g that takes twice the time.
+    """
+    if jax.default_backend() != "cpu":
+        return W
+    return jax.lax.optimization_barrier(W.T).T
 
 
 class Sublayer(nn.Module):

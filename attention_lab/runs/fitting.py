@@ -116,7 +116,8 @@ def fit(
     several = jax.process_count() > 1
     if not several:  # saving is collective, and the clocks of processes differ
         hooks.append(every_minutes(MINUTES, save))
-    one_step = setup.step_of(config, model, optimizer, updates)
+    drops = any(hyper["dropout"] for hyper in hypers)
+    one_step = setup.step_of(config, model, optimizer, updates, drops)
     step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
     if not validate.reason_to_stop():  # an earlier session may have stopped early
         firsts = [number for number in batches[0].first_of_lengths(done) if number < updates]

@@ -1,5 +1,6 @@
 """Conversion of a model's arrays: hypotheses to translations, and attention weights to records."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -130,10 +131,9 @@ def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) 
 
     One with "ids" and "inputs", and with "source_ids" if there is a source, is encoded already.
     """
+    piece = functools.cache(lambda i: tokenizers.read(codec.target.pieces[i]))
     return [
-        _encoded(codec.target, limits, example)
-        if "ids" in example
-        else _pair(codec, limits, example)
+        _encoded(piece, limits, example) if "ids" in example else _pair(codec, limits, example)
         for example in examples
     ]
 
@@ -155,11 +155,9 @@ def _pair(codec, limits, example):
     return Encoded(source, target, inputs_of(target), pieces, words, refused)
 
 
-def _encoded(tokenizer, limits, example):
+def _encoded(piece, limits, example):
     source, target = example.get("source_ids", np.empty(0, np.int32)), example["ids"]
-    read, written = (
-        [tokenizers.read(tokenizer.pieces[i]) for i in ids] for ids in (source, target)
-    )
+    read, written = ([piece(i) for i in ids.tolist()] for ids in (source, target))
     refused = limits.refusal(source, target)
     return Encoded(source, target, example["inputs"], (read, written), {}, refused)
 

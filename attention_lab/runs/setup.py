@@ -168,11 +168,15 @@ def optimizer_of(config: Any) -> optax.GradientTransformation:
 
 
 def step_of(
-    config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
+    config: Any,
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    updates: int,
+    drops: bool = True,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the training step that the config describes; it skips updates that are not finite.
 
-    Warns if the warm-up takes all updates.
+    drops: as in `make_train_step`. Warns if the warm-up takes all updates.
     """
     training = config["training"]
     if (message := unfinished_warmup(config, updates)) and is_first():
@@ -180,5 +184,7 @@ def step_of(
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates, training["final"])
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(model, optimizer, schedule, training["microbatches"], training["z_loss"])
+    step = make_train_step(
+        model, optimizer, schedule, training["microbatches"], training["z_loss"], drops
+    )
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))
