@@ -60,8 +60,8 @@ def test_an_epoch_predicts_each_token_at_most_once_and_nearly_all(lengths, conte
     read = before(documents)
     for row in rows:
         assert {row.inputs.dtype, row.target.dtype} == {np.dtype(np.int32)}
-        for token, given in zip(row.target.tolist(), row.inputs.tolist(), strict=True):
-            assert token == END or given == read[token]
+        for token, left in zip(row.target.tolist(), row.inputs.tolist(), strict=True):
+            assert token == END or left == read[token]
     ends = np.concatenate([row.inputs for row in rows])[1:]
     joined = tokens[:-1] != END  # after an END, the next document starts
     assert (ends[joined] == tokens[:-1][joined]).all() and (ends[~joined] == START).all()
