@@ -12,7 +12,6 @@ for an invalid command.
 """
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from absl import flags
@@ -53,7 +52,7 @@ def main(words: list[str]) -> int:
         return translate(run, read_lines(FILE.value), weights)
     if not sys.stdin.isatty():
         return translate(run, lines_of(sys.stdin.buffer.read(), "standard input"), weights)
-    return max((translate(run, [line], weights) for line in prompt()), default=0)
+    return max((translate(run, [line], weights) for line in command.typed("sentence")), default=0)
 
 
 def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:
@@ -82,16 +81,6 @@ def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:
         elif not hypotheses[0].ended:
             print(f"translate: cut off by the length limit: {sentence[:60]!r}", file=sys.stderr)
     return int(any(hypotheses[0].refused for hypotheses in translations))
-
-
-def prompt() -> Iterable[str]:
-    """Yields the lines that are typed, until the end of input."""
-    print("Type one sentence per line; Ctrl-D ends.", file=sys.stderr)
-    while True:
-        try:
-            yield command.as_text(input("> "))
-        except EOFError:
-            return
 
 
 if __name__ == "__main__":

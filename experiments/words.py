@@ -4,6 +4,7 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 
 from experiments.arguments import Refusal
 
@@ -25,6 +26,16 @@ def as_text(word: str) -> str:
         return os.fsencode(word).decode() if any("\ud800" <= c <= "\udfff" for c in word) else word
     except UnicodeError:
         raise Refusal(f"{word!r} is not UTF-8 text; convert it") from None
+
+
+def typed(what: str) -> Iterator[str]:
+    """Asks for lines at a prompt, and yields those that are typed until the end of input. what: each of them is one."""
+    print(f"Type one {what} per line; Ctrl-D ends.", file=sys.stderr)
+    while True:
+        try:
+            yield as_text(input("> "))
+        except EOFError:
+            return
 
 
 def quoted(word: str) -> str:

@@ -79,21 +79,22 @@ class Tokenizer:
     def encode_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Returns the ids of many texts: for each, int32 [pieces]."""
         cut = (self._cut(written(self._normalize(text))) for text in texts)
-        return [np.array([i for piece in one for i in self._ids(piece)], np.int32) for one in cut]
+        ids_of = functools.cache(self._ids)  # a text of characters has few different pieces
+        return [np.array([i for piece in one for i in ids_of(piece)], np.int32) for one in cut]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the normalized text of ids up to the first END; UNKNOWN is U+FFFD.
 
         PAD, START and reserved tokens are skipped. Raises ValueError for an id that is not in the vocabulary.
         """
-        kept = []
+        kept, size, spelled = [], len(self), self._spelled
         for i in map(int, ids):
-            if not 0 <= i < len(self):
-                raise ValueError(f"id {i} is not in a vocabulary of {len(self)} pieces")
+            if not 0 <= i < size:
+                raise ValueError(f"id {i} is not in a vocabulary of {size} pieces")
             if i == END:
                 break
-            if i not in (PAD, START) and i < len(self) - self.extra:
-                kept.append(self._spelled[i])
+            if i not in (PAD, START) and i < size - self.extra:
+                kept.append(spelled[i])
         text = KINDS[self.kind].joiner.encode().join(kept).decode(errors="replace")
         return self._normalize(read(text.replace(SPACE, " ")))
 

@@ -172,7 +172,8 @@ def saturated(x: Array) -> Array:
     An infinite share would put NaN, 0 · ∞, into the gradient even of a query that may not attend to it.
     """
     kind = jnp.finfo(x.dtype)
-    return jnp.clip(x, kind.min, kind.max)
+    # Not jnp.clip, whose gradient halves at ties and takes two more arrays of the size of x.
+    return jax.lax.clamp(kind.min, x, kind.max)
 
 
 def summed_wide(dtype: Any) -> dict[str, Any]:

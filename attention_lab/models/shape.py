@@ -26,13 +26,22 @@ class Activation(NamedTuple):
     gated: bool = False
 
 
+def gelu_exact(x: Array) -> Array:
+    """Returns x Φ(x) (Hendrycks & Gimpel 2016), with Φ(x) = (1 + erf(x/√2)) / 2, as PyTorch computes it.
+
+    An erf takes half of the time of the erfc of `jax.nn.gelu` on a CPU. The error is that of x, and not that of a tiny
+    x Φ(x) where x is far below 0.
+    """
+    return x * (0.5 + 0.5 * jax.lax.erf(x * math.sqrt(0.5)))
+
+
 # gelu is its tanh form, as in GPT-2 and in T5's gate; relu2 is relu(x)² (So et al. 2021).
 ACTIVATIONS = MappingProxyType(
     {
         "relu": Activation(nn.relu),
         "relu2": Activation(lambda x: jnp.square(nn.relu(x))),
         "gelu": Activation(nn.gelu),
-        "gelu_exact": Activation(lambda x: nn.gelu(x, approximate=False)),
+        "gelu_exact": Activation(gelu_exact),
         "reglu": Activation(nn.relu, gated=True),
         "geglu": Activation(nn.gelu, gated=True),
         "swiglu": Activation(nn.silu, gated=True),

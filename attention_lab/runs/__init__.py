@@ -5,7 +5,7 @@ run.translate(["The cat sat on the mat"])[0].text
 """
 
 from attention_lab.runs.folder import differences, load, model_of, record_session, write
-from attention_lab.runs.generation import Generation, generate, sampling_of, stream
+from attention_lab.runs.generation import Generation, Stream, generate, sampling_of, stream
 from attention_lab.runs.origin import (
     begin,
     codec_of,
@@ -21,6 +21,7 @@ __all__ = [
     "Generation",
     "Run",
     "Runs",
+    "Stream",
     "TeacherForced",
     "Translation",
     "begin",

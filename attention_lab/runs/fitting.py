@@ -14,7 +14,7 @@ from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
 from attention_lab.runs import setup, showing
 from attention_lab.runs.folder import record_session
-from attention_lab.runs.initialization import initialize
+from attention_lab.runs.initialization import initial_run, initialize
 from attention_lab.runs.validation import Validation
 from attention_lab.training import mesh, processes, replicas
 from attention_lab.training.checkpoint import LATEST, Checkpoints
@@ -72,10 +72,10 @@ def fit(
     checkpoints = Checkpoints(group.folder / "checkpoints")
     resumed = checkpoints.step(LATEST) is not None
     if config["initialize_from"] and not resumed:
-        initialized = initialize(states.params, config["initialize_from"])
+        initialized = initialize(states.params, configs)
         states = states._replace(params=initialized.params)
         if processes.is_first():
-            print(f"start    from {config['initialize_from']}: {initialized}", flush=True)
+            print(f"start    from {initial_run(config)}: {initialized}", flush=True)
     states, best = _placed(group, (states, _copy(states.params)))
     if resumed:
         progress = checkpoints.restore(LATEST, {"states": states, "best": best})
@@ -116,7 +116,8 @@ def fit(
     several = jax.process_count() > 1
     if not several:  # saving is collective, and the clocks of processes differ
         hooks.append(every_minutes(MINUTES, save))
-    one_step = setup.step_of(config, model, optimizer, updates)
+    drops = any(hyper["dropout"] for hyper in hypers)
+    one_step = setup.step_of(config, model, optimizer, updates, drops)
     step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
     if not validate.reason_to_stop():  # an earlier session may have stopped early
         firsts = [number for number in batches[0].first_of_lengths(done) if number < updates]

@@ -9,6 +9,7 @@ given beginning.
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -85,6 +86,7 @@ def generate(
     table. Raises ValueError for invalid settings.
     """
     sampling = _sampling(run.codec.target, settings)
+    _check(samples=samples, seed=seed, rows=rows)
     for name, texts in (("prompts", prompts), ("beginnings", beginnings)):
         if isinstance(texts, str):
             raise ValueError(f"{name} must be a list, but one string was given; put it in a list")
@@ -185,6 +187,7 @@ def stream(
     the beginning of a stop string.
     """
     sampling = _sampling(run.codec.target, settings)
+    _check(number=number, seed=seed)
     (request,) = _requests(run, [prompt], None if beginning is None else [beginning], sampling)
     writer = _writer(run, request, stop, sampling)
     if request.refused:
@@ -194,6 +197,14 @@ def stream(
     key = _key(seed, number, request)
     tokens = stream_tokens(run.model, run.params, source, given, _as_read(sampling), key)
     return Stream(writer, tokens, sampling)
+
+
+def request_of(
+    run: Run, prompt: Prompt, *, beginning: Prompt | None = None, start: bool = True
+) -> Request:
+    """Returns what the model reads for one text. start: as in `Sampling`."""
+    beginnings = None if beginning is None else [beginning]
+    return _requests(run, [prompt], beginnings, Sampling(start=start))[0]
 
 
 def reads_source(run: Run) -> bool:
@@ -206,9 +217,19 @@ def reads_source(run: Run) -> bool:
 def _sampling(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> Sampling:
     """Returns the settings, with tokens that have no text banned."""
     sampling = sampling_of(settings)
-    reserved = range(len(tokenizer) - getattr(tokenizer, "extra", 0), len(tokenizer))
+    reserved = range(len(tokenizer) - tokenizer.extra, len(tokenizer))
     textless = {UNKNOWN, *reserved} - set(sampling.end)
     return sampling._replace(banned=tuple(sorted({*sampling.banned, *textless})))
+
+
+def _check(**numbers: Any) -> None:
+    """Raises ValueError if one is not a whole number, or is out of range."""
+    for name, value in numbers.items():
+        least = int(name in ("samples", "rows"))
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not (whole and least <= int(value) < 2**31):
+            what = f"a whole number from {least} to {2**31 - 1:,}"
+            raise ValueError(f"{name} is {value!r}; it must be {what}")
 
 
 def _requests(run, prompts, beginnings, sampling):
@@ -239,12 +260,13 @@ def _requests(run, prompts, beginnings, sampling):
 
 def _ids(tokenizer, prompt):
     """Returns the ids of a prompt. Raises ValueError if one is not in the vocabulary."""
-    ids = np.asarray(tokenizer.encode_ids([prompt])[0] if isinstance(prompt, str) else prompt, int)
-    if ids.ndim != 1 or not all(0 <= i < len(tokenizer) for i in ids):
+    ids = tokenizer.encode_ids([prompt])[0] if isinstance(prompt, str) else np.asarray(prompt)
+    whole = ids.ndim == 1 and (ids.dtype.kind in "iu" or not ids.size)
+    if not (whole and all(0 <= i < len(tokenizer) for i in ids)):
         raise ValueError(
             f"a prompt must be a text, or a list of ids from 0 to {len(tokenizer) - 1}, not {prompt!r:.60}"
         )
-    return ids
+    return ids.astype(int)
 
 
 def _batch(run, requests):

@@ -1,5 +1,10 @@
-"""Fine-tuning: a run that starts from the best parameters of another run (`config["initialize_from"]`)."""
+"""Fine-tuning: a run that starts from the best parameters of another run (`config["initialize_from"]`).
 
+--config.initialize_from=runs/denoising
+config["initialize_from"] = "runs/studies/denoising/infilling/infilling_seed_{seed}"     # of the run with the same seed
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +18,9 @@ from attention_lab.runs.origin import codec_of
 
 
 class Initialized(NamedTuple):
-    """Parameters of which some come from another run.
+    """Parameters of which some come from other runs.
 
-    taken: the names of these; left: for each of the others, and for each of that run's that fits nowhere, its name
+    taken: the names of these; left: for each of the others, and for each of the other run's that fits nowhere, its name
     and why it was not used.
     """
 
@@ -28,11 +33,17 @@ class Initialized(NamedTuple):
         return f"{len(self.taken)} arrays of parameters{''.join(left)}"
 
 
-def codec_from(folder: str) -> Codec | None:
-    """Returns the tokenizers of the run in a folder, with which its parameters must be used; None for "".
+def initial_run(config: Mapping[str, Any]) -> str:
+    """Returns the folder of the run from which a run starts, "" if it starts from none: `{seed}` is replaced by its seed."""
+    return config["initialize_from"].replace("{seed}", str(config["seed"]))
+
+
+def codec_from(config: Mapping[str, Any]) -> Codec | None:
+    """Returns the tokenizers of the run from which a run starts, with which its parameters must be used, or None.
 
     Raises ValueError if the folder contains no run.
     """
+    folder = initial_run(config)
     if not folder:
         return None
     codec = codec_of(Path(folder))
@@ -41,33 +52,44 @@ def codec_from(folder: str) -> Codec | None:
     return codec
 
 
-def initialize(params: Params, folder: str) -> Initialized:
-    """Replaces parameters [S, ..] by those of the run in a folder that have the same names and shapes.
+def initialize(params: Params, configs: Sequence[Mapping[str, Any]]) -> Initialized:
+    """Replaces parameters [S, ..] by those with the same names and shapes of the runs from which the replicas start.
 
-    All replicas start from the same parameters. Raises ValueError if the folder contains no run, or if no parameter fits.
+    configs: those of the S replicas. Raises ValueError if a folder contains no run, if the runs have different
+    tokenizers, or if no parameter fits.
     """
-    known = _by_name(load(folder).params)
-    taken, left = [], []
+    folders = list(map(initial_run, configs))
+    runs = {folder: load(folder) for folder in dict.fromkeys(folders)}
+    if len({run.codec for run in runs.values()}) > 1:
+        raise ValueError(
+            f"the runs {', '.join(runs)} have different tokenizers; start from equal ones"
+        )
+    known = {folder: _by_name(run.params) for folder, run in runs.items()}
+    first = folders[0]
+    taken: list[str] = []
+    left = [
+        f"{name} of {first} has no place in this model"
+        for name in known[first].keys() - _by_name(params)
+    ]
 
     def choose(path, own):
         name = _name(path)
-        other = known.pop(name, None)
+        other = known[first].get(name)
         if other is None:
             left.append(f"{name} is new")
         elif other.shape != own.shape[1:]:
-            left.append(f"{name} has the shape {own.shape[1:]}, and {other.shape} in {folder}")
+            left.append(f"{name} has the shape {own.shape[1:]}, and {other.shape} in {first}")
         else:
             taken.append(name)
-            return jnp.broadcast_to(other.astype(own.dtype), own.shape)
+            return jnp.stack([known[folder][name].astype(own.dtype) for folder in folders])
         return own
 
     chosen = jax.tree_util.tree_map_with_path(choose, params)
-    left += [f"{name} of {folder} has no place in this model" for name in known]
     if not taken:
         raise ValueError(
-            f"initialize_from is {folder!r}, and none of its parameters has the name and shape of one of this model"
+            f"initialize_from is {first!r}, and none of its parameters has the name and shape of one of this model"
         )
-    return Initialized(chosen, taken, left)
+    return Initialized(chosen, taken, sorted(left))
 
 
 def _by_name(params: Params) -> dict[str, Any]:

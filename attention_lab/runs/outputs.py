@@ -1,5 +1,6 @@
 """Conversion of a model's arrays: hypotheses to translations, and attention weights to records."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -120,7 +121,7 @@ def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any
         source_words=words_of(sentence),
         target_words=words_of(translation.text),
         source_word_of=[*source.word_of, -1],
-        target_word_of=_words_of(codec.target, translation.ids),
+        target_word_of=word_of_ids(codec.target, translation.ids),
         info={"translation": translation.text, **info},
     )
 
@@ -130,10 +131,9 @@ def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) 
 
     One with "ids" and "inputs", and with "source_ids" if there is a source, is encoded already.
     """
+    piece = functools.cache(lambda i: tokenizers.read(codec.target.pieces[i]))
     return [
-        _encoded(codec.target, limits, example)
-        if "ids" in example
-        else _pair(codec, limits, example)
+        _encoded(piece, limits, example) if "ids" in example else _pair(codec, limits, example)
         for example in examples
     ]
 
@@ -155,11 +155,9 @@ def _pair(codec, limits, example):
     return Encoded(source, target, inputs_of(target), pieces, words, refused)
 
 
-def _encoded(tokenizer, limits, example):
+def _encoded(piece, limits, example):
     source, target = example.get("source_ids", np.empty(0, np.int32)), example["ids"]
-    read, written = (
-        [tokenizers.read(tokenizer.pieces[i]) for i in ids] for ids in (source, target)
-    )
+    read, written = ([piece(i) for i in ids.tolist()] for ids in (source, target))
     refused = limits.refusal(source, target)
     return Encoded(source, target, example["inputs"], (read, written), {}, refused)
 
@@ -201,7 +199,7 @@ def records_of(
     ]
 
 
-def _words_of(tokenizer, ids):
+def word_of_ids(tokenizer: Tokenizer, ids: Sequence[int] | np.ndarray) -> list[int]:
     """Returns the index of the word to which each id belongs, from the decoded prefixes; −1 for special tokens."""
     counts = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
     # A piece that contains several words belongs to the first, as on the source side.

@@ -98,7 +98,7 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
     A run that is initialized from another one has that one's tokenizers. Raises ValueError if the corpus cannot be read.
     """
     saved = None if folder is None else codec_of(folder)
-    saved = saved or codec_from(config["initialize_from"])
+    saved = saved or codec_from(config)
     fields = {name: config[name] for name in ("task", "mixture", "objective", "data", "tokenizer")}
     return _corpus(json.dumps(fields), saved)
 
@@ -168,11 +168,15 @@ def optimizer_of(config: Any) -> optax.GradientTransformation:
 
 
 def step_of(
-    config: Any, model: Model, optimizer: optax.GradientTransformation, updates: int
+    config: Any,
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    updates: int,
+    drops: bool = True,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the training step that the config describes; it skips updates that are not finite.
 
-    Warns if the warm-up takes all updates.
+    drops: as in `make_train_step`. Warns if the warm-up takes all updates.
     """
     training = config["training"]
     if (message := unfinished_warmup(config, updates)) and is_first():
@@ -180,5 +184,7 @@ def step_of(
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates, training["final"])
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(model, optimizer, schedule, training["microbatches"], training["z_loss"])
+    step = make_train_step(
+        model, optimizer, schedule, training["microbatches"], training["z_loss"], drops
+    )
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))

@@ -1,5 +1,6 @@
 """The output of commands: the plan of a run, its scores, and the attention weights of a translation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from attention_lab.runs.run import Run
 from attention_lab.runs.setup import Corpus
 from attention_lab.runs.validation import Validation
 from attention_lab.tasks import task_of
+from attention_lab.views import text
 
 
 def plan(
@@ -102,4 +104,26 @@ def translation(
         from attention_lab.views import heatmap
 
         heatmap.save(figure, picture)
+        print(f"\npicture  {picture}")
+
+
+def weights(
+    array: Any,
+    read: Sequence[str],
+    written: Sequence[str],
+    *,
+    matrix: bool = True,
+    picture: Path | None = None,
+) -> None:
+    """Prints attention weights [Q, K] of what was written over what was read, and draws them.
+
+    matrix: whether to print them. picture: the file to which a heatmap is written; None: none is drawn.
+    """
+    if matrix:
+        print(f"\n{text.as_printed(array, read, written)}")
+    if picture is not None:
+        # A local import: matplotlib takes long to import, and is needed for drawing only.
+        from attention_lab.views import heatmap
+
+        heatmap.save(heatmap.heatmap(array, read, written), picture)
         print(f"\npicture  {picture}")

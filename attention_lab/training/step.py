@@ -47,12 +47,14 @@ def make_train_step(
     schedule: Schedule,
     microbatches: int = 1,
     z_loss: float = 0.0,
+    drops: bool = True,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
     loss: the mean over the batch's target tokens of the cross-entropy with label smoothing, in nats. schedule: the
     factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
     accumulated; the update is the same, to rounding, and requires less memory. z_loss: as in `cross_entropy`.
+    drops: False if the dropout of every state is 0; no random numbers are then drawn, and the update is the same.
     """
 
     def loss_of(params, batch, rngs, hyper, tokens):
@@ -66,7 +68,7 @@ def make_train_step(
     def loss_and_gradients(params, batch, rng, *rest):
         value_and_gradients = jax.value_and_grad(loss_of)
         batch = jax.tree.map(lambda x: _divisible(x, microbatches), batch)
-        rngs = jax.random.split(rng, len(batch["target"].valid))
+        rngs = jax.random.split(rng, len(batch["target"].valid)) if drops else None
         if microbatches == 1:
             return value_and_gradients(params, batch, rngs, *rest)
 

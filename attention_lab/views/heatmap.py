@@ -22,7 +22,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
 
 from attention_lab import files
-from attention_lab.views.text import NOWHERE, labeled, shorten
+from attention_lab.views.text import NOWHERE, UNICODE, labeled, shorten
 
 COLORS, INK, MUTED, LINE, GOLD = "Blues", "#1b2a41", "#6b7785", "#c9d2dc", "#D55E00"
 # DejaVu comes with matplotlib. The other fonts, where installed, draw the characters that it lacks.
@@ -102,6 +102,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 def drawable(word: str, longest: int = LONGEST_LABEL) -> str:
     """Returns the word with invisible characters removed and a box for each character that no font has."""
+    word = word.replace("\n", UNICODE.newline)
     visible = (c for c in word if unicodedata.category(c) != "Cf" and not _selects_variant(c))
     return shorten("".join(c if ord(c) in _glyphs() else NO_GLYPH for c in visible), longest)
 

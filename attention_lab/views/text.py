@@ -23,7 +23,10 @@ STYLES = ("numbers", "shades")
 
 
 class Pen(NamedTuple):
-    """The characters of a matrix. The first shade means almost zero; the others are the quarters from 0 to 1."""
+    """The characters of a matrix. The first shade means almost zero; the others are the quarters from 0 to 1.
+
+    hidden: stands for a control character. newline: for a line break, which is a token of some models.
+    """
 
     shades: str
     corner: str
@@ -31,10 +34,11 @@ class Pen(NamedTuple):
     dots: str
     nowhere: str
     hidden: str
+    newline: str
 
 
-UNICODE = Pen("·░▒▓█", "╭", "│", "…", NOWHERE, "�")
-ASCII = Pen(".-+#@", ",", "|", "~", "-", "?")
+UNICODE = Pen("·░▒▓█", "╭", "│", "…", NOWHERE, "�", "↵")
+ASCII = Pen(".-+#@", ",", "|", "~", "-", "?", "\\")
 
 
 def text_matrix(
@@ -59,7 +63,7 @@ def text_matrix(
     matrix, source = labeled(weights, source, target, links)
     if style not in STYLES:
         raise ValueError(f"there is no style {style!r}; known are {', '.join(STYLES)}")
-    pen = UNICODE if _is_encodable("".join(UNICODE), encoding) else ASCII
+    pen = _pen(encoding)
     if matrix.shape[1] > len(source):
         source = [*source, pen.nowhere]
     across = [_label(word, pen, encoding) for word in source]
@@ -82,12 +86,50 @@ def text_matrix(
     )
 
 
+def strongest(
+    weights: Any,
+    source: Sequence[str],
+    target: Sequence[str],
+    *,
+    most: int = 4,
+    width: int = 80,
+    encoding: str = "utf-8",
+) -> str:
+    """Returns a line for each target word, with the source words of its greatest weights, in percent.
+
+    The arguments are those of `text_matrix`; an additional last column is not shown. most: the number of source words.
+    A line has fewer if more do not fit, and none with less than 0.5 %; if there is none, it has a dot.
+    Raises ValueError if shapes or width do not fit.
+    """
+    matrix, source = labeled(weights, source, target, None)
+    pen = _pen(encoding)
+    down = [_label(word, pen, encoding) for word in target]
+    margin = max(map(columns, down))
+    if width < NARROWEST:
+        raise ValueError(f"such lines need a width of {NARROWEST} or more, not {width}")
+    lines = []
+    for word, row in zip(down, matrix[:, : len(source)], strict=True):
+        line = word + " " * (margin - columns(word))
+        order = [i for i in np.argsort(-row, kind="stable")[:most] if row[i] >= 0.005]
+        for i in order:
+            entry = f"  {_label(source[i], pen, encoding)} {100 * row[i]:.0f}"
+            if columns(line + entry) > width:
+                break
+            line += entry
+        lines.append(line if order else f"{line}  {pen.shades[0]}")
+    return "\n".join(lines)
+
+
 def as_printed(*args: Any, file: TextIO | None = None, **options: Any) -> str:
     """Returns `text_matrix` of the same arguments, with the width of the terminal and the encoding of `file`."""
+    return text_matrix(*args, **{**terminal(file), **options})
+
+
+def terminal(file: TextIO | None = None) -> dict[str, Any]:
+    """Returns the width of the terminal, and the encoding of `file`, by default standard output."""
     file = sys.stdout if file is None else file
-    options.setdefault("width", max(NARROWEST, shutil.get_terminal_size().columns))
-    options.setdefault("encoding", getattr(file, "encoding", None) or "ascii")
-    return text_matrix(*args, **options)
+    width = max(NARROWEST, shutil.get_terminal_size().columns)
+    return {"width": width, "encoding": getattr(file, "encoding", None) or "ascii"}
 
 
 def show(*args: Any, file: TextIO | None = None, **options: Any) -> None:
@@ -132,6 +174,10 @@ def _width(character):
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def _pen(encoding):
+    return UNICODE if _is_encodable("".join(UNICODE), encoding) else ASCII
+
+
 def _is_encodable(text, encoding):
     try:
         text.encode(encoding)
@@ -151,6 +197,7 @@ _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 def _label(word, pen, encoding):
     """Returns the word as a label: on one line, without control characters, and shortened if it is too long."""
+    word = word.replace("\n", pen.newline)
     hide = {c for c in word if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") or c in _TURNS}
     word = "".join(pen.hidden if c in hide else c for c in word)
     word = shorten(word.encode(encoding, "replace").decode(encoding), LONGEST_LABEL, pen.dots)

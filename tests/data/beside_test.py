@@ -7,7 +7,7 @@ import pytest
 
 from attention_lab.data import beside, generated
 from attention_lab.data.beside import generated_beside
-from attention_lab.data.generated import cached_rosetta, path_of
+from attention_lab.data.generated import cached, path_of
 from attention_lab.data.rosetta import rosetta
 
 SMALL = {"size": 30, "vocabulary": 2, "longest": 8}
@@ -43,7 +43,8 @@ def test_the_splits_are_in_the_cache_at_the_end(tmp_path, monkeypatch, processes
     fresh = {split: list(rosetta(split, **SMALL)) for split in SPLITS}
     for split in SPLITS:
         data = path_of("rosetta", split, SMALL, tmp_path).read_bytes()
-        pairs = generated.from_bytes(data, generated.digest_of(split, SMALL))
+        made_from = generated.digest_of("rosetta", split, SMALL)
+        pairs = generated.from_bytes(data, made_from, generated.CORPORA["rosetta"].example)
         assert list(generated.Rosetta(pairs)) == fresh[split]
 
 
@@ -51,7 +52,7 @@ def test_no_process_is_started_if_nothing_is_missing_or_there_is_one_core(
     tmp_path, monkeypatch, processes
 ):
     for split in SPLITS:
-        cached_rosetta(split, cache_dir=tmp_path, **SMALL)
+        cached("rosetta", split, cache_dir=tmp_path, **SMALL)
     with generated_beside("rosetta", SPLITS, SMALL, tmp_path):
         pass
     monkeypatch.setattr(beside, "_cores", lambda: 1)
@@ -91,4 +92,4 @@ def test_where_no_process_can_be_started_or_nothing_written_it_is_done_without(
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     fresh = list(rosetta("test", **SMALL))
-    assert list(cached_rosetta("test", cache_dir=tmp_path / "file", **SMALL)) == fresh
+    assert list(cached("rosetta", "test", cache_dir=tmp_path / "file", **SMALL)) == fresh

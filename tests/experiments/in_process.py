@@ -57,9 +57,10 @@ def _flags_of_no_command():
     for module, defined in flags.FLAGS.flags_by_module_dict().items():
         for flag in [] if module.startswith("absl.") else list(defined):
             delattr(flags.FLAGS, flag.name)
-    # The module that only defines flags, for several commands, is to define them again.
-    sys.modules.pop("experiments.hosts", None)
-    vars(experiments).pop("hosts", None)
+    # Modules that only define flags, for several commands, are to define them again.
+    for module in ("hosts", "sampling"):
+        sys.modules.pop(f"experiments.{module}", None)
+        vars(experiments).pop(module, None)
     try:
         yield
     finally:

@@ -74,5 +74,5 @@ def test_padding_is_cut_from_the_weights_by_the_sides_that_a_layer_compares():
 
 
 def test_each_id_belongs_to_a_word_and_special_tokens_to_none():
-    assert outputs._words_of(TOKENIZER, [*ids("a c b"), END]) == [0, 1, 2, -1]
-    assert outputs._words_of(TOKENIZER, [END]) == [-1]
+    assert outputs.word_of_ids(TOKENIZER, [*ids("a c b"), END]) == [0, 1, 2, -1]
+    assert outputs.word_of_ids(TOKENIZER, [END]) == [-1]
