@@ -91,7 +91,8 @@ def generate(
         if isinstance(texts, str):
             raise ValueError(f"{name} must be a list, but one string was given; put it in a list")
     requests = _requests(run, prompts, beginnings, sampling)
-    results: list[list[Any]] = [[_refused(one)] * samples for one in requests]
+    none = Generation("", np.empty(0, np.int32), 0.0, "")
+    results: list[list[Any]] = [[none._replace(reason=one.refused)] * samples for one in requests]
     todo = [
         (one, i, n) for i, one in enumerate(requests) if not one.refused for n in range(samples)
     ]
@@ -110,11 +111,11 @@ def _generated(run, drawn, rows, stop, sampling):
     """Returns the texts of requests with their keys, in one batch of so many rows."""
     requests, keys = zip(*drawn, strict=True)
     writers = [_writer(run, request, stop, sampling) for request in requests]
-    # The rows that are too many are copies of the last: these take no more steps.
+    # START is written in the prompts. The rows that are too many are copies of the last: these take no more steps.
     source, prompt = _batch(run, [*requests, *requests[-1:] * (rows - len(drawn))])
     rngs = jnp.stack([*keys, *keys[-1:] * (rows - len(drawn))])
     every = EVERY if stop else sampling.max_length
-    model, settings = (run.model, run.params), _as_read(sampling)
+    model, settings = (run.model, run.params), sampling._replace(start=False)
     for found in sample_in_parts(*model, source, prompt, settings, rngs, every):
         for writer, row in zip(writers, np.asarray(found.tokens), strict=False):
             writer.add(row[len(writer.ids) : np.count_nonzero(row)])
@@ -195,7 +196,8 @@ def stream(
         return Stream(writer, iter(()), sampling)
     source, given = jax.tree.map(lambda rows: rows[0], _batch(run, [request]))
     key = _key(seed, number, request)
-    tokens = stream_tokens(run.model, run.params, source, given, _as_read(sampling), key)
+    as_read = sampling._replace(start=False)  # START is written in the prompt
+    tokens = stream_tokens(run.model, run.params, source, given, as_read, key)
     return Stream(writer, tokens, sampling)
 
 
@@ -290,15 +292,6 @@ def _writer(run, request, stop, sampling):
     return Writer(run.codec.target, request.prompt, stop, sampling.end)
 
 
-def _as_read(sampling):
-    """Returns the settings for prompts in which START is written."""
-    return sampling._replace(start=False)
-
-
 def _exhausted(writer, sampling):
     """Returns why a text ends after its last token, which did not end it."""
     return "length" if len(writer.ids) == sampling.max_length else "nothing"
-
-
-def _refused(request):
-    return Generation("", np.empty(0, np.int32), 0.0, request.refused or "")
