@@ -27,7 +27,7 @@ ANSWERING = Task(
     text_to_text.encode,
     text_to_text.evaluated,
     metrics,
-    rank=("exact", "perplexity"),
-    compared=("exact", "pointing"),
+    rank=("exact_match", "perplexity"),
+    compared=("exact_match", "pointing"),
     show=text_to_text.show,
 )

@@ -6,7 +6,7 @@
     }
 
 The source "Anna is here. .." of the first becomes "summarize: Anna is here. ..". Examples are mixed in proportion to
-their numbers. Each member is judged by its own metrics, on its own examples: summarize_rougeL, answer_exact.
+their numbers. Each member is judged by its own metrics, on its own examples: summarize_rougeL, answer_exact_match.
 """
 
 from collections.abc import Mapping, Sequence
