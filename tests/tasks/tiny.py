@@ -1,0 +1,62 @@
+"""A tiny config of every task, on embedded data: --config=tests/tasks/tiny.py:language, or `config_of` in a test."""
+
+import copy
+
+from attention_lab.runs import defaults
+from attention_lab.studies.study import changed
+from attention_lab.tasks import TASKS
+from configs.defaults import fields
+
+ROSETTA = {"size": 60, "vocabulary": 4, "longest": 6}
+STORIES = {"size": 60, "vocabulary": 4, "sentences": [3, 3]}
+QUESTIONS = {**STORIES, "sentences": [5, 5]}
+OPTIONS = {"rosetta": ROSETTA, "rosetta_headlines": STORIES, "rosetta_answers": QUESTIONS}
+MEMBERS = {
+    "summarize": {
+        "task": "summarization",
+        "data": {"name": "rosetta_headlines", "options": STORIES, "stem": False},
+    },
+    "answer": {"task": "answering", "data": {"name": "rosetta_answers", "options": QUESTIONS}},
+}
+BASES = {
+    "translation": defaults.translation,
+    "language": defaults.language,
+    "denoising": defaults.denoising,
+    "summarization": defaults.summarization,
+    "answering": defaults.answering,
+    "mixture": lambda: {**defaults.answering(), "task": "mixture", "mixture": MEMBERS},
+}
+SIZES = {"features": 8, "heads": 2, "feed_forward": 16, "layers": 1, "positions": 64}
+
+
+def config_of(task, **changes):
+    """The tiny config of a task; changes: fields, in which "__" stands for a dot."""
+    config = copy.deepcopy(BASES[task]())
+    config["data"]["options"] = OPTIONS[config["data"]["name"]]
+    config["data"]["max_length"] = 16 if task == "language" else 64
+    model = defaults.gpt() if task == "language" else defaults.transformer()
+    for side in model["encoder"], model["decoder"]:
+        side.update({name: value for name, value in SIZES.items() if name in side})
+    config["model"] = model
+    config["tokenizer"].update({"kind": "char" if task == "language" else "word", "size": 200})
+    config["training"].update(
+        tokens=4000,
+        batch_tokens=200,
+        buckets=1,
+        learning_rate=0.02,
+        warmup=5,
+        validations=2,
+        validation_sentences=20,
+        workers=0,
+    )
+    if "decoding" in config:
+        config["decoding"].update(beam=2, longest=(4, 0.5))
+    given = {name.replace("__", "."): value for name, value in changes.items()}
+    return changed(config, given, "this test")
+
+
+def get_config(which="translation"):
+    return fields(config_of(which))
+
+
+assert BASES.keys() == TASKS.keys()
