@@ -22,7 +22,7 @@ from attention_lab.padded import Padded
 DATA, HEADS = "data", "heads"
 # The axis of heads, key-value heads or hidden features of a parameter, by the end of its path.
 SPLIT_BY_HEAD = (
-    (re.compile(r"heads/(W_[QKV]|attention/.*)$"), 0),
+    (re.compile(r"heads/(W_[QKV]|b_[QV]|attention/.*)$"), 0),
     (re.compile(r"heads/W_O$"), 1),
     (re.compile(r"feed/W_[13]/kernel$"), 1),
     (re.compile(r"feed/W_[13]/bias$"), 0),
