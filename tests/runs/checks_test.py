@@ -118,5 +118,5 @@ def test_a_model_of_every_task_must_read_the_longest_examples(name):
     if name == "language":
         del learned["model__encoder__encoding"]
     checks.run(config_of(name, **learned, data__max_length=64))
-    with pytest.raises(ValueError, match="data.max_length is 65, but this model reads at most 64"):
+    with pytest.raises(ValueError, match="max_length is 65, but this model reads at most 64"):
         checks.run(config_of(name, **learned, data__max_length=65))

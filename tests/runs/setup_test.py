@@ -56,6 +56,7 @@ def config(**training):
     data = {"name": "corpus", "test": "other", "options": {"path": "p", "size": 3}}
     return {
         "task": "none",
+        "seed": 0,
         "objective": {},
         "mixture": {},
         "initialize_from": "",
