@@ -50,7 +50,7 @@ def config_of(task, **changes):
         workers=0,
     )
     if "decoding" in config:
-        config["decoding"].update(beam=2, longest=(4, 0.5))
+        config["decoding"].update(beam=1, longest=(4, 0.5))
     given = {name.replace("__", "."): value for name, value in changes.items()}
     return changed(config, given, "this test")
 
