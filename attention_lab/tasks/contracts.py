@@ -26,7 +26,8 @@ class Task(NamedTuple):
     encode: (config, codec, training examples, cache) -> rows of ids.
     evaluated: (config, codec, examples) -> the examples that are evaluated: the same, or parts of them.
     metrics: (config) -> all metrics of the task, the main one first.
-    rank: the names of the metrics by which parameters are compared during training; ties are broken by the next one.
+    rank: the names of the metrics by which parameters are compared during training, the main one first; ties are broken
+    by the next one. They need no records of attention.
     compared: the names of the metrics whose differences between the arms of a study form one family of tests.
     show: (record, attention layer, head or None for their mean) -> the weights as lines of text and as a figure.
     corpora: (config) -> the "data" of each corpus that is read, {"name", "options", ..}.

@@ -83,13 +83,13 @@ def prefixed(example: Example, prefix: str) -> Example:
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:
-    """Returns the metrics of each member on its own examples, and the perplexity of all."""
+    """Returns the perplexity of all, and the metrics of each member on its own examples."""
     own = (
         of_member(metric, prefix)
         for prefix, (task, member) in members(config).items()
         for metric in task.metrics(member)
     )
-    return *own, perplexity()
+    return perplexity(), *own
 
 
 def of_member(metric: Metric, prefix: str) -> Metric:
