@@ -70,7 +70,7 @@ def words(every_rotary=False):
         kinds[kind] = kinds[kind] + composed
     turned = kinds["score"] if every_rotary else ["scaled_dot", "additive"]
     kinds["score"] = kinds["score"] + [f"rotary({score})" for score in turned]
-    kinds["score"].append("rotary(general, halves=True)")
+    kinds["score"] += ["rotary(general, halves=True)", "qk_norm(scaled_dot)"]
     return {**kinds, "how": list(HOWS)}
 
 

@@ -1,5 +1,6 @@
 """What the pages show is true: Python runs, commands and flags exist, tables are the code's, links lead somewhere."""
 
+import functools
 import importlib
 import re
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 from attention_lab import mechanism
 from attention_lab.mechanism import legality, registry
 from attention_lab.models import DECODERS, ENCODERS
+from attention_lab.runs import named
 from tests import pages
 
 pytestmark = pytest.mark.oldest
@@ -120,11 +122,31 @@ def test_every_function_in_the_glossary_exists():
         for name in re.findall(r"`([a-zA-Z_0-9]+)", row.split("|")[2])
     }
     known = set(dir(mechanism)) | {name for pieces in registry.PIECES.values() for name in pieces}
-    known |= set(registry.ENCODINGS) | {"rotary", "both", "either", "vector", "weights"}
+    known |= set(registry.ENCODINGS) | {"rotary", "qk_norm", "both", "either", "vector", "weights"}
     known |= {*ENCODERS, *DECODERS}
     assert len(names) > 20 and not names - known
     assert set(re.findall(r"decoder `(\w+)`", glossary)) == set(DECODERS)
     assert set(re.findall(r"encoder `(\w+)`", glossary)) == set(ENCODERS)
+
+
+def test_the_table_of_named_transformers_has_their_options():
+    table = pages.section("docs/formulas.md", "Transformers by name")
+    (_, *names), _, *rows = (
+        [cell.strip(" `") for cell in line.strip("|").split("|")]
+        for line in table.splitlines()
+        if line.startswith("|")
+    )
+    assert len(names) == 6 and len(rows) > 15
+    for option, *cells in rows:
+        for name, cell in zip(names, cells, strict=True):
+            model = named.model(name)
+            top = option.split(".")[0] in model
+            fields = functools.reduce(
+                lambda part, field: part[field],
+                option.split("."),
+                model if top else model["decoder"],
+            )
+            assert cell == str(fields), f"{option} of {name}"
 
 
 def test_verdicts_are_counted_as_the_table_has_them():

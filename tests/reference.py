@@ -146,6 +146,21 @@ SCORES = {
 }  # fmt: skip
 
 
+def score_of(words):
+    """The score of that name; qk_norm(name) divides query and key by their root mean square first: Dehghani et al. 2023."""
+    if not words.startswith("qk_norm("):
+        return SCORES[words]
+    inner = SCORES[words.removeprefix("qk_norm(").removesuffix(")")]
+
+    def normalized(x):
+        return scale(1.0 / math.sqrt(dot(x, x) / len(x) + 1e-6), x)
+
+    def score(params, query, key, i, j, turn=identity, extra=None):
+        return inner(params, normalized(query), normalized(key), i, j, turn, extra)
+
+    return score
+
+
 # Normalizers: from scores to weights. Keys that are not allowed weigh exactly zero.
 
 
@@ -428,7 +443,7 @@ def attend(
         if valid[n] and mask(i, j) and inside(j):
             seen[n] = True
             added = None if extra is None else extra[n]
-            scores[n] = SCORES[score](score_params, query, keys[n], i, j, turn, added)
+            scores[n] = score_of(score)(score_params, query, keys[n], i, j, turn, added)
             scores[n] += BIASES[bias](bias_params, query, i, j, **bias_options)
 
     weights = NORMALIZERS[normalizer](scores, seen)
@@ -450,7 +465,7 @@ def attention(queries, query_positions, keys, values, **same):
 
 
 def multi_head(params, queries_x, query_positions, keys_x, *, head_params, **same):
-    """sum_h W_O^h attend_h: Vaswani et al. 2017, section 3.2.2; groups: Ainslie et al. 2023."""
+    """sum_h W_O^h attend_h, and biases where there are some: Vaswani et al. 2017, section 3.2.2; groups: Ainslie et al. 2023."""
     heads, groups = len(params["W_Q"]), len(params["W_K"])
     assert heads % groups == 0, "every key-value head serves equally many query heads"
     outputs = np.zeros((len(queries_x), len(params["W_O"])))
@@ -463,10 +478,16 @@ def multi_head(params, queries_x, query_positions, keys_x, *, head_params, **sam
         values = np.zeros((len(keys_x), len(params["W_V"][g])))
         for n, x in enumerate(keys_x):
             values[n] = matvec(params["W_V"][g], x)
+            if "b_V" in params:
+                values[n] = add(values[n], params["b_V"][g])
+        if "b_Q" in params:
+            queries = [add(query, params["b_Q"][h]) for query in queries]
         options = {**same, **head_params[g]}
         vectors, weights[h] = attention(queries, query_positions, keys, values, **options)
         for row in range(len(queries_x)):
             outputs[row] = add(outputs[row], matvec(into_output, vectors[row]))
+    if "b_O" in params:
+        outputs = np.array([add(row, params["b_O"]) for row in outputs])
     return outputs, weights
 
 

@@ -22,7 +22,7 @@ from attention_lab.padded import Padded
 DATA, HEADS = "data", "heads"
 # The axis of heads, key-value heads or hidden features of a parameter, by the end of its path.
 SPLIT_BY_HEAD = (
-    (re.compile(r"heads/(W_[QKV]|attention/.*)$"), 0),
+    (re.compile(r"heads/(W_[QKV]|b_[QV]|attention/.*)$"), 0),
     (re.compile(r"heads/W_O$"), 1),
     (re.compile(r"feed/W_[13]/kernel$"), 1),
     (re.compile(r"feed/W_[13]/bias$"), 0),
@@ -74,7 +74,8 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 
     def sharding(path, leaf):
         spec: list[str | None] = [None] * leaf.ndim
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        for pattern, axis in SPLIT_BY_HEAD if mesh.shape[HEADS] > 1 else ():
+        empty = leaf.shape[leading:] == (1,)  # a moment that Adafactor does not keep
+        for pattern, axis in SPLIT_BY_HEAD if mesh.shape[HEADS] > 1 and not empty else ():
             axis = axis + leading
             if pattern.search(name) and leaf.ndim > axis:
                 if leaf.shape[axis] % mesh.shape[HEADS]:

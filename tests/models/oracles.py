@@ -112,13 +112,14 @@ def recurrent_decoder(
     return drop(np.array(readouts)), {"cross/0": np.array(rows)[None]} if rows else {}
 
 
-def normed(params, x):
-    """Layer normalization of each row: Ba et al. 2016."""
+def normed(params, x, kind="layer", epsilon=1e-6):
+    """Layer normalization of each row: Ba et al. 2016; rms, without mean and bias: Zhang & Sennrich 2019."""
     rows = []
     for row in x:
-        mean = sum(row) / len(row)
+        mean = sum(row) / len(row) if kind == "layer" else 0.0
         variance = sum((entry - mean) ** 2 for entry in row) / len(row)
-        rows.append((row - mean) / math.sqrt(variance + 1e-6) * params["scale"] + params["bias"])
+        row = (row - mean) / math.sqrt(variance + epsilon) * params["scale"]
+        rows.append(row + params["bias"] if "bias" in params else row)
     return np.array(rows)
 
 
@@ -127,50 +128,92 @@ def gelu(x):
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
+def gelu_exact(x):
+    """x Φ(x): Hendrycks & Gimpel 2016."""
+    return np.array([[e * (1 + math.erf(e / math.sqrt(2))) / 2 for e in row] for row in x])
+
+
+ACTIVATIONS = {
+    "relu": lambda x: np.maximum(x, 0),
+    "relu2": lambda x: np.maximum(x, 0) ** 2,
+    "gelu": gelu,
+    "gelu_exact": gelu_exact,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+}
+GATED = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu"}
+
+
+def dense(params, x):
+    """x W + b, or x W."""
+    return x @ params["kernel"] + params.get("bias", 0.0)
+
+
 def feed_forward(params, activation, x):
-    """W_2 a(W_1 x + b_1) + b_2, for swiglu W_2 (silu(W_1 x + b_1) (W_3 x + b_3)) + b_2."""
-    inner = x @ params["W_1"]["kernel"] + params["W_1"]["bias"]
-    if activation == "swiglu":
-        gate = x @ params["W_3"]["kernel"] + params["W_3"]["bias"]
-        inner = inner / (1 + np.exp(-inner)) * gate
-    else:
-        inner = {"relu": lambda x: np.maximum(x, 0), "gelu": gelu}[activation](inner)
-    return inner @ params["W_2"]["kernel"] + params["W_2"]["bias"]
+    """W_2 a(W_1 x + b_1) + b_2; gated, W_2 (a(W_1 x + b_1) (W_3 x + b_3)) + b_2: Shazeer 2020."""
+    inner = ACTIVATIONS[GATED.get(activation, activation)](dense(params["W_1"], x))
+    if activation in GATED:
+        inner = inner * dense(params["W_3"], x)
+    return dense(params["W_2"], inner)
 
 
-def around(params, x, drop, norm, f):
+def around(params, x, drop, norm, normal, f):
     """x + f(norm(x)) where norm is "pre", norm(x + f(x)) where it is "post"."""
     if norm == "pre":
-        return x + drop(f(normed(params["norm"], x)))
-    return normed(params["norm"], x + drop(f(x)))
+        return x + drop(f(normed(params["norm"], x, *normal)))
+    return normed(params["norm"], x + drop(f(x)), *normal)
 
 
-def asked(params, rows, x, memory=None, **options):
-    """Many-headed scaled dot-product attention of x to itself or a memory; its weights are appended to rows."""
+def asked(params, rows, x, memory=None, score="scaled_dot", **options):
+    """Many-headed attention of x to itself or a memory; its weights are appended to rows."""
     heads, memory = params["heads"], x if memory is None else memory
-    options = {"score": "scaled_dot", "head_params": [{}] * len(heads["W_K"]), **options}
+    options = {"score": score, "head_params": [{}] * len(heads["W_K"]), **options}
     vectors, weights = reference.multi_head(heads, x, range(len(x)), memory, **options)
     rows.append(weights)
     return vectors
 
 
-def positioned(params, x, encoding):
-    return np.array(
-        [reference.ENCODINGS[encoding](params["positions"], row, i) for i, row in enumerate(x)]
-    )
+def positioned(params, x, encoding, embedding_norm, normal):
+    """Embeddings with their positions, normalized where the stack has a norm for them: Lewis et al. 2020."""
+    encode = reference.ENCODINGS[encoding]
+    x = np.array([encode(params["positions"], row, i) for i, row in enumerate(x)])
+    return normed(params["embedding_norm"], x, *normal) if embedding_norm else x
+
+
+def shared(params, options):
+    """What attention is told of a T5 bias with these options, whose tables [H, buckets] all layers share."""
+    if options is None:
+        return {}
+    tables = params["bias"]["heads"]["attention"]["bias"]["table"]
+    return {
+        "bias": "t5",
+        "bias_options": options,
+        "head_params": [{"bias_params": {"table": table}} for table in tables],
+    }
 
 
 def transformer_encoder(
-    params, x, drop, *, layers=2, norm="post", activation="relu", encoding="sinusoidal"
+    params,
+    x,
+    drop,
+    *,
+    layers=2,
+    norm="post",
+    normal=(),
+    activation="relu",
+    encoding="sinusoidal",
+    embedding_norm=False,
+    score="scaled_dot",
+    bias=None,
 ):
     """Vaswani et al. 2017, §3.1; the summary is the mean of the states. Returns the weights too."""
-    x, rows = drop(positioned(params, x, encoding)), []
+    x, rows = drop(positioned(params, x, encoding, embedding_norm, normal)), []
     for number in range(layers):
         own = params[f"layer_{number}"]
+        look = partial(asked, own["attend"], rows, score=score, **shared(params, bias))
         feed = partial(feed_forward, own["feed"], activation)
-        x = around(own["around_attend"], x, drop, norm, partial(asked, own["attend"], rows))
-        x = around(own["around_feed"], x, drop, norm, feed)
-    x = normed(params["norm"], x) if norm == "pre" else x
+        x = around(own["around_attend"], x, drop, norm, normal, look)
+        x = around(own["around_feed"], x, drop, norm, normal, feed)
+    x = normed(params["norm"], x, *normal) if norm == "pre" else x
     return x, sum(x) / len(x), {f"encoder/{n}": row for n, row in enumerate(rows)}
 
 
@@ -182,54 +225,63 @@ def transformer_decoder(
     *,
     layers=2,
     norm="post",
+    normal=(),
     activation="relu",
     encoding="sinusoidal",
+    embedding_norm=False,
+    score="scaled_dot",
+    cross="scaled_dot",
+    bias=None,
     mask=None,
+    turn=reference.identity,
 ):
     """Vaswani et al. 2017, §3.1; without states, a language model. Returns the weights too."""
-    x, own_rows, cross_rows = drop(positioned(params, y, encoding)), [], []
+    x = drop(positioned(params, y, encoding, embedding_norm, normal))
+    own_rows, cross_rows = [], []
+    told = {"score": score, "turn": turn, "mask": mask or reference.causal()}
     for number in range(layers):
         own = params[f"layer_{number}"]
-        past = partial(asked, own["attend_past"], own_rows, mask=mask or reference.causal())
-        x = around(own["around_past"], x, drop, norm, past)
+        past = partial(asked, own["attend_past"], own_rows, **told, **shared(params, bias))
+        x = around(own["around_past"], x, drop, norm, normal, past)
         if states is not None:
-            source = partial(asked, own["attend_source"], cross_rows, memory=states)
-            x = around(own["around_source"], x, drop, norm, source)
-        x = around(
-            own["around_feed"], x, drop, norm, partial(feed_forward, own["feed"], activation)
-        )
-    x = normed(params["norm"], x) if norm == "pre" else x
+            source = partial(asked, own["attend_source"], cross_rows, memory=states, score=cross)
+            x = around(own["around_source"], x, drop, norm, normal, source)
+        feed = partial(feed_forward, own["feed"], activation)
+        x = around(own["around_feed"], x, drop, norm, normal, feed)
+    x = normed(params["norm"], x, *normal) if norm == "pre" else x
     rows = {f"decoder/{n}": row for n, row in enumerate(own_rows)}
     return x, rows | {f"cross/{n}": row for n, row in enumerate(cross_rows)}
 
 
-def looked_up(table, ids):
-    """√D E[id]: Vaswani et al. 2017, §3.4."""
-    return np.array([math.sqrt(len(table[i])) * table[i] for i in ids])
+def looked_up(table, ids, scaled):
+    """√D E[id]: Vaswani et al. 2017, §3.4; not scaled, E[id]."""
+    return np.array([(math.sqrt(len(table[i])) if scaled else 1.0) * table[i] for i in ids])
 
 
-def model(params, source, target, drop, *, encoder, decoder, tie):
-    """Logits [T, V] and weights of a model with these options of both sides."""
+def model(params, source, target, drop, *, encoder, decoder, tie, scaled=True, divided=False):
+    """Logits [T, V] and weights of a model with these options of both sides.
+
+    scaled, divided: whether embeddings are multiplied, and logits divided, by √D.
+    """
     tables = params["embeddings"]
     write = tables["target"]
-    read = write if tie == "all" else tables.get("source")
+    read = write if tie in ("all", "inputs") else tables.get("source")
     encoder, decoder, weights = dict(encoder), dict(decoder), {}
     kind = encoder.pop("kind")
     if kind == "recurrent":
-        encoded = recurrent_encoder(params["encoder"], looked_up(read, source), drop, **encoder)
+        embedded = looked_up(read, source, scaled)
+        encoded = recurrent_encoder(params["encoder"], embedded, drop, **encoder)
     elif kind == "transformer":
-        *encoded, weights = transformer_encoder(
-            params["encoder"], looked_up(read, source), drop, **encoder
-        )
+        embedded = looked_up(read, source, scaled)
+        *encoded, weights = transformer_encoder(params["encoder"], embedded, drop, **encoder)
     else:
         encoded = (None, None)
-    y = looked_up(write, [START, *target[:-1]])
+    y = looked_up(write, [START, *target[:-1]], scaled)
     if decoder["kind"] == "transformer":
         del decoder["kind"]
         readouts, more = transformer_decoder(params["decoder"], encoded[0], y, drop, **decoder)
     else:
         readouts, more = recurrent_decoder(params["decoder"], encoded, y, drop, **decoder)
-    out = tables["output"] if tie == "nothing" else write
-    return np.array(
-        [[reference.dot(row, word) for word in out] for row in readouts]
-    ), weights | more
+    out = tables["output"] if tie in ("nothing", "inputs") else write
+    logits = np.array([[reference.dot(row, word) for word in out] for row in readouts])
+    return logits / math.sqrt(readouts.shape[1]) if divided else logits, weights | more

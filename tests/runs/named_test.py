@@ -11,7 +11,11 @@ from configs import named as configs
 
 
 def shapes_of(name, vocabulary=100, divide=1):
-    model = make_model(vocabulary, vocabulary, **named.model(name, divide))
+    words = named.model(name, divide)
+    for side in (words["encoder"], words["decoder"]):
+        if "layers" in side:
+            side["layers"] = min(side["layers"], 2)  # all layers are alike
+    model = make_model(vocabulary, vocabulary, **words)
     one = Padded(jax.ShapeDtypeStruct((5,), jnp.int32), jax.ShapeDtypeStruct((5,), bool))
 
     def both():
@@ -34,19 +38,40 @@ def test_a_named_model_attends_where_its_paper_says(name):
     params, output = shapes_of(name)
     assert output.logits.shape == (5, 100) and size(params) > 1e6
     places = {place.split("/")[0] for place in output.weights}
-    assert (
-        places
-        == {
-            "fixed2014": set(),
-            "bahdanau2015": {"cross"},
-            "luong2015": {"cross"},
-            "vaswani2017": {"encoder", "decoder", "cross"},
-            "chen2018": {"encoder", "cross"},
-        }[name]
-    )
+    assert places == {
+        "fixed2014": set(),
+        "bahdanau2015": {"cross"},
+        "luong2015": {"cross"},
+        "vaswani2017": {"encoder", "decoder", "cross"},
+        "chen2018": {"encoder", "cross"},
+        "gpt2": {"decoder"},
+    }.get(name, {"encoder", "decoder", "cross"})
     # All matrices become smaller by the square.
     assert size(shapes_of(name, divide=2)[0]) < size(params) / 2
     assert named.model(name) == named.NAMED[name]() is not named.NAMED[name]()
+
+
+# How many parameters the authors' models have with their vocabularies, without biases of keys and what no position reads.
+COUNTS = {
+    "gpt2": (50257, 124_439_808 - 12 * 768),
+    "t5_1_0_small": (32128, 60_506_624),
+    "t5_1_1_small": (32128, 76_961_152),
+    "bart_base": (50265, 139_420_416 - 18 * 768 - 2 * 2 * 768),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_named_model_has_as_many_parameters_as_its_authors(name):
+    vocabulary, count = COUNTS[name]
+    model = make_model(vocabulary, vocabulary, **named.model(name))
+    assert size(jax.eval_shape(model.init, jax.random.key(0))) == count
+
+
+def test_the_size_of_heads_is_divided_too():
+    small = named.model("t5_1_1_small", 4)["decoder"]
+    assert (small["features"], small["key_size"], small["heads"]) == (128, 16, 6)
+    with pytest.raises(ValueError, match="key_size of t5_1_1_small is 64, which cannot be"):
+        named.model("t5_1_1_small", 128)
 
 
 TRANSFORMER = {"features": 512, "heads": 8, "feed_forward": 2048, "layers": 6}

@@ -18,7 +18,12 @@ from tests.models.small import recurrent, transformer
 pytestmark = pytest.mark.xdist_group("mesh")
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.2, "label_smoothing": 0.1}
 UPDATES = 20
-MODELS = {"recurrent": recurrent, "transformer": lambda: transformer(layers=1)}
+MODELS = {
+    "recurrent": recurrent,
+    "transformer": lambda: transformer(
+        encoder={"bias": "t5(8, 12)"}, shared_bias=True, projection_bias=True, layers=1
+    ),
+}
 LAYOUTS = {
     "data": Devices(2),
     "fully sharded": Devices(2, shard_state=True),
@@ -68,8 +73,13 @@ def test_losses_are_those_of_one_device(name, layout):
 
 
 def test_heads_and_hidden_features_lie_on_their_own_devices():
-    params = placed("transformer", LAYOUTS["heads"])[2].params["decoder"]["layer_0"]
+    whole = placed("transformer", LAYOUTS["heads"])[2].params
+    table = whole["encoder"]["bias"]["heads"]["attention"]["bias"]["table"]
+    assert table.sharding.spec == P("heads", None)
+    params = whole["decoder"]["layer_0"]
     heads = params["attend_source"]["heads"]
+    assert heads["b_Q"].sharding.spec == heads["b_V"].sharding.spec == P("heads", None)
+    assert heads["b_O"].sharding.spec == P(None)
     assert heads["W_Q"].sharding.spec == heads["W_K"].sharding.spec == P("heads", None, None)
     assert heads["W_O"].sharding.spec == P(None, "heads", None)
     assert params["feed"]["W_1"]["kernel"].sharding.spec == P(None, "heads")
