@@ -17,7 +17,6 @@ def get_config():
             "vocabulary": 6,
             "sentences": (2, 4),
             "questions": ("where_person", "who_has", "color"),
-            "size": 60_000,
         }
     )
     for stack in (config.model.encoder, config.model.decoder):

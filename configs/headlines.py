@@ -15,7 +15,7 @@ from configs import defaults
 def get_config(which: str = "additive"):
     config = defaults.summarization()
     config.name = f"headlines_{which}"
-    config.data.options = ConfigDict({"vocabulary": 4, "sentences": (3, 5), "size": 60_000})
+    config.data.options = ConfigDict({"vocabulary": 4, "sentences": (3, 5)})
     if which == "transformer":
         for stack in (config.model.encoder, config.model.decoder):
             stack.update(features=64, feed_forward=256, layers=3, encoding="no_encoding")
