@@ -17,7 +17,8 @@ def get_config(task: str = "1"):
     config = defaults.answering()
     config.name = f"babi_{task}"
     config.data.name = "babi"
-    config.data.options = ConfigDict({"path": "data/babi", "task": int(task), "size": "10k"})
+    size = "1k" if task == "3" else "10k"  # the corpus has no more for task 3
+    config.data.options = ConfigDict({"path": "data/babi", "task": int(task), "size": size})
     config.data.max_length = 512
     config.tokenizer.kind = "word"
     for stack in (config.model.encoder, config.model.decoder):

@@ -15,19 +15,9 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.training.interrupt import Stopped
 from attention_lab.training.memory import collect_rarely, keep_memory
 from experiments.arguments import Refusal, config_file, config_of, innermost, no_words, png
-from experiments.words import as_text, print_anything, quoted, reason_of, typed
+from experiments.words import as_text, print_anything, quoted, reason_of
 
-__all__ = [
-    "Refusal",
-    "as_text",
-    "config_of",
-    "no_words",
-    "png",
-    "quoted",
-    "reason_of",
-    "run",
-    "typed",
-]
+__all__ = ["Refusal", "as_text", "config_of", "no_words", "png", "quoted", "reason_of", "run"]
 
 NO_MEMORY = "RESOURCE_EXHAUSTED"  # XLA's status code in its error messages
 

@@ -23,6 +23,7 @@ from attention_lab.data.parallel_files import lines_of, read_lines
 from attention_lab.runs import evaluation, generation, inspection, setup, showing
 from attention_lab.runs.chat import unknown_in
 from experiments import command, sampling
+from experiments.words import typed
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/shakespeare_small", "The folder of the trained run.")
 FILE = flags.DEFINE_string("file", None, "A text file, plain or gzipped, one prompt per line.")
@@ -47,7 +48,7 @@ def main(words: list[str]) -> int:
         return write(run, read_lines(FILE.value))
     if not sys.stdin.isatty():
         return write(run, lines_of(sys.stdin.buffer.read(), "standard input"))
-    return max((write(run, [line]) for line in command.typed("prompt")), default=0)
+    return max((write(run, [line]) for line in typed("prompt")), default=0)
 
 
 def write(run: runs.Run, given: list[str]) -> int:

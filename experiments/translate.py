@@ -20,6 +20,7 @@ from attention_lab import runs
 from attention_lab.data.parallel_files import lines_of, read_lines
 from attention_lab.runs import evaluation, setup, showing
 from experiments import command
+from experiments.words import typed
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "The folder of the trained run.")
 FILE = flags.DEFINE_string("file", None, "A text file, plain or gzipped, one sentence per line.")
@@ -52,7 +53,7 @@ def main(words: list[str]) -> int:
         return translate(run, read_lines(FILE.value), weights)
     if not sys.stdin.isatty():
         return translate(run, lines_of(sys.stdin.buffer.read(), "standard input"), weights)
-    return max((translate(run, [line], weights) for line in command.typed("sentence")), default=0)
+    return max((translate(run, [line], weights) for line in typed("sentence")), default=0)
 
 
 def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:

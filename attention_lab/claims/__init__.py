@@ -5,7 +5,8 @@
 
 contracts.py     Claim, Verdict, judge
 quantities.py    quantities with intervals, computed from the rows of a study
-translation.py   claims about the arms of a study
+translation.py   claims about translation models
+pretraining.py   claims about objectives with which models are pre-trained
 mechanism.py     claims about the mechanism alone, which take seconds to measure
 verdicts.py      all claims by name; verdicts as a table and as JSON
 """

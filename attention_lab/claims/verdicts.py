@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from math import isinf
 
-from attention_lab.claims import mechanism, translation
+from attention_lab.claims import mechanism, pretraining, translation
 from attention_lab.claims.contracts import Claim, Verdict
 from attention_lab.studies import reporting, tables
 from attention_lab.studies.rows import Row
 
-CLAIMS = (*mechanism.CLAIMS, *translation.CLAIMS)
+CLAIMS = (*mechanism.CLAIMS, *translation.CLAIMS, *pretraining.CLAIMS)
 
 
 def chosen(names: Sequence[str]) -> list[Claim]:

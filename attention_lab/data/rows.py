@@ -100,8 +100,9 @@ class Windows(NamedTuple):
     """Windows of `context` consecutive tokens of documents, for a language model; each document ends in END.
 
     An epoch consists of all documents in a random order, one after the other, cut at multiples of `context` from a
-    random offset: every token is predicted once, except for fewer than 2 · context at the two ends. Positions of
-    different documents have different segments, so that a model does not attend from one to another.
+    random offset: every token is predicted once, except for fewer than 2 · context at the two ends, which differ
+    between epochs. Positions of different documents have different segments, so that a model does not attend from one
+    to another.
     """
 
     documents: Sequence[np.ndarray]  # int32 [T] each
@@ -123,7 +124,7 @@ class Windows(NamedTuple):
         target, inputs = np.concatenate(documents), np.concatenate([*map(inputs_of, documents)])
         segments = np.repeat(np.arange(len(documents)), list(map(len, documents)))
         count, size = len(self.lengths[1]), int(self.lengths[1][0])
-        offset = int(rng.integers(min(size, len(target) - count * size + 1)))
+        offset = int(rng.integers(len(target) - count * size + 1))
         several = len(documents) > 1
 
         def window(index):

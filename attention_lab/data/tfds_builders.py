@@ -78,6 +78,7 @@ def _builder_class(name: str, splits: Mapping[str, Source]) -> Any:
         "targets": words,
         "sentence_of": features.Tensor(shape=(None,), dtype=np.int32),
         "supporting": features.Tensor(shape=(None,), dtype=np.int32),
+        "kind": features.Text(),
     }
     firsts = [source[0] for source in splits.values()]
     kept = {field: kind for field, kind in possible.items() if all(field in one for one in firsts)}

@@ -111,6 +111,8 @@ def example_of(row: Mapping[str, Any], roles: Roles) -> Example:
     for indices in ("sentence_of", "supporting"):
         if indices in row:
             example[indices] = [int(index) for index in row[indices]]
+    if isinstance(row.get("kind"), str | bytes):
+        example["kind"] = _text(row["kind"])
     return example
 
 

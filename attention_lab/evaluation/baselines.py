@@ -11,9 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from attention_lab.data.sentences import sentences_of
-from attention_lab.evaluation.metrics import Outcome
+from attention_lab.evaluation.metrics import ROUGES, Outcome, exact_match, rouge
 from attention_lab.evaluation.ngrams import ngram_loss
-from attention_lab.evaluation.rouge import best_f, rouge
 from attention_lab.mechanism.registry import unknown
 
 Example = Mapping[str, Any]
@@ -91,18 +90,18 @@ def summarization(train: Sequence[Example], examples: Sequence[Example]) -> list
 
 def answering(train: Sequence[Example], examples: Sequence[Example]) -> list[Row]:
     """Returns the percentage of examples whose target is the most frequent one in training."""
-    answer = most_frequent(train)
-    right = [example["target"] == answer for example in examples]
-    return [(f"always {answer!r}", {"exact match %": 100 * sum(right) / len(right)})]
-
-
-def _rouge1(sentence, example):
-    return best_f(sentence, example, "rouge1", stem=False)
+    answer, metric = most_frequent(train), exact_match()
+    score = metric.score_of(Outcome(examples, [answer] * len(examples)))
+    return [(f"always {answer!r}", {metric.title: score})]
 
 
 def _rouge(examples, texts):
-    metrics = [rouge(variant, stem=False) for variant in ("rouge1", "rouge2", "rougeL")]
+    metrics = [rouge(kind, stemming=False) for kind in ROUGES]
     return {metric.title: metric.score_of(Outcome(examples, texts)) for metric in metrics}
+
+
+def _rouge1(sentence, example):
+    return rouge("rouge1", stemming=False).score_of(Outcome([example], [sentence]))
 
 
 # By task: the columns that it reads, and the function of training and evaluated examples.

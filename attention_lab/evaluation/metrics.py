@@ -222,7 +222,7 @@ def exact_match() -> Metric:
         pairs = zip(outcome.hypotheses, outcome.all_references, strict=True)
         return np.array([[normalize(h) in map(normalize, r), 1] for h, r in pairs], float)
 
-    return Metric("exact", "exact match %", HIGHER, statistics, ratio_of)
+    return Metric("exact_match", "exact match %", HIGHER, statistics, ratio_of)
 
 
 @functools.cache

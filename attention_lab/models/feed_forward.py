@@ -1,4 +1,4 @@
-"""The feed-forward layer of a Transformer, plain or gated, and its dense layers."""
+"""The feed-forward layers of a Transformer, of one position at a time (Vaswani et al. 2017, §3.3)."""
 
 import math
 

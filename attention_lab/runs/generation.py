@@ -7,8 +7,10 @@ A model without a source continues its prompts. For a model with a source prompt
 given beginning.
 """
 
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -16,11 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import Sampling, checked_sampling, sample_in_parts
+from attention_lab.decoding import Sampling, sample_in_parts
 from attention_lab.decoding import stream as stream_tokens
-from attention_lab.models.base import look_up
 from attention_lab.padded import Padded, pad
-from attention_lab.runs.run import Run
+from attention_lab.runs.run import Run, sampling_of
 from attention_lab.runs.writing import Writer
 from attention_lab.special_tokens import END, START, UNKNOWN
 
@@ -52,16 +53,6 @@ class Request(NamedTuple):
     refused: str | None
 
 
-def sampling_of(settings: Mapping[str, Any]) -> Sampling:
-    """Returns the `Sampling` of these fields, with tuples for lists. Raises ValueError if a field or a value is invalid."""
-    for name in settings:
-        look_up("field of sampling", Sampling._fields, name)
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-    }
-    return checked_sampling(Sampling(**fields))
-
-
 def generate(
     run: Run,
     prompts: Sequence[Prompt],
@@ -85,11 +76,13 @@ def generate(
     table. Raises ValueError for invalid settings.
     """
     sampling = _sampling(run.codec.target, settings)
+    _check(samples=samples, seed=seed, rows=rows)
     for name, texts in (("prompts", prompts), ("beginnings", beginnings)):
         if isinstance(texts, str):
             raise ValueError(f"{name} must be a list, but one string was given; put it in a list")
     requests = _requests(run, prompts, beginnings, sampling)
-    results: list[list[Any]] = [[_refused(one)] * samples for one in requests]
+    none = Generation("", np.empty(0, np.int32), 0.0, "")
+    results: list[list[Any]] = [[none._replace(reason=one.refused)] * samples for one in requests]
     todo = [
         (one, i, n) for i, one in enumerate(requests) if not one.refused for n in range(samples)
     ]
@@ -108,11 +101,11 @@ def _generated(run, drawn, rows, stop, sampling):
     """Returns the texts of requests with their keys, in one batch of so many rows."""
     requests, keys = zip(*drawn, strict=True)
     writers = [_writer(run, request, stop, sampling) for request in requests]
-    # The rows that are too many are copies of the last: these take no more steps.
+    # START is written in the prompts. The rows that are too many are copies of the last: these take no more steps.
     source, prompt = _batch(run, [*requests, *requests[-1:] * (rows - len(drawn))])
     rngs = jnp.stack([*keys, *keys[-1:] * (rows - len(drawn))])
     every = EVERY if stop else sampling.max_length
-    model, settings = (run.model, run.params), _as_read(sampling)
+    model, settings = (run.model, run.params), sampling._replace(start=False)
     for found in sample_in_parts(*model, source, prompt, settings, rngs, every):
         for writer, row in zip(writers, np.asarray(found.tokens), strict=False):
             writer.add(row[len(writer.ids) : np.count_nonzero(row)])
@@ -185,6 +178,7 @@ def stream(
     the beginning of a stop string.
     """
     sampling = _sampling(run.codec.target, settings)
+    _check(number=number, seed=seed)
     (request,) = _requests(run, [prompt], None if beginning is None else [beginning], sampling)
     writer = _writer(run, request, stop, sampling)
     if request.refused:
@@ -192,7 +186,8 @@ def stream(
         return Stream(writer, iter(()), sampling)
     source, given = jax.tree.map(lambda rows: rows[0], _batch(run, [request]))
     key = _key(seed, number, request)
-    tokens = stream_tokens(run.model, run.params, source, given, _as_read(sampling), key)
+    as_read = sampling._replace(start=False)  # START is written in the prompt
+    tokens = stream_tokens(run.model, run.params, source, given, as_read, key)
     return Stream(writer, tokens, sampling)
 
 
@@ -206,17 +201,33 @@ def request_of(
 
 def reads_source(run: Run) -> bool:
     """Returns whether the model reads a source; if not, it continues its prompt."""
+    return _reads_source(run.model)
+
+
+@functools.lru_cache(maxsize=8)
+def _reads_source(model):
+    params = jax.eval_shape(model.init, jax.random.key(0))
     one = Padded(*(jax.ShapeDtypeStruct((1,), dtype) for dtype in (np.int32, bool)))
-    read, _ = jax.eval_shape(lambda params, one: run.model.start(params, one, 1), run.params, one)
+    read, _ = jax.eval_shape(lambda params, one: model.start(params, one, 1), params, one)
     return bool(read.valid.shape[0])
 
 
 def _sampling(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> Sampling:
     """Returns the settings, with tokens that have no text banned."""
     sampling = sampling_of(settings)
-    reserved = range(len(tokenizer) - getattr(tokenizer, "extra", 0), len(tokenizer))
+    reserved = range(len(tokenizer) - tokenizer.extra, len(tokenizer))
     textless = {UNKNOWN, *reserved} - set(sampling.end)
     return sampling._replace(banned=tuple(sorted({*sampling.banned, *textless})))
+
+
+def _check(**numbers: Any) -> None:
+    """Raises ValueError if one is not a whole number, or is out of range."""
+    for name, value in numbers.items():
+        least = int(name in ("samples", "rows"))
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not (whole and least <= int(value) < 2**31):
+            what = f"a whole number from {least} to {2**31 - 1:,}"
+            raise ValueError(f"{name} is {value!r}; it must be {what}")
 
 
 def _requests(run, prompts, beginnings, sampling):
@@ -247,12 +258,13 @@ def _requests(run, prompts, beginnings, sampling):
 
 def _ids(tokenizer, prompt):
     """Returns the ids of a prompt. Raises ValueError if one is not in the vocabulary."""
-    ids = np.asarray(tokenizer.encode_ids([prompt])[0] if isinstance(prompt, str) else prompt, int)
-    if ids.ndim != 1 or not all(0 <= i < len(tokenizer) for i in ids):
+    ids = tokenizer.encode_ids([prompt])[0] if isinstance(prompt, str) else np.asarray(prompt)
+    whole = ids.ndim == 1 and (ids.dtype.kind in "iu" or not ids.size)
+    if not (whole and all(0 <= i < len(tokenizer) for i in ids)):
         raise ValueError(
             f"a prompt must be a text, or a list of ids from 0 to {len(tokenizer) - 1}, not {prompt!r:.60}"
         )
-    return ids
+    return ids.astype(int)
 
 
 def _batch(run, requests):
@@ -276,15 +288,6 @@ def _writer(run, request, stop, sampling):
     return Writer(run.codec.target, request.prompt, stop, sampling.end)
 
 
-def _as_read(sampling):
-    """Returns the settings for prompts in which START is written."""
-    return sampling._replace(start=False)
-
-
 def _exhausted(writer, sampling):
     """Returns why a text ends after its last token, which did not end it."""
     return "length" if len(writer.ids) == sampling.max_length else "nothing"
-
-
-def _refused(request):
-    return Generation("", np.empty(0, np.int32), 0.0, request.refused or "")

@@ -74,7 +74,8 @@ def shardings(state: Any, mesh: Mesh, shard_state: bool = False, leading: int = 
     def sharding(path, leaf):
         spec: list[str | None] = [None] * leaf.ndim
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        for pattern, axis in SPLIT_BY_HEAD if mesh.shape[HEADS] > 1 else ():
+        empty = leaf.shape[leading:] == (1,)  # a moment that Adafactor does not keep
+        for pattern, axis in SPLIT_BY_HEAD if mesh.shape[HEADS] > 1 and not empty else ():
             axis = axis + leading
             if pattern.search(name) and leaf.ndim > axis:
                 if leaf.shape[axis] % mesh.shape[HEADS]:

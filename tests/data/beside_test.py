@@ -43,7 +43,8 @@ def test_the_splits_are_in_the_cache_at_the_end(tmp_path, monkeypatch, processes
     fresh = {split: list(rosetta(split, **SMALL)) for split in SPLITS}
     for split in SPLITS:
         data = path_of("rosetta", split, SMALL, tmp_path).read_bytes()
-        pairs = generated.from_bytes(data, generated.digest_of(split, SMALL))
+        made_from = generated.digest_of("rosetta", split, SMALL)
+        pairs = generated.from_bytes(data, made_from, generated.CORPORA["rosetta"].example)
         assert list(generated.Rosetta(pairs)) == fresh[split]
 
 

@@ -17,12 +17,13 @@ NAME = "ted_hrlr_translate/pt_to_en"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A directory in which two small corpora of ours have been prepared."""
+    """A directory in which small corpora of ours have been prepared."""
     folder = tmp_path_factory.mktemp("tfds")
     splits = {
         split: load("rosetta", split, size=6) for split in ("train", "validation", "test_long")
     }
     prepare("rosetta", folder, splits)
+    prepare("answers", folder, {"train": load("rosetta_answers", "train", size=9)})
     lines = [{"source": f"Wort {n}", "target": f"wörd {n}", "id": n} for n in range(20)]
     prepare("words", folder, {"train": lines, "dev": lines[:2]})
     return folder
@@ -33,6 +34,11 @@ def test_a_corpus_comes_back_whole_and_in_order(folder):
         ours, theirs = load("rosetta", split, size=6), load("tfds:rosetta", split, data_dir=folder)
         assert len(theirs) == 6
         assert [theirs[n] for n in range(6)] == list(ours)
+
+
+def test_the_gold_of_answers_comes_back(folder):
+    theirs = load("tfds:answers", "train", data_dir=folder)
+    assert [theirs[n] for n in range(9)] == list(load("rosetta_answers", "train", size=9))
 
 
 def test_what_a_corpus_lacks_is_not_made_up(folder):

@@ -60,7 +60,6 @@ def test_counts_of_characters_are_of_training():
 
 
 def test_summaries_are_compared_by_their_best_reference():
-    pytest.importorskip("rouge_score", reason="rouge-score is not installed")
     rows = dict(baselines("summarization", [], [EXAMPLE]))
     assert rows["sentence with the best ROUGE-1"] == {
         "ROUGE-1": 100, "ROUGE-2": 100, "ROUGE-L": 100,
@@ -86,7 +85,6 @@ def test_examples_of_another_task_are_reported(task):
 
 @needs_data
 def test_the_baselines_of_real_summaries_are_the_known_ones():
-    pytest.importorskip("rouge_score", reason="rouge-score is not installed")
     test = load("scitldr", "test", path=DATA / "summarization", repeats=True)
     rows = {name: [*scores.values()] for name, scores in baselines("summarization", [], test)}
     assert [round(score, 1) for score in rows["first sentence"]] == [28.2, 11.3, 23.1]

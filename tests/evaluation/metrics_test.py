@@ -109,7 +109,7 @@ def test_a_reference_that_bleu_does_not_cut_is_warned_of():
 
 def test_scores_are_percentages_but_a_perplexity_is_at_least_one():
     bounds = {metric.name: metric.bounds for metric in ALL}
-    names = ("bleu", "chrf", "aer", "rouge1", "rouge2", "rougeL", "exact", "pointing")
+    names = ("bleu", "chrf", "aer", "rouge1", "rouge2", "rougeL", "exact_match", "pointing")
     percent = dict.fromkeys(names, (0.0, 100.0))
     assert bounds == percent | {"perplexity": (1.0, np.inf), "bpc": (0.0, np.inf)}
 
@@ -141,7 +141,13 @@ def test_scores_that_sacrebleu_computes_say_how():
     assert metrics.bleu().signature == quality.bleu(["a"], ["a"]).signature
     assert metrics.chrf().signature == quality.chrf(["a"], ["a"]).signature
     bare = [metric for metric in ALL if not metric.signature]
-    assert [metric.name for metric in bare] == ["perplexity", "aer", "exact", "bpc", "pointing"]
+    assert [metric.name for metric in bare] == [
+        "perplexity",
+        "aer",
+        "exact_match",
+        "bpc",
+        "pointing",
+    ]
     assert [metric.name for metric in ALL if metric.paired_p] == ["bleu"]
 
 

@@ -23,12 +23,46 @@ class Told(NamedTuple):
     stderr: bytes
 
 
-def run_command(name, *words, stdin=b""):
-    """`python -m experiments.NAME WORDS`. Raises what would end it in a traceback."""
+class Keyboard(io.TextIOWrapper):
+    """A terminal at which lines are typed, and then Ctrl-D; an exception is raised instead of a line."""
+
+    def __init__(self, *lines):
+        super().__init__(io.BytesIO(), encoding="utf-8")
+        self.lines = list(lines)
+
+    def isatty(self):
+        return True
+
+    def fileno(self):
+        raise OSError("it is no file")
+
+    def readline(self, *size):
+        if not self.lines:
+            return ""
+        line = self.lines.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        return f"{line}\n"
+
+
+class Screen(io.TextIOWrapper):
+    """The standard output of a command at a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def run_command(name, *words, stdin=b"", terminal=None):
+    """`python -m experiments.NAME WORDS`. Raises what would end it in a traceback.
+
+    terminal: the keyboard from which it reads instead; what it prints is then shown on a screen.
+    """
     streams = {
         stream: io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
         for stream, given in {"stdin": stdin, "stdout": b"", "stderr": b""}.items()
     }
+    if terminal is not None:
+        streams |= {"stdin": terminal, "stdout": Screen(io.BytesIO(), encoding="utf-8")}
     with contextlib.ExitStack() as stack:
         for stream, opened in streams.items():
             stack.enter_context(mock.patch.object(sys, stream, opened))

@@ -27,7 +27,7 @@ def test_a_prepared_dataset_is_a_corpus_to_train_on(tmp_path):
     config.tokenizer.size = 300
     config.data.options.data_dir = str(tmp_path)
     corpus = setup.corpus_of(json.loads(config.to_json_best_effort()))
-    assert len(corpus.pairs) == len(corpus.validation) == 30
+    assert len(corpus.rows) == len(corpus.validation) == 30
     assert "links" in corpus.validation[0]
     assert len(corpus.codec.target) < len(corpus.codec.source)
 

@@ -124,6 +124,21 @@ def test_settings_that_nothing_may_break():
         assert len(set(ids)) == len(ids) and own[0].reason in ("end", "nothing")
 
 
+def test_reserved_tokens_are_generated_only_where_they_end_a_text():
+    tokenizer = train("char", ["ab"], 40, extra=30)
+    decoder = {"kind": "transformer", "positions": 32, **GPT}
+    size = len(tokenizer)
+    model = make_model(size, size, encoder={"kind": "nothing"}, decoder=decoder)
+    run = Run({}, model, model.init(jax.random.key(0)), Codec(tokenizer, tokenizer))
+    reserved = range(size - 30, size)
+    (own,) = generate(run, [[4, size - 1]], samples=4, max_length=20, end=())
+    assert all(len(one.text) == sum(one.ids != END) for one in own)
+    assert not {UNKNOWN, *reserved} & {i for one in own for i in one.ids.tolist()}
+    (own,) = generate(run, ["a"], samples=4, max_length=20, end=(END, size - 1, UNKNOWN))
+    assert {one.ids.tolist()[-1] for one in own if one.reason == "end"} <= {END, size - 1, UNKNOWN}
+    assert any(one.reason == "end" for one in own)
+
+
 def test_a_prompt_longer_than_the_table_is_read_from_its_last_half():
     run = gpt(positions=16)
     ids = run.codec.target.encode("on a mat").ids
@@ -183,6 +198,10 @@ def test_what_cannot_be_generated_is_refused_in_one_line():
         (lambda: generate(run, ["a"], stop="a"), "list of strings"),
         (lambda: stream(run, "a", stop=[""]), "list of strings"),
         (lambda: generate(run, ["a"], beginnings=["b"]), "no source"),
+        (lambda: generate(run, ["a"], samples=0), "samples is 0"),
+        (lambda: generate(run, ["a"], seed=1.5), r"seed is 1\.5"),
+        (lambda: stream(run, "a", seed=-1), "seed is -1"),
+        (lambda: generate(run, [None]), "a prompt must be a text"),
         (
             lambda: generate(translator_of("location"), ["a"], beginnings=["b", "c"]),
             "1 prompts, but 2 beginnings",

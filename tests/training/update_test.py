@@ -169,6 +169,23 @@ def test_each_example_and_each_update_has_its_own_dropout(microbatches):
     assert len(set(kept)) >= 9  # of 15, of 6 features each: some may be equal by chance
 
 
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_no_dropout_needs_no_random_numbers(microbatches):
+    step, optimizer = compiled(microbatches=microbatches)
+    plain = make_train_step(
+        TABLE, optimizer, SCHEDULES["constant"](2, 10), microbatches, drops=False
+    )
+    state = started(optimizer, dropout=0.0)
+    rows = batch([[4, 5, 3, 0], [6, 3, 0, 0], [5, 4, 4, 3]])
+    expected, got = step(state, rows), jax.jit(plain)(state, rows)
+    for a, b in zip(
+        jax.tree.leaves(expected[0].params), jax.tree.leaves(got[0].params), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert "random_bits" in str(jax.make_jaxpr(step)(state, rows))
+    assert "random_bits" not in str(jax.make_jaxpr(plain)(state, rows))
+
+
 def test_the_state_before_the_first_update():
     _, optimizer = compiled()
     state, other = (init_state(TABLE, optimizer, jax.random.key(seed), HYPER) for seed in (0, 1))

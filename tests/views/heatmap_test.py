@@ -78,7 +78,7 @@ def test_any_word_is_drawn_without_a_warning(tmp_path, word):
 
 
 def test_what_no_font_has_is_a_box():
-    assert drawable("a\U0010ffffb\n") == "a□b□"
+    assert drawable("a\U0010ffffb\x07") == "a□b□" and drawable("a\n") == "a↵"
     assert drawable("ἐν $x$ שלום") == "ἐν $x$ שלום"
     assert drawable("a\u200db\ufe0f") == "ab"
     assert drawable("x" * 100) == "x" * 23 + "…"

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from attention_lab.views.text import columns, show, text_matrix
+from attention_lab.views.text import columns, show, strongest, text_matrix
 
 WEIGHTS = [[0.9, 0.1, 0.0], [0.25, 0.004, 0.746]]
 few = hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
@@ -171,3 +171,41 @@ def test_what_does_not_fit_is_refused_in_one_line(changes, message):
     with pytest.raises(ValueError, match=message) as raised:
         text_matrix(given.pop("weights"), given.pop("source"), given.pop("target"), **given)
     assert "\n" not in str(raised.value)
+
+
+def test_the_strongest_words_of_each_word_stand_in_a_line_from_the_greatest():
+    by_hand = """
+the  Haus 50  das 30
+end  .
+.    · 75  das 25
+"""
+    weights = [[0.3, 0.5, 0.0, 0.2], [0.004, 0.0, 0.0, 0.996], [0.25, 0.0, 0.75, 0.0]]
+    found = strongest(weights, ["das", "Haus", "·"], ["the", "end", "."], most=2)
+    assert found.split("\n") == drawn(by_hand.replace("end  .", "end  ·"))
+    plain = strongest(weights, ["das", "Haus", "."], ["the", "end", "."], encoding="ascii")
+    assert plain.split("\n")[1] == "end  ."
+
+
+@few
+@hypothesis.given(st.data())
+def test_lines_of_the_strongest_words_fit_into_the_width(data):
+    word = st.text(max_size=30)
+    source, target = data.draw(st.lists(word, max_size=5)), data.draw(st.lists(word, min_size=1))
+    width, most = data.draw(st.integers(40, 90)), data.draw(st.integers(1, 6))
+    weights = np.random.default_rng(0).dirichlet(np.ones(len(source) + 1), len(target))
+    lines = strongest(weights, source, target, most=most, width=width).split("\n")
+    assert len(lines) == len(target) and max(map(columns, lines)) <= width
+    for row, line in zip(weights, lines, strict=True):
+        # At least the greatest one is shown, whatever the width.
+        greatest = max([*row[:-1], 0.0])
+        assert line.rstrip().endswith("·") if greatest < 0.005 else f" {100 * greatest:.0f}" in line
+
+
+def test_such_lines_need_some_width():
+    with pytest.raises(ValueError, match="a width of 40 or more, not 39"):
+        strongest([[1.0]], ["a"], ["b"], width=39)
+
+
+def test_a_line_break_is_a_sign_of_its_own():
+    assert text_matrix([[1.0]], ["a\n"], ["\n"]).split("\n") == ["   a↵", "↵ 100"]
+    assert "\\" in text_matrix([[1.0]], ["a"], ["\n"], encoding="ascii")

@@ -19,6 +19,9 @@ Where French must say more than English, one rule decides, so that every English
 translation: you is tu; I, you, we, they and them are masculine, and they never stands for feminine
 nouns; it, and them for things just named, have the gender of what they refer to; the friend, the
 doctor, ... are masculine. Sentences begin with a capital and end without a period.
+
+The same words tell stories, in English: `headlines.py` has stories with their headlines, and `answers.py` stories with
+questions and answers.
 """
 
 from attention_lab.data.rosetta.corpus import (

@@ -18,21 +18,23 @@ _DOING = ("laughed", "sang", "danced", "waited")
 
 
 class Plan(NamedTuple):
-    """How many people there are, at least and at most, and how often they do what."""
+    """How many people there are, how likely one goes to where another is, and how often they do what."""
 
-    cast: tuple[int, int]
+    fewest: int
+    most: int
+    together: float
     actions: Mapping[str, int]
 
 
-def _plan(low, high, **actions):
-    return Plan((low, high), MappingProxyType(actions))
+def _plan(fewest, most, together, **actions):
+    return Plan(fewest, most, together, MappingProxyType(actions))
 
 
-ORDINARY = _plan(2, 4, go=10, take=7, give=7, leave=3, do=1)
-CARRYING = _plan(2, 3, go=12, take=10, give=6, leave=3, do=1)
-RESTLESS = _plan(2, 3, go=30, take=14, give=1, leave=1, do=1)
-GENEROUS = _plan(3, 4, go=6, take=10, give=20, leave=1, do=1)
-SWAPPING = _plan(2, 3, go=3, take=30, give=30, leave=1, do=1)
+ORDINARY = _plan(2, 4, 0.5, go=10, take=7, give=7, leave=3, do=1)
+CARRYING = _plan(2, 3, 0.2, go=14, take=14, give=6, leave=4, do=1)
+RESTLESS = _plan(2, 3, 0.5, go=30, take=14, give=1, leave=1, do=1)
+GENEROUS = _plan(3, 4, 0.5, go=6, take=10, give=20, leave=1, do=1)
+SWAPPING = _plan(2, 3, 0.5, go=3, take=30, give=30, leave=1, do=1)
 
 
 class Fact(NamedTuple):
@@ -55,9 +57,9 @@ class World:
     """Who is where and has what, and which sentences have said so."""
 
     def __init__(self, words: Words, plan: Plan = ORDINARY):
-        dice, (fewest, most) = words.dice, plan.cast
-        self.dice, self.vocabulary, self.actions = dice, words.vocabulary, plan.actions
-        number = fewest + int((most - fewest + 1) * dice.fraction())
+        dice = words.dice
+        self.dice, self.vocabulary, self.plan = dice, words.vocabulary, plan
+        number = plan.fewest + int((plan.most - plan.fewest + 1) * dice.fraction())
         self.cast = _some(dice, people(words.vocabulary), number)
         self.places = _some(dice, PLACES[: words.vocabulary], 3 + int(2 * dice.fraction()))
         self.things = _some(dice, THINGS[: words.vocabulary], 2 + int(2 * dice.fraction()))
@@ -84,7 +86,7 @@ class World:
         }
         action = None
         while action is None:
-            action = actions[self.dice.weighted(self.actions)]()
+            action = actions[self.dice.weighted(self.plan.actions)]()
         then = ("then",) if self.number and self.dice.chance(0.15) else ()
         return (*then, *action, ".")
 
@@ -108,7 +110,7 @@ class World:
         who = self.dice.among(self.cast)
         here = self.at.get(who)
         company = [p for one, p in self.at.items() if one != who and p != here]
-        if company and self.dice.chance(0.5):
+        if company and self.dice.chance(self.plan.together):
             there = self.dice.among(company)
         else:
             there = self.dice.among([place for place in self.places if place != here])
