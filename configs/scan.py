@@ -23,7 +23,7 @@ def get_config(which: str = "simple"):
     config.model.tie = "output"
     config.model.encoder.update(embedding=64, features=256)
     config.model.decoder.update(embedding=64, hidden=128)
-    config.training.tokens = 1_500_000
+    config.training.tokens = 3_000_000
     config.training.batch_tokens = 1500
     config.training.learning_rate = 2e-3
     config.training.label_smoothing = 0.0

@@ -178,7 +178,9 @@ def ranges(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
 def mask_of(reserved: Reserved, name: str) -> int:
     """Returns the mask, reserved[0]. Raises ValueError if no id is reserved."""
     if not len(reserved):
-        raise ValueError(f"{name} needs a mask, but the vocabulary reserves no id; reserve one")
+        raise ValueError(
+            f"{name} needs a mask, but the vocabulary reserves no id; reserve one: raise tokenizer.extra"
+        )
     return reserved[0]
 
 

@@ -5,7 +5,7 @@ run.translate(["The cat sat on the mat"])[0].text
 """
 
 from attention_lab.runs.folder import differences, load, model_of, record_session, write
-from attention_lab.runs.generation import Generation, Stream, generate, sampling_of, stream
+from attention_lab.runs.generation import Generation, Stream, generate, stream
 from attention_lab.runs.origin import (
     begin,
     codec_of,
@@ -15,7 +15,7 @@ from attention_lab.runs.origin import (
     write_json,
 )
 from attention_lab.runs.outputs import Translation
-from attention_lab.runs.run import Run, Runs, TeacherForced, search_of
+from attention_lab.runs.run import Run, Runs, TeacherForced, sampling_of, search_of
 
 __all__ = [
     "Generation",

@@ -17,7 +17,7 @@ from attention_lab.data.kinds import KINDS, SPACE
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.words import words_of
 from attention_lab.runs import generation, inspection
-from attention_lab.runs.run import Run
+from attention_lab.runs.run import Run, sampling_of
 from attention_lab.runs.writing import beginning_of
 from attention_lab.special_tokens import UNKNOWN
 
@@ -66,7 +66,7 @@ class Chat:
         self.stop = ("\n", *MARKS.values(), *stop)
         most, trained = run.model.limits(run.params).target, run.config["data"]["max_length"]
         self.context: int = trained if most is None else min(most, trained)
-        longest = generation.sampling_of(self.settings).max_length
+        longest = sampling_of(self.settings).max_length
         # Of a short context, half is for the dialogue.
         self.room = self.context - min(longest, self.context // 2)
         self._marks = self._length([{"speaker": USER, "text": "a"}]) - 1

@@ -13,7 +13,7 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.models import make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
-from attention_lab.runs.generation import sampling_of
+from attention_lab.runs.run import sampling_of
 from attention_lab.tasks import task_of
 from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 
@@ -39,10 +39,19 @@ SENTENCES: Rule = (
     "sentences, as ('The cat sat', 'I am here')",
     lambda x: isinstance(x, list | tuple) and all(isinstance(one, str) for one in x),
 )
+FOLDER: Rule = ("the folder of a run, or ''", lambda x: isinstance(x, str))
+OBJECTIVE: Rule = (
+    "a name, or options as {'kind': 'span_corruption', 'rate': 0.15}",
+    lambda x: isinstance(x, str | Mapping),
+)
+MEMBERS: Rule = ("{prefix: {task, data}}", lambda x: isinstance(x, Mapping))
 
 RULES: dict[str, Rule] = {
     "seed": SEED,
     "showcase": SENTENCES,
+    "initialize_from": FOLDER,
+    "objective": OBJECTIVE,
+    "mixture": MEMBERS,
     "data.max_length": NATURAL,
     "tokenizer.size": NATURAL,
     "tokenizer.extra": COUNT,
@@ -104,9 +113,10 @@ def run(config: Config) -> None:
     sampling_of(config.get("sampling", {}))
     data = config["data"]
     task_of(config).metrics(config)  # raises if a package that they require is missing
-    splits = dataset(data["name"]).splits
-    if splits and data["test"] not in splits:
-        raise ValueError(unknown(f"split of {data['name']}", data["test"], splits))
+    for corpus in task_of(config).corpora(config):
+        splits = dataset(corpus["name"]).splits
+        if splits and data["test"] not in splits:
+            raise ValueError(unknown(f"split of {corpus['name']}", data["test"], splits))
     model = make_model(8, 8, **config["model"])  # the sizes of the vocabularies do not matter here
     # Shapes only, even for the key: processes must be connected before JAX computes anything.
     limits = model.limits(jax.eval_shape(lambda: model.init(jax.random.key(0))))

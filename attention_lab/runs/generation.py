@@ -18,11 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.decoding import Sampling, checked_sampling, sample_in_parts
+from attention_lab.decoding import Sampling, sample_in_parts
 from attention_lab.decoding import stream as stream_tokens
-from attention_lab.models.base import look_up
 from attention_lab.padded import Padded, pad
-from attention_lab.runs.run import Run
+from attention_lab.runs.run import Run, sampling_of
 from attention_lab.runs.writing import Writer
 from attention_lab.special_tokens import END, START, UNKNOWN
 
@@ -52,16 +51,6 @@ class Request(NamedTuple):
     source: np.ndarray
     prompt: np.ndarray
     refused: str | None
-
-
-def sampling_of(settings: Mapping[str, Any]) -> Sampling:
-    """Returns the `Sampling` of these fields, with tuples for lists. Raises ValueError if a field or a value is invalid."""
-    for name in settings:
-        look_up("field of sampling", Sampling._fields, name)
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-    }
-    return checked_sampling(Sampling(**fields))
 
 
 def generate(

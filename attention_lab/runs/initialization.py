@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from attention_lab.data.vocabularies import Codec
 from attention_lab.mechanism.contracts import Params
+from attention_lab.models import Model
 from attention_lab.runs.folder import load
 from attention_lab.runs.origin import codec_of
 
@@ -50,6 +51,12 @@ def codec_from(config: Mapping[str, Any]) -> Codec | None:
     if codec is None:
         raise ValueError(f"initialize_from is {folder!r}, and there is no run in that folder")
     return codec
+
+
+def check(model: Model, configs: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ValueError if `initialize` would do so for a new training of the model with these configs."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    initialize(jax.tree.map(lambda x: jnp.zeros((1, *x.shape), x.dtype), shapes), configs)
 
 
 def initialize(params: Params, configs: Sequence[Mapping[str, Any]]) -> Initialized:

@@ -13,7 +13,17 @@ import jax
 import numpy as np
 
 from attention_lab.data.vocabularies import Codec
-from attention_lab.decoding import COARSE, FINE, Hypotheses, Search, checked, decode, in_batches
+from attention_lab.decoding import (
+    COARSE,
+    FINE,
+    Hypotheses,
+    Sampling,
+    Search,
+    checked,
+    checked_sampling,
+    decode,
+    in_batches,
+)
 from attention_lab.evaluation.records import Record
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models import Model
@@ -267,9 +277,18 @@ def teacher_forced(
 
 def search_of(settings: Config) -> Search:
     """Returns the search that `config["decoding"]` describes. Raises ValueError if a field or its value is invalid."""
+    return checked(Search(**_fields("decoding", settings, Search._fields)))
+
+
+def sampling_of(settings: Config) -> Sampling:
+    """Returns the `Sampling` that `config["sampling"]` describes. Raises ValueError as `search_of`."""
+    return checked_sampling(Sampling(**_fields("sampling", settings, Sampling._fields)))
+
+
+def _fields(section: str, settings: Config, known: Sequence[str]) -> dict[str, Any]:
+    """Returns the settings, with tuples for lists. Raises ValueError if one is not a known field of the section."""
     for name in settings:
-        look_up("field of decoding", Search._fields, name)
-    fields: dict[str, Any] = {
+        look_up(f"field of {section}", known, name)
+    return {
         name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
     }
-    return checked(Search(**fields))

@@ -83,6 +83,11 @@ def split_of(config: Any, split: str) -> list[dict[str, Any]]:
     return examples
 
 
+def names_of(config: Any) -> str:
+    """Returns the names of the corpora that a config reads."""
+    return " and ".join(dict.fromkeys(one["name"] for one in task_of(config).corpora(config)))
+
+
 def data_of(config: Any, also: Sequence[str] = ()) -> dict[str, str]:
     """Returns the current digest of each split on which a run of the config is trained or evaluated.
 
@@ -106,10 +111,14 @@ def corpus_of(config: Any, folder: Path | None = None) -> Corpus:
 @functools.lru_cache(maxsize=2)  # all arms of a study use the same corpus
 def _corpus(fields: str, saved: Codec | None) -> Corpus:
     config = json.loads(fields)
-    task, name = task_of(config), config["data"]["name"]
+    task = task_of(config)
+    name = names_of(config)
     others = [split for split in ("validation", config["data"]["test"]) if split != "train"]
     with announce_if_slow(f"preparing the corpus {name}"):
-        with sources.dataset(name).beside(others, config["data"]["options"], CACHE):
+        with contextlib.ExitStack() as stack:
+            for data in task.corpora(config):
+                beside = sources.dataset(data["name"]).beside(others, data["options"], CACHE)
+                stack.enter_context(beside)
             training = split_of(config, "train")
         validation = split_of(config, "validation")
     with announce_if_slow(f"training the tokenizers of {name}"):

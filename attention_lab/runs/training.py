@@ -10,7 +10,7 @@ import jax
 
 from attention_lab.decoding import COARSE
 from attention_lab.mechanism.contracts import Params
-from attention_lab.runs import checks, leases, setup, showing
+from attention_lab.runs import checks, initialization, leases, setup, showing
 from attention_lab.runs.evaluation import bar, check_earlier_scores, evaluate, examples_of
 from attention_lab.runs.fitting import Group, fit
 from attention_lab.runs.folder import load, model_of, write
@@ -66,6 +66,8 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
         if processes.is_first():
             # The test set is read now too, so that an error in it is reported before training and not after it.
             check_earlier_scores(workdir, test, setup.split_of(config, test))
+            if config["initialize_from"] and not (workdir / "config.json").exists():
+                initialization.check(model, (config,))
             write(workdir, config, corpus.codec, corpus.data)
     checkpoints = Checkpoints(workdir / "checkpoints")
     split = mesh if mesh.size > 1 else None

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from attention_lab.runs import checks
-from attention_lab.runs.checks import BUDGET, EACH_SEED, NATURAL, Rule
+from attention_lab.runs.checks import BUDGET, EACH_SEED, NATURAL, SEED, Rule
 from attention_lab.studies.study import study_of
 
 Config = Mapping[str, Any]
 STUDY_RULES: dict[str, Rule] = {
     "seeds": EACH_SEED,
+    "base.seed": SEED,
     "tuning.seeds": EACH_SEED,
     "tuning.tokens": BUDGET,
     "tuning.field": (

@@ -1,6 +1,6 @@
 """The curves of a study's report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.metrics import Metric
@@ -14,24 +14,25 @@ from attention_lab.views.curves import Curve
 def figures(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> dict[str, curves.Figure]:
     """Returns the figures of the study's main metric by title; a figure without data is left out."""
 
-    def curve(points: Sequence[Point]) -> Curve:
-        return Curve(*zip(*((p.number, p.score, p.low, p.high) for p in points), strict=True))
+    def by_arm(points: Callable[[str], Sequence[Point]]) -> dict[str, Curve]:
+        of = {arm: [(p.number, p.score, p.low, p.high) for p in points(arm)] for arm in arms}
+        return {arm: Curve(*zip(*known, strict=True)) for arm, known in of.items() if known}
 
     built = {}
-    lengths = {arm: curve(findings.by_length(rows, arm, metric)) for arm in arms}
+    lengths = by_arm(lambda arm: findings.by_length(rows, arm, metric))
     if any(len(line.x) > 1 for line in lengths.values()):
         built["By length"] = curves.lines(
             lengths, x="source words", y=metric.title, ticks=diagnostics.LENGTH_NAMES
         )
-    frequency = {
-        arm: findings.by_class(rows, arm, "frequency", len(diagnostics.FREQUENCIES)) for arm in arms
-    }
-    built["By frequency"] = curves.lines(
-        {arm: curve(points) for arm, points in frequency.items() if points},
-        x="occurrences of the word in the training data",
-        y="correct words  [%]",
-        ticks=diagnostics.FREQUENCY_NAMES,
-    )
+    classes = len(diagnostics.FREQUENCIES)
+    frequency = by_arm(lambda arm: findings.by_class(rows, arm, "frequency", classes))
+    if frequency:
+        built["By frequency"] = curves.lines(
+            frequency,
+            x="occurrences of the word in the training data",
+            y="correct words  [%]",
+            ticks=diagnostics.FREQUENCY_NAMES,
+        )
     learning = {arm: findings.learning(rows, arm, metric) for arm in arms}
     if any(len(points) > 1 for points in learning.values()):
         built["Learning"] = curves.lines(

@@ -8,6 +8,7 @@ import numpy as np
 from attention_lab import files
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.metrics import Metric
+from attention_lab.runs import setup
 from attention_lab.studies import budgets, findings, page, results, tuning
 from attention_lab.studies.figures import figures
 from attention_lab.studies.page import Table
@@ -80,7 +81,7 @@ def subtitle(study: Study, rows: Sequence[Row]) -> str:
 def _summary(study, rows, base, done):
     beam = f", beam {rows[0]['search']['beam']}" if rows[0]["search"] else ""
     return (
-        f"{len(study.arms)} arms, {', '.join(done)}; {budgets.describe(study)}, {base['data']['name']}, "
+        f"{len(study.arms)} arms, {', '.join(done)}; {budgets.describe(study)}, {setup.names_of(base)}, "
         f"{rows[0]['sentences']:,} test examples{beam}. "
         f"{_signatures(study, rows)}{_tuning(study)}"
     )

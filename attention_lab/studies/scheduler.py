@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from attention_lab import runs
-from attention_lab.runs import leases, setup
+from attention_lab.runs import initialization, leases, setup
 from attention_lab.studies import replica_group, results, sizes
 from attention_lab.studies.study import ReplicaGroup, Study
 from attention_lab.training import replicas
@@ -108,16 +108,19 @@ def check_possible(study: Study) -> None:
     checked = set()
     for group in study.groups:
         config = group.arms[0].config
-        if (name := json.dumps(config["data"])) not in checked:
+        if (name := _corpora(config)) not in checked:
             setup.data_of(config, group.also)
             checked.add(name)
         sizes.updates_of(config, group.folder)
+        if config["initialize_from"]:
+            model = runs.model_of(config, setup.corpus_of(config, group.folder).codec)
+            initialization.check(model, [replica.config for replica in group.replicas])
 
 
 def check_data(study: Study) -> None:
     """Raises ValueError if the data changed after a group started, or if arms have different test sets."""
-    names = [json.dumps(group.arms[0].config["data"]) for group in study.groups]
-    digests: dict[str, dict[str, str]] = {}  # config of the data -> digests of its splits
+    names = [_corpora(group.arms[0].config) for group in study.groups]
+    digests: dict[str, dict[str, str]] = {}  # fields of the data -> digests of its splits
     tests: dict[str, str] = {}  # digest of a test set -> the first arm that has it
     for group, name in zip(study.groups, names, strict=True):
         origin, config = runs.origin_of(group.folder), group.arms[0].config
@@ -133,3 +136,8 @@ def check_data(study: Study) -> None:
             f"the arms {' and '.join(tests.values())} have different test sets, so their scores cannot be compared; "
             "give them the same test set, or define one study for each"
         )
+
+
+def _corpora(config):
+    """Returns the fields on which the examples of a config depend."""
+    return json.dumps([config[name] for name in ("task", "mixture", "data")])

@@ -28,7 +28,10 @@ ONE_DEVICE = {"data": None, "heads": 1, "shard_state": False}
 
 
 class Arm(NamedTuple):
-    """One of the compared configurations. changes: the fields in which it differs from the base config."""
+    """One of the compared configurations.
+
+    changes: the fields in which it differs from the base config. config: with the first seed.
+    """
 
     name: str
     changes: dict[str, Any]
@@ -117,7 +120,12 @@ def study_of(config: Config, folder: Path) -> Study:
         raise ValueError(f"seeds must be different numbers, at least one, but are {list(seeds)}")
     files = file_names(changes)
     arms = tuple(
-        Arm(name, dict(fields), changed(config["base"], fields, name), files[name])
+        Arm(
+            name,
+            dict(fields),
+            {**changed(config["base"], fields, name), "seed": seeds[0]},
+            files[name],
+        )
         for name, fields in changes.items()
     )
     for arm in arms:

@@ -13,6 +13,11 @@ Config = Mapping[str, Any]
 Example = dict[str, Any]
 
 
+def own_corpus(config: Config) -> tuple[Config, ...]:
+    """Returns config["data"] alone: the task has one corpus."""
+    return (config["data"],)
+
+
 class Task(NamedTuple):
     """A task, as a tuple of functions.
 
@@ -21,9 +26,11 @@ class Task(NamedTuple):
     encode: (config, codec, training examples, cache) -> rows of ids.
     evaluated: (config, codec, examples) -> the examples that are evaluated: the same, or parts of them.
     metrics: (config) -> all metrics of the task, the main one first.
-    rank: the names of the metrics by which parameters are compared during training; ties are broken by the next one.
+    rank: the names of the metrics by which parameters are compared during training, the main one first; ties are broken
+    by the next one. They need no records of attention.
     compared: the names of the metrics whose differences between the arms of a study form one family of tests.
     show: (record, attention layer, head or None for their mean) -> the weights as lines of text and as a figure.
+    corpora: (config) -> the "data" of each corpus that is read, {"name", "options", ..}.
     """
 
     name: str
@@ -35,6 +42,7 @@ class Task(NamedTuple):
     rank: tuple[str, ...]
     compared: tuple[str, ...]
     show: Callable[[Record, str, int | None], tuple[str, Any]]
+    corpora: Callable[[Config], Sequence[Config]] = own_corpus
 
     def metric(self, config: Config, name: str) -> Metric:
         """Returns the metric of a name."""

@@ -17,6 +17,8 @@ from attention_lab.evaluation.records import Record
 from attention_lab.special_tokens import END, START
 from attention_lab.tasks.contracts import Config, Example, Task
 
+CONTEXT = 4  # ids before a window; one character of UTF-8 has at most as many bytes
+
 
 def read(config: Config, split: str, cache: Path) -> list[Example]:
     """Reads the documents of a split, {"text"}; of a corpus of pairs, these are the targets."""
@@ -54,16 +56,20 @@ def encode_documents(tokenizer: Tokenizer, examples: Sequence[Example]) -> list[
 
 def evaluated(config: Config, codec: Codec, examples: Sequence[Example]) -> list[Example]:
     """Returns consecutive windows of the documents: {"source": "", "target": text, "ids", "inputs"}, the latter [T]."""
-    return [
-        {
-            "source": "",
-            "target": codec.target.decode(row.target),
-            "ids": row.target,
-            "inputs": row.inputs,
-        }
-        for document in encode_documents(codec.target, examples)
-        for row in consecutive(document, config["data"]["max_length"])
-    ]
+    result = []
+    for document in encode_documents(codec.target, examples):
+        start = 0
+        for row in consecutive(document, config["data"]["max_length"]):
+            before = document[max(start - CONTEXT, 0) : start]
+            text = continuation(codec.target, before, row.target)
+            result.append({"source": "", "target": text, "ids": row.target, "inputs": row.inputs})
+            start += len(row.target)
+    return result
+
+
+def continuation(tokenizer: Tokenizer, before: np.ndarray, ids: np.ndarray) -> str:
+    """Returns the text that ids add to that of the ids before them, so that no space between two windows is lost."""
+    return tokenizer.decode([*before, *ids])[len(tokenizer.decode(before)) :]
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:

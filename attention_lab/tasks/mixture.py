@@ -25,22 +25,38 @@ from attention_lab.tasks.summarization import SUMMARIZATION
 from attention_lab.tasks.translation import TRANSLATION
 
 MEMBERS: Mapping[str, Task] = {task.name: task for task in (TRANSLATION, SUMMARIZATION, ANSWERING)}
+DATA = {"stem": False, "bleu_tokenize": "13a"}
 
 
 def members(config: Config) -> dict[str, tuple[Task, Config]]:
     """Returns, by prefix, the task and the config of each member: `config`, with the member's fields of data.
 
-    Raises ValueError if there is none, or if one is not a task from text to text.
+    Fields of data that neither has are those of DATA. Raises ValueError if there is no member, or if one is not a task
+    from text to text, or has no corpus.
     """
     if not config["mixture"]:
         raise ValueError("the task mixture needs members: set mixture to {prefix: {task, data}}")
-    return {
-        prefix: (
-            look_up("task of a mixture", MEMBERS, fields["task"]),
-            {**config, "task": fields["task"], "data": {**config["data"], **fields["data"]}},
+    return {prefix: _member(config, prefix, fields) for prefix, fields in config["mixture"].items()}
+
+
+def _member(config, prefix, fields):
+    if (
+        not isinstance(fields, Mapping)
+        or "task" not in fields
+        or "name" not in fields.get("data", {})
+    ):
+        raise ValueError(
+            f"mixture[{prefix!r}] is {fields!r}; it must have a task and data, as {{'task': 'answering', 'data': "
+            "{'name': 'rosetta_answers'}}"
         )
-        for prefix, fields in config["mixture"].items()
-    }
+    task = look_up("task of a mixture", MEMBERS, fields["task"])
+    data = {**DATA, **config["data"], "options": {}, **fields["data"]}
+    return task, {**config, "task": fields["task"], "data": data}
+
+
+def corpora(config: Config) -> tuple[Config, ...]:
+    """Returns the "data" of each member."""
+    return tuple(member["data"] for _, member in members(config).values())
 
 
 def read(config: Config, split: str, cache: Path) -> list[Example]:
@@ -67,13 +83,13 @@ def prefixed(example: Example, prefix: str) -> Example:
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:
-    """Returns the metrics of each member on its own examples, and the perplexity of all."""
+    """Returns the perplexity of all, and the metrics of each member on its own examples."""
     own = (
         of_member(metric, prefix)
         for prefix, (task, member) in members(config).items()
         for metric in task.metrics(member)
     )
-    return *own, perplexity()
+    return perplexity(), *own
 
 
 def of_member(metric: Metric, prefix: str) -> Metric:
@@ -117,4 +133,5 @@ MIXTURE = Task(
     rank=("perplexity",),
     compared=("perplexity",),
     show=text_to_text.show,
+    corpora=corpora,
 )

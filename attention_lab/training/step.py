@@ -79,7 +79,8 @@ def make_train_step(
 
         # A microbatch consists of every n-th row, so that its rows are spread over all devices of the batch.
         split = jax.tree.map(
-            lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), (batch, rngs)
+            lambda x: x.reshape(len(x) // microbatches, microbatches, *x.shape[1:]).swapaxes(0, 1),
+            (batch, rngs),
         )
         zeros = jnp.zeros((), jnp.result_type(float)), jax.tree.map(jnp.zeros_like, params)
         return jax.lax.scan(add, zeros, split)[0]

@@ -37,9 +37,9 @@ ARTICLES = {"a", "an", "the", "some"}
 @functools.cache
 def sample():
     """Examples of every split, and of a small world."""
-    small = rosetta_headlines("train", 1000, vocabulary=4, sentences=(3, 5))
-    large = [*rosetta_headlines("train", 2000), *rosetta_headlines("validation", 300)]
-    return [*large, *rosetta_headlines("test_long", 200), *small]
+    small = rosetta_headlines("train", 400, vocabulary=4, sentences=(3, 5))
+    large = [*rosetta_headlines("train", 800), *rosetta_headlines("validation", 60)]
+    return [*large, *rosetta_headlines("test_long", 60), *small]
 
 
 def sentences_of(example):
@@ -186,7 +186,7 @@ def baselines(examples):
 
 
 def test_no_sentence_by_its_place_is_the_headline():
-    scores = baselines(rosetta_headlines("test", 500))
+    scores = baselines(rosetta_headlines("train", 600))
     news = scores.pop("news")
     assert max(scores.values()) < 30 < 40 < news < 60, scores
 
@@ -203,5 +203,5 @@ def test_the_news_is_at_any_place_and_the_topic_of_any_kind():
     assert 0.3 < topics[True] / len(sample()) < 0.5
     for total in range(2, 7):
         of_total = [places[total, place] for place in range(total)]
-        assert min(of_total) > 0.5 * sum(of_total) / total, (total, of_total)
-        assert max(of_total) < 2.2 * sum(of_total) / total, (total, of_total)
+        assert min(of_total) > 0.4 * sum(of_total) / total, (total, of_total)
+        assert max(of_total) < 2.5 * sum(of_total) / total, (total, of_total)

@@ -13,7 +13,7 @@ from attention_lab.evaluation import records
 from attention_lab.runs import setup, training
 from attention_lab.studies import rows, scheduler
 from attention_lab.studies.study import study_of
-from attention_lab.tasks import translation
+from attention_lab.tasks import text_to_text
 from attention_lab.training import checkpoint
 from tests.experiments import sentences
 from tests.experiments.commands import command
@@ -311,7 +311,7 @@ def test_training_resumes_with_its_own_tokenizers_and_not_with_new_ones(made, mo
     config = json.loads((folder.parent / "half/run/config.json").read_text())
     own = runs.codec_of(folder.parent / "half/run")
     setup._corpus.cache_clear()
-    monkeypatch.setattr(translation, "make_tokenizers", None)  # as another sentencepiece might cut
+    monkeypatch.setattr(text_to_text, "make_tokenizers", None)  # as another sentencepiece might cut
     found = setup.corpus_of(config, folder.parent / "half/run")
     assert found.codec == own
 

@@ -18,7 +18,7 @@ def no_example(folder):
 REFUSED = {
     "a test set that is no text": (no_text, {}, "test.jsonl:1: byte 0xff is not UTF-8 text"),
     "a test set without examples": (no_example, {}, "the split test of files has no example"),
-    "no pair short enough": (None, {"data.max_length": 1}, "there is no pair for a batch"),
+    "no pair short enough": (None, {"data.max_length": 1}, "there is no example for a batch"),
     "a showcase that is no text": (None, {"showcase": r"('\ud800',)"}, "is not UTF-8 text"),
     "a showcase that is no sentence": (None, {"showcase": "(1,)"}, "showcase is [1]; it must be"),
     "too many updates": (None, {"training.tokens": 10**15}, "the maximum is 2,147,483,647"),

@@ -6,7 +6,9 @@ import pytest
 
 from attention_lab.runs import checks
 from attention_lab.studies.study import changed
+from attention_lab.tasks import TASKS
 from configs import defaults
+from tests.tasks.tiny import config_of
 
 CONFIG = json.loads(defaults.translation().to_json())
 
@@ -32,6 +34,19 @@ CONFIG = json.loads(defaults.translation().to_json())
         ("training.clip", "much"),
         ("training.buckets", True),
         ("data.max_length", 0),
+        ("initialize_from", None),
+        ("initialize_from", 3),
+        ("objective", 3),
+        ("objective", ["prefix"]),
+        ("mixture", ["translation"]),
+        ("tokenizer.extra", -1),
+        ("tokenizer.extra", None),
+        ("training.b1", 1.0),
+        ("training.b2", -0.1),
+        ("training.final", 1.5),
+        ("training.final", None),
+        ("training.z_loss", -1e-4),
+        ("training.z_loss", float("inf")),
         ("decoding.beam", 0),
         ("decoding.longest", 3),
         ("decoding.longest", [1]),
@@ -48,7 +63,9 @@ def test_a_number_that_cannot_be_is_reported_with_its_field(field, value):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("task", "translatoin", "did you mean 'translation'"),
         ("training.schedule", "cosin", "did you mean 'cosine'"),
+        ("training.optimizer", "adafacto", "did you mean 'adafactor'"),
         ("data.test", "tst", "did you mean 'test'"),
         ("data.name", "rosett", "did you mean 'rosetta'"),
         ("model.decoder.attention.score", "genral", "did you mean 'general'"),
@@ -69,16 +86,37 @@ def whole_numbers(config, field=""):
             yield f"{field}{name}", value
 
 
-@pytest.mark.parametrize("model", [defaults.recurrent(), defaults.transformer()])
-def test_every_whole_number_has_bounds_and_none_is_printed_where_it_means_something(model):
-    config = {**CONFIG, "model": json.loads(model.to_json())}
+CONFIGS = {
+    "recurrent": CONFIG,
+    "transformer": {**CONFIG, "model": json.loads(defaults.transformer().to_json())},
+    **{name: config_of(name) for name in TASKS},
+}
+# Whole numbers of other rules: what they mean depends on the objective, the sampling and the corpus.
+ELSEWHERE = ("objective.", "sampling.", "mixture.", "data.options.", "decoding.longest")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_whole_number_has_bounds_and_none_is_printed_where_it_means_something(name):
+    config = json.loads(json.dumps(CONFIGS[name]))
     for field, value in whole_numbers(config):
+        if field.startswith(ELSEWHERE):
+            continue
         wrong = [-1, 2**70, *([None] if value is not None else [])]
         for one in wrong if field != "training.tokens" else [-1, None]:
             with pytest.raises(ValueError, match="it must be a whole number"):
                 checks.run(changed(config, {field: one}, "this"))
 
 
-def test_every_config_that_is_shipped_passes():
-    checks.run(CONFIG)
-    checks.run({**CONFIG, "model": json.loads(defaults.transformer().to_json())})
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_passes(name):
+    checks.run(CONFIGS[name])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_model_of_every_task_must_read_the_longest_examples(name):
+    learned = {f"model__{side}__encoding": "learned" for side in ("encoder", "decoder")}
+    if name == "language":
+        del learned["model__encoder__encoding"]
+    checks.run(config_of(name, **learned, data__max_length=64))
+    with pytest.raises(ValueError, match="max_length is 65, but this model reads at most 64"):
+        checks.run(config_of(name, **learned, data__max_length=65))

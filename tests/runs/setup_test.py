@@ -56,6 +56,7 @@ def config(**training):
     data = {"name": "corpus", "test": "other", "options": {"path": "p", "size": 3}}
     return {
         "task": "none",
+        "seed": 0,
         "objective": {},
         "mixture": {},
         "initialize_from": "",
@@ -117,7 +118,7 @@ def test_a_step_has_the_schedule_the_parts_and_the_type_of_its_config(monkeypatc
     )
     setup.step_of(config(compute="bfloat16"), model, optimizer, 20)
     first, second = made
-    assert first[:2] == (model, optimizer) and first[3:] == (3, 0.5)
+    assert first[:2] == (model, optimizer) and first[3:] == (3, 0.5, True)
     factors = [float(first[2](t)) for t in (0, 1, 2, 10)]
     assert factors == pytest.approx([0.5, 1, 1, 0.25], abs=1e-6)
     assert second[0] != model and second[1] is optimizer and second[3] == 1
@@ -141,6 +142,7 @@ def test_a_corpus_is_encoded_with_the_tokenizers_of_its_folder_or_new_ones(monke
         read=lambda config, split, cache: splits[split],
         prepare=prepare,
         encode=lambda config, codec, examples, cache: (sorted(config), codec, examples, cache),
+        corpora=lambda config: (config["data"],),
     )
     monkeypatch.setattr(setup, "task_of", lambda config: task)
     nothing = SimpleNamespace(beside=lambda *words: contextlib.nullcontext())

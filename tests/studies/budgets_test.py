@@ -51,8 +51,8 @@ def test_equal_updates_are_equally_many(folder):
 def words_seen(config):
     """Target words that a run sees: of the corpus of sentences.py, five in each."""
     corpus = setup.corpus_of(config)
-    batches = setup.batches_of(config, corpus.pairs)
-    return 5 * len(corpus.pairs) * setup.updates_of(config, batches) / batches.per_epoch
+    batches = setup.batches_of(config, corpus.rows)
+    return 5 * len(corpus.rows) * setup.updates_of(config, batches) / batches.per_epoch
 
 
 @pytest.mark.parametrize("equal", ["tokens", "parameters"])

@@ -131,6 +131,6 @@ def test_the_tokenizers_of_a_training_that_has_started_are_used(config, tmp_path
 
 def test_a_budget_is_spent_on_tokens_of_which_a_word_has_several(config):
     # Of the words of sentences alone, END included: 5 words are 6 tokens, 9 to 11 one more.
-    lengths = [len(one) for one in setup.corpus_of(config["base"]).pairs.target]
+    lengths = [len(one) for one in setup.corpus_of(config["base"]).rows.target]
     words = sum(lengths) - len(lengths)
     assert sizes.tokens_per_word(config["base"]) == pytest.approx(sum(lengths) / words)

@@ -3,6 +3,7 @@
 import copy
 
 from attention_lab.runs import defaults
+from attention_lab.studies.defaults import study
 from attention_lab.studies.study import changed
 from attention_lab.tasks import TASKS
 from configs.defaults import fields
@@ -11,6 +12,17 @@ ROSETTA = {"size": 60, "vocabulary": 4, "longest": 6}
 STORIES = {"size": 60, "vocabulary": 4, "sentences": [3, 3]}
 QUESTIONS = {**STORIES, "sentences": [5, 5]}
 OPTIONS = {"rosetta": ROSETTA, "rosetta_headlines": STORIES, "rosetta_answers": QUESTIONS}
+TRAINING = {
+    "tokens": 4000,
+    "batch_tokens": 200,
+    "buckets": 1,
+    "learning_rate": 0.02,
+    "warmup": 5,
+    "dropout": 0.1,
+    "validations": 2,
+    "validation_sentences": 120,
+    "workers": 0,
+}
 MEMBERS = {
     "summarize": {
         "task": "summarization",
@@ -30,29 +42,31 @@ SIZES = {"features": 8, "heads": 2, "feed_forward": 16, "layers": 1, "positions"
 
 
 def config_of(task, **changes):
-    """The tiny config of a task; changes: fields, in which "__" stands for a dot."""
+    """The tiny config of a task; changes: fields, in which "__" stands for a dot.
+
+    The vocabularies of words have one size, and so have the splits, so that tasks share compiled programs.
+    """
     config = copy.deepcopy(BASES[task]())
-    config["data"]["options"] = OPTIONS[config["data"]["name"]]
-    config["data"]["max_length"] = 16 if task == "language" else 64
-    model = defaults.gpt() if task == "language" else defaults.transformer()
-    for side in model["encoder"], model["decoder"]:
+    config["data"].update(options=OPTIONS[config["data"]["name"]], max_length=64)
+    config["model"] = defaults.transformer()
+    config["tokenizer"].update(kind="word", size=56)
+    if task == "language":
+        config["data"]["max_length"] = 16
+        config["model"] = defaults.gpt()
+        config["tokenizer"]["kind"] = "char"
+    for side in config["model"]["encoder"], config["model"]["decoder"]:
         side.update({name: value for name, value in SIZES.items() if name in side})
-    config["model"] = model
-    config["tokenizer"].update({"kind": "char" if task == "language" else "word", "size": 200})
-    config["training"].update(
-        tokens=4000,
-        batch_tokens=200,
-        buckets=1,
-        learning_rate=0.02,
-        warmup=5,
-        validations=2,
-        validation_sentences=20,
-        workers=0,
-    )
+    config["training"].update(TRAINING)
     if "decoding" in config:
-        config["decoding"].update(beam=2, longest=(4, 0.5))
+        config["decoding"].update(beam=1, longest=(4, 0.5))
     given = {name.replace("__", "."): value for name, value in changes.items()}
     return changed(config, given, "this test")
+
+
+def study_of(task, **changes):
+    """A tiny study of a task: two arms that share a program, with two seeds each."""
+    arms = {"plain": {}, "without dropout": {"training.dropout": 0.0}}
+    return {**study(), "base": config_of(task, **changes), "arms": arms, "seeds": [0, 1]}
 
 
 def get_config(which="translation"):
