@@ -7,7 +7,8 @@
 
 The answer appears while it is generated. Ctrl-C stops it; at the prompt, Ctrl-C or Ctrl-D ends the dialogue. When the
 dialogue becomes longer than what the model reads at once, its oldest turns are forgotten. --show_attention prints for
-each word of the answer the words of the dialogue at which it looked most, with their weights in percent.
+each word of the answer the words of the dialogue at which it looked most, with their weights in percent; by default of
+the head whose weights are the greatest.
 
 Of standard input that is no terminal, each line gives one line of output, the answer; that of a line which is blank, or
 too long for the model, is empty. The exit status is then 1 if a line was too long; it is 2 for an invalid command.
@@ -96,11 +97,14 @@ def note(chat: Chat) -> None:
 def show(chat: Chat) -> None:
     """Prints for each word of the last answer the words at which it looked most."""
     try:
-        labeled = chat.looked(sampling.LAYER.value, sampling.HEAD.value)
+        weights, history, answer, layer, head = chat.looked(
+            sampling.LAYER.value, sampling.HEAD.value
+        )
     except ValueError as error:
         print(f"chat: {error}", file=sys.stderr)
         return
-    print(text.strongest(*labeled, **text.terminal()), flush=True)
+    print(f"({layer}, {'mean of all heads' if head is None else f'head {head}'}, in percent)")
+    print(text.strongest(weights, history, answer, **text.terminal()), flush=True)
 
 
 @contextlib.contextmanager

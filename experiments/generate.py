@@ -7,7 +7,8 @@
     python -m experiments.generate                  # asks for prompts, or reads a pipe
 
 A language model continues its prompt, which is printed too; an empty one begins a new text. For a model with a source,
-such as one that translates, the prompt is the source. A line with --- follows each text if there are several. The exit
+such as one that translates, the prompt is the source. Attention is that of the generated tokens, down, to what the model
+has read, across: by default of the last layer, and the mean of its heads. A line with --- follows each text if there are several. The exit
 status is 0 on success, 1 if the model could not read a prompt, and 2 for an invalid command.
 """
 

@@ -33,10 +33,8 @@ NUMBERS = (
 )
 STOP = flags.DEFINE_multi_string("stop", [], "A text ends before this string; may be repeated.")
 SHOW = flags.DEFINE_bool("show_attention", False, "Print where the model looked.")
-LAYER = flags.DEFINE_string(
-    "layer", None, "The layer to show, as decoder/3; by default the last one."
-)
-HEAD = flags.DEFINE_integer("head", None, "The head to show, from 0; by default the mean of all.")
+LAYER = flags.DEFINE_string("layer", None, "The layer whose attention is shown, as decoder/3.")
+HEAD = flags.DEFINE_integer("head", None, "The head whose attention is shown, from 0.")
 
 
 def settings(run: runs.Run, drawn: bool = False) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
     chat = Chat(run, seed=7, temperature=0.7)
     for piece in chat.reply("I'd like a table for two."): print(piece, end="", flush=True)
-    weights, history, answer = chat.looked()           # where each word of the answer looked, as views take it
+    print(strongest(*chat.looked()[:3]))               # where each word of the answer looked; `strongest` is a view
 
 The model continues the text of `data.dialogues.prompt_of`, until it ends its line or writes a mark of a speaker.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,20 @@ from attention_lab.runs import generation, inspection
 from attention_lab.runs.run import Run, sampling_of
 from attention_lab.runs.writing import beginning_of
 from attention_lab.special_tokens import UNKNOWN
+
+
+class Looked(NamedTuple):
+    """The attention of an answer, in words.
+
+    weights: [J, I + 1] of the words of the answer over those of the dialogue before it; the last column is the rest, on
+    marks and on the answer itself. layer, head: whose they are; None: the mean of all heads.
+    """
+
+    weights: np.ndarray
+    history: list[str]
+    answer: list[str]
+    layer: str
+    head: int | None
 
 
 class Chat:
@@ -94,33 +108,32 @@ class Chat:
         self._answering = self._answer()
         return self._answering
 
-    def looked(self, layer: str | None = None, head: int | None = None) -> inspection.Labeled:
-        """Returns the weights of the words of the last answer over those of the dialogue before it, [J, I + 1].
+    def looked(self, layer: str | None = None, head: int | None = None) -> "Looked":
+        """Returns where the words of the last answer looked in the dialogue before it.
 
-        The last column is the rest of the weight: on marks, and on the answer itself. layer, head: as in
-        `inspection.by_words`. Raises ValueError if there is no answer, and no such layer or head.
+        layer, head: as in `inspection.by_words`; without both, those of `inspection.sharpest`. Raises ValueError if
+        there is no answer, and no such layer or head.
         """
         if self._last is None or not (self.turns and self.turns[-1]["speaker"] == SYSTEM):
             raise ValueError("there is no attention to show: there is no answer")
         prompt, start, ids = self._last
+        codec, marks = self.run.codec, frozenset(MARKS.values())
         inspected = inspection.inspect(self.run, prompt, ids, start=start)
-        marks = set(MARKS.values())
-        weights, history, answer = inspection.by_words(
-            self.run.codec, inspected, layer, head, marks
-        )
+        if layer is None and head is None:
+            layer, head = inspection.sharpest(codec, inspected, marks)
+        weights, history, answer = inspection.by_words(codec, inspected, layer, head, marks)
         # The tokens that ended the answer may have written the beginning of a mark.
         length = len(words_of(self.turns[-1]["text"]))
-        return weights[:length], history, answer[:length]
+        return Looked(weights[:length], history, answer[:length], layer or inspected.layer, head)
 
     def _answer(self):
         """Yields the pieces of the answer to the last turn, and adds them to the dialogue."""
         # A dialogue whose beginning is forgotten continues as a window from the middle of a text, without START.
         prompt, start = prompt_of(self.turns[self.first :]), not self.first
-        options = {**self.settings, "start": start}
+        settings = {**self.settings, "start": start}
         number, self.reason = len(self.turns), None
-        stream = generation.stream(
-            self.run, prompt, number=number, seed=self.seed, stop=self.stop, **options
-        )
+        options: dict[str, Any] = {"seed": self.seed, "stop": self.stop, "width": self.room}
+        stream = generation.stream(self.run, prompt, number=number, **options, **settings)
         said = ""
         try:
             for piece in stream:

@@ -170,12 +170,14 @@ def stream(
     number: int = 0,
     seed: int = 0,
     stop: Sequence[str] = (),
+    width: int = 0,
     **settings: Any,
 ) -> Stream:
     """Returns an iterator over the pieces of sample `number` of a prompt, each as soon as no later token can change it.
 
     Joined, they are the text of `generate`, whose arguments the others are: no piece contains half of a character, or
-    the beginning of a stop string.
+    the beginning of a stop string. width: prompts of at most so many tokens need one compiled program; otherwise there
+    is one for each power of two.
     """
     sampling = _sampling(run.codec.target, settings)
     _check(number=number, seed=seed)
@@ -184,7 +186,7 @@ def stream(
     if request.refused:
         writer.finish(request.refused)
         return Stream(writer, iter(()), sampling)
-    source, given = jax.tree.map(lambda rows: rows[0], _batch(run, [request]))
+    source, given = jax.tree.map(lambda rows: rows[0], _batch(run, [request], width))
     key = _key(seed, number, request)
     as_read = sampling._replace(start=False)  # START is written in the prompt
     tokens = stream_tokens(run.model, run.params, source, given, as_read, key)
@@ -267,15 +269,18 @@ def _ids(tokenizer, prompt):
     return ids.astype(int)
 
 
-def _batch(run, requests):
-    """Returns the sources and the prompts, padded to few widths: each is one more program to compile."""
-    sides = zip(*(one[:2] for one in requests), strict=True)
-    widths = []
-    for rows, most in zip(sides, run.model.limits(run.params), strict=True):
+def _batch(run, requests, least=0):
+    """Returns the sources and the prompts, padded to few widths: each is one more program to compile.
+
+    least: the width of prompts that are not wider.
+    """
+    sides, padded = zip(*(one[:2] for one in requests), strict=True), []
+    limits = run.model.limits(run.params)
+    for rows, most, wide in zip(sides, limits, (0, least), strict=True):
         longest = max(map(len, rows))
-        width = max(16, 1 << (longest - 1).bit_length()) if longest else 0
-        widths.append(pad(rows, width if most is None else min(width, most)))
-    return tuple(widths)
+        width = max(16, 1 << (longest - 1).bit_length()) if longest > wide else wide
+        padded.append(pad(rows, width if most is None else min(width, most)))
+    return tuple(padded)
 
 
 def _key(seed, number, request):

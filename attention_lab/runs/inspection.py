@@ -106,26 +106,55 @@ def by_words(
     arguments and errors are those of `matrix`.
     """
     weights, layer = _chosen(inspected, layer, head)
+    words = _words(codec, inspected, sides(layer)[1], without)
+    return words.grouped(weights), words.read, words.written
+
+
+def sharpest(codec: Codec, inspected: Inspection, without: Collection[str] = ()) -> tuple[str, int]:
+    """Returns the layer and head that look most at single words: the mean of the greatest weight of each written word.
+
+    Only layers of the same kind as `Inspection.layer` are compared, as `by_words` has them. Raises ValueError if there
+    are none.
+    """
+    _, layer = _chosen(inspected, None, None)
+    words = _words(codec, inspected, sides(layer)[1], without)
+    greatest = {
+        (name, head): words.grouped(weights)[:, :-1].max(1, initial=0).mean()
+        for name in sorted(inspected.weights, key=_place)
+        if sides(name) == sides(layer)
+        for head, weights in enumerate(inspected.weights[name])
+    }
+    return max(greatest, key=lambda place: greatest[place])
+
+
+class _Words(NamedTuple):
+    """Words that were read [I] and written [J]; across: bool[K, I], whose tokens they are; down: [J, Q], means of tokens."""
+
+    read: list[str]
+    written: list[str]
+    across: np.ndarray
+    down: np.ndarray
+
+    def grouped(self, weights):
+        """Returns weights [Q, K] by words, [J, I + 1], with the rest in the last column."""
+        rows = self.down @ weights
+        by_word = rows[:, : len(self.across)] @ self.across
+        return np.column_stack([by_word, np.maximum(rows.sum(1) - by_word.sum(1), 0)])
+
+
+def _words(codec, inspected, side, without):
     tokenizer, ids = codec.target, inspected.prompt
-    if sides(layer)[1] == "source":
+    if side == "source":
         tokenizer, ids = codec.source, inspected.source
     read, written = (
         words_of(tokenizer.decode(ids)),
         words_of(codec.target.decode(inspected.written)),
     )
-    across = np.zeros((weights.shape[1], len(read)))
-    for token, word in enumerate(word_of_ids(tokenizer, ids)):
-        if word >= 0:
-            across[token, word] = 1
-    down = np.zeros((len(written), len(weights)))
-    for token, word in enumerate(word_of_ids(codec.target, inspected.written)):
-        if word >= 0:
-            down[word, token] = 1
-    down /= np.maximum(down.sum(1, keepdims=True), 1)
     kept = [n for n, word in enumerate(read) if word not in without]
-    by_word = (down @ weights @ across)[:, kept]
-    rest = np.maximum((down @ weights).sum(1) - by_word.sum(1), 0)
-    return np.column_stack([by_word, rest]), [read[n] for n in kept], written
+    across = np.equal.outer(word_of_ids(tokenizer, ids), kept)
+    down = np.equal.outer(range(len(written)), word_of_ids(codec.target, inspected.written))
+    down = down / np.maximum(down.sum(1, keepdims=True), 1)
+    return _Words([read[n] for n in kept], written, across, down)
 
 
 def _chosen(inspected, layer, head):

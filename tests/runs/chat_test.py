@@ -249,14 +249,21 @@ def test_the_words_of_an_answer_look_at_words_of_the_dialogue(scripted):
     run = talker()
     chat = Chat(run)
     list(chat.reply("what is"))
-    weights, history, answer = chat.looked()
-    assert history == ["what", "is"] and answer == ["it", "is", "so"]
+    looked = chat.looked()
+    assert looked.history == ["what", "is"] and looked.answer == ["it", "is", "so"]
     list(chat.reply("oh"))
-    weights, history, answer = chat.looked()
-    assert history == ["what", "is", "it", "is", "so", "oh"] and answer == ["Good", "day,", "all"]
-    assert weights.shape == (3, 7) and (weights > 0).all()
-    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-5)
-    assert not np.allclose(chat.looked("decoder/0", 1)[0], weights)
+    looked = chat.looked()
+    assert looked.history == ["what", "is", "it", "is", "so", "oh"]
+    assert looked.answer == ["Good", "day,", "all"]
+    assert looked.weights.shape == (3, 7) and (looked.weights > 0).all()
+    np.testing.assert_allclose(looked.weights.sum(1), 1, atol=1e-5)
+    # By default it is the head with the greatest weights on single words.
+    every = [chat.looked(f"decoder/{n}", head) for n in (0, 1) for head in (0, 1)]
+    sharp = [one.weights[:, :-1].max(1).mean() for one in every]
+    assert len(set(sharp)) == 4 and (looked.layer, looked.head) == every[np.argmax(sharp)][3:]
+    mean = chat.looked("decoder/1")
+    assert (mean.layer, mean.head) == ("decoder/1", None)
+    np.testing.assert_allclose(mean.weights, (every[2].weights + every[3].weights) / 2, atol=1e-6)
     for options, message in ((("decoder/7",), "decoder/7"), ((None, 2), "has 2 heads")):
         with pytest.raises(ValueError, match=message):
             chat.looked(*options)
