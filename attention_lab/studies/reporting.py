@@ -172,7 +172,7 @@ def differences(
                 one.metric.title,
                 f"{paired.estimate:+.2f} [{paired.low:+.2f}, {paired.high:+.2f}]",
                 p_value(one.adjusted),
-                f"{one.effect:+.1f}",
+                f"{one.effect:+.1f}" if np.isfinite(one.effect) else "-",
                 "-" if one.needed is None else str(one.needed),
                 f"[{low:+.2f}, {high:+.2f}]",
                 p_value(p) if p is not None else "",

@@ -7,6 +7,7 @@ applies to matrices only, as in nanoGPT: to embeddings, tables of positions (lea
 W of scores, but not to norms, biases, a score's v or β, T5's biases and coverage's w.
 """
 
+import functools
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -62,11 +63,13 @@ SCHEDULES = MappingProxyType(
 )
 
 
+@functools.cache  # equal optimizers are one object, for which programs are compiled once
 def adam(clip: float, b1: float = 0.9, b2: float = 0.999) -> optax.GradientTransformation:
     """Returns the transformation that clips gradients to a global norm and then applies Adam, without learning rate."""
     return optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam(b1, b2))
 
 
+@functools.cache
 def adafactor(clip: float, b1: float = 0.0, b2: float = 0.999) -> optax.GradientTransformation:
     """Returns Adafactor (Shazeer & Stern 2018, algorithm 5) without learning rate, after clipping to a global norm.
 

@@ -13,9 +13,11 @@ import pytest
 
 import attention_lab
 from attention_lab import studies
-from attention_lab.runs import evaluation
+from attention_lab.evaluation.metrics import bits_per_character, perplexity
+from attention_lab.runs import evaluation, setup
 from attention_lab.studies import reporting
 from attention_lab.tasks import TASKS
+from attention_lab.tasks.language import LANGUAGE
 from attention_lab.training.hooks import read
 from attention_lab.training.interrupt import Interrupt, Stopped
 from tests.experiments.survival_test import arrays
@@ -143,6 +145,28 @@ def test_one_device_and_parts_of_a_batch_give_the_run_of_two_devices(task, tmp_p
         ]
         if name in ("cross_entropy", "perplexity"):  # others count, and one rounding may matter
             np.testing.assert_allclose(*scores, rtol=1e-3)
+
+
+@pytest.mark.xdist_group(f"task {FIRST}")
+def test_another_task_is_one_entry_in_the_registry(monkeypatch, tmp_path):
+    def read(*arguments):
+        return [{"text": one["text"][::-1]} for one in LANGUAGE.read(*arguments)]
+
+    backwards = LANGUAGE._replace(
+        name="backwards",
+        read=read,
+        metrics=lambda config: (bits_per_character(), perplexity()),
+        rank=("bpc",),
+        compared=("bpc",),
+    )
+    monkeypatch.setitem(TASKS, "backwards", backwards)
+    config = config_of("language", task="backwards")
+    run = attention_lab.train(config, tmp_path / "run")
+    assert scores_of(tmp_path / "run").keys() == {"bpc", "perplexity"}
+    assert all("bpc" in line for line in lines_of(tmp_path / "run", "validation"))
+    texts = [one["text"] for one in LANGUAGE.read(config, "test", setup.CACHE)]
+    evaluated = "".join(one["target"] for one in evaluation.evaluated_examples(run, "test"))
+    assert evaluated == "".join(text[::-1] for text in texts)
 
 
 @functools.cache

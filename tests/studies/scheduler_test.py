@@ -270,6 +270,27 @@ def test_arms_are_tested_on_one_set(monkeypatch, tmp_path):
     scheduler.check_data(one)
 
 
+@pytest.mark.parametrize("field", ["task", "mixture", "data.max_length"])
+def test_examples_depend_on_the_task_and_on_the_members_of_a_mixture_too(
+    field, monkeypatch, tmp_path
+):
+    values = {"task": "language", "mixture": {"a": {}}, "data.max_length": 7}
+    read = []
+
+    def data_of(config, also):
+        read.append(config)
+        return {"test": str(len(read))}
+
+    monkeypatch.setattr(scheduler.setup, "data_of", data_of)
+    one = study(tmp_path, arms={"one": {}, "other": {field: values[field]}})
+    with pytest.raises(ValueError, match=r"^the arms one and other have different test sets"):
+        scheduler.check_data(one)
+    assert len(read) == 2
+    del read[:]
+    scheduler.check_data(study(tmp_path, arms={"one": {}, "other": {"model.encoder.layers": 2}}))
+    assert not read
+
+
 def row(group, number, **more):
     replica = group.replicas[number]
     return {"version": VERSION, "arm": replica.arm.name, "seed": replica.seed, "data": {}, **more}
