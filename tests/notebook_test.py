@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What makes a run of a notebook short enough for a test, where a reader waits two minutes.
 SHORTER = {
     "attention_by_hand": {},
+    "chat": {"PAIRS = 12000": "PAIRS = 150", "TOKENS = 1_500_000": "TOKENS = 20_000"},
     "study": {
         "TOKENS = 250_000": "TOKENS = 2_000",
         "validation_sentences=200": "validation_sentences=20",
