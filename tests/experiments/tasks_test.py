@@ -3,9 +3,7 @@
 import functools
 import json
 import math
-import pathlib
 import re
-import tempfile
 
 import jax
 import numpy as np
@@ -25,6 +23,7 @@ from tests.tasks.tiny import config_of, study_of
 
 # Windows have what other rows have not, segments and what the decoder reads; and its programs are the smallest.
 FIRST = "language"
+ROOT = []  # the folder of all runs and studies
 PROMISE = [pytest.mark.slow, pytest.mark.promise]
 every_task = pytest.mark.parametrize(
     "task", [pytest.param(name, marks=pytest.mark.xdist_group(f"task {name}")) for name in TASKS]
@@ -41,8 +40,9 @@ first_task = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def single_precision():
+def single_precision(tmp_path_factory):
     """As commands compute; in float64, some parameters would change their type in the first update."""
+    ROOT.append(tmp_path_factory.mktemp("tasks"))
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", False)
     yield
@@ -52,15 +52,9 @@ def single_precision():
 
 
 @functools.cache
-def folder_of(what):
-    """An empty folder, which is removed when it is forgotten."""
-    return tempfile.TemporaryDirectory(prefix=what)
-
-
-@functools.cache
 def trained(task):
     """The folder of a run on all devices."""
-    workdir = pathlib.Path(folder_of(f"{task}_run").name) / "run"
+    workdir = ROOT[-1] / task
     attention_lab.train(config_of(task), workdir)
     return workdir
 
@@ -130,6 +124,28 @@ def test_a_run_that_is_stopped_and_resumed_is_the_run_that_is_not(task, monkeypa
         np.testing.assert_array_equal(found[place], array, err_msg=place)
 
 
+@pytest.mark.xdist_group(f"task {FIRST}")
+def test_a_run_starts_from_another_once_and_not_again_when_it_is_resumed(
+    monkeypatch, tmp_path, capsys
+):
+    config = config_of(FIRST, initialize_from=str(trained(FIRST)))
+    capsys.readouterr()
+    with monkeypatch.context() as patch, pytest.raises(Stopped, match="after update 3"):
+        stop_after(patch, 3)
+        attention_lab.train(config, tmp_path / "run")
+    printed = capsys.readouterr().out
+    assert re.search(rf"start +from {trained(FIRST)}: \d+ arrays", printed)
+    assert "not used" not in printed
+    attention_lab.train(config, tmp_path / "run")
+    printed = capsys.readouterr().out
+    assert "start " not in printed and "resumed  after update 3" in printed
+    first, from_it = (
+        lines_of(path, "validation")[0]["cross_entropy"]
+        for path in (trained(FIRST), tmp_path / "run")
+    )
+    assert from_it < first
+
+
 @first_task
 def test_one_device_and_parts_of_a_batch_give_the_run_of_two_devices(task, tmp_path):
     fields = {"devices__data": 1, "training__microbatches": 3}
@@ -173,7 +189,7 @@ def test_another_task_is_one_entry_in_the_registry(monkeypatch, tmp_path):
 @functools.cache
 def studied(task):
     """The folder of a study that was stopped and resumed, the leases at that moment, and its rows."""
-    folder = pathlib.Path(folder_of(f"{task}_study").name)
+    folder = ROOT[-1] / f"{task}_study"
     leases = []
 
     def stopped(self):
