@@ -30,10 +30,14 @@ def test_a_config_says_its_command_and_describes_a_run(name):
     module = importlib.import_module(f"configs.{name}")
     assert f"python -m experiments.train --config=configs/{name}.py" in module.__doc__
     config = json.loads(module.get_config().to_json())
-    assert set(config) == set(json.loads(defaults.translation().to_json()))
+    plain = getattr(defaults, config["task"], defaults.translation)()
+    assert set(config) == set(json.loads(plain.to_json()))
     assert parameters(config, 1000) > 0
     assert config["training"]["schedule"] in SCHEDULES
-    runs.search_of(config["decoding"])
+    if "decoding" in config:
+        runs.search_of(config["decoding"])
+    else:
+        runs.sampling_of(config["sampling"])
 
 
 # Millions of parameters in table 3; where the table leaves a cell blank, it is as base.
