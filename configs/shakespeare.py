@@ -1,4 +1,4 @@
-"""Shakespeare by characters: nanoGPT's small setting, one that is trained longer, and its large one.
+"""Shakespeare by characters: nanoGPT's small setting, a wider model with rotary positions, and nanoGPT's large one.
 
     python -m experiments.train --config=configs/shakespeare.py:small
     python -m experiments.train --config=configs/shakespeare.py:longer
@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from configs import defaults
 
-UPDATES = {"small": 2000, "longer": 8000, "large": 5000}
+UPDATES = {"small": 2000, "longer": 9000, "large": 5000}
 
 
 def get_config(which: str = "small"):
@@ -24,7 +24,12 @@ def get_config(which: str = "small"):
     config.data.name = "shakespeare"
     config.data.options = ConfigDict({"path": "data/shakespeare"})
     config.training.validation_sentences = 500
-    config.training.learning_rate = 2e-3
+    config.training.learning_rate = 1e-3 if which == "large" else 2e-3
+    if which == "longer":
+        config.data.max_length = config.model.decoder.positions = 128
+        config.model.decoder.update(features=160, feed_forward=640, encoding="no_encoding")
+        config.model.decoder.attention.score = "rotary(scaled_dot)"
+        config.training.batch_tokens = 12 * 128
     if which == "large":
         config.data.max_length = config.model.decoder.positions = 256
         config.model.decoder.update(layers=6, heads=6, features=384, feed_forward=1536)

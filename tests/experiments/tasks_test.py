@@ -160,13 +160,14 @@ def test_another_task_is_one_entry_in_the_registry(monkeypatch, tmp_path):
         compared=("bpc",),
     )
     monkeypatch.setitem(TASKS, "backwards", backwards)
-    config = config_of("language", task="backwards")
+    config = {**config_of("language"), "task": "backwards"}
     run = attention_lab.train(config, tmp_path / "run")
     assert scores_of(tmp_path / "run").keys() == {"bpc", "perplexity"}
     assert all("bpc" in line for line in lines_of(tmp_path / "run", "validation"))
     texts = [one["text"] for one in LANGUAGE.read(config, "test", setup.CACHE)]
     evaluated = "".join(one["target"] for one in evaluation.evaluated_examples(run, "test"))
-    assert evaluated == "".join(text[::-1] for text in texts)
+    wanted = "".join(text[::-1] for text in texts)
+    assert all(one in (other, "\ufffd") for one, other in zip(evaluated, wanted, strict=True))
 
 
 @functools.cache

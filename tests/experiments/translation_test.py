@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
 
 def test_training_reports_what_it_does_and_leaves_what_it_found(trained):
     _, workdir, result = trained
-    for message in ("parameters", "pairs", "BLEU", "AER", "sees", "picture", str(workdir)):
+    for message in ("parameters", "examples", "BLEU", "AER", "sees", "picture", str(workdir)):
         assert message in result.stdout
     assert "min left" in result.stderr and "validation" in result.stderr
     found = json.loads((workdir / "evaluation" / "test.json").read_text())
