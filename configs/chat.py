@@ -23,7 +23,7 @@ def get_config():
     config.model.decoder.encoding = "no_encoding"
     config.model.decoder.attention.score = "rotary(scaled_dot)"
     config.model.decoder.update(layers=4, heads=4, features=128, feed_forward=512)
-    config.training.update(batch_tokens=8 * 256, tokens=10_000_000, learning_rate=2e-3)
-    config.training.validation_sentences = 200
+    config.training.update(batch_tokens=8 * 256, tokens=8_000_000, learning_rate=2e-3)
+    config.training.update(validations=4, validation_sentences=200)
     config.sampling.update(temperature=0.7, top_p=0.9, max_length=80)
     return config

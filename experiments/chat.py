@@ -24,9 +24,8 @@ from collections.abc import Iterator
 from absl import flags
 
 from attention_lab import runs
-from attention_lab.runs import setup
+from attention_lab.runs import setup, showing
 from attention_lab.runs.chat import Chat
-from attention_lab.views import text
 from experiments import command, sampling
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/chat", "The folder of the trained run.")
@@ -64,9 +63,9 @@ def main(words: list[str]) -> int:
 def turn(chat: Chat, line: str, name: str = "") -> bool:
     """Prints the answer to a line, and notes on standard error. Returns whether the line was not too long.
 
-    name: what stands before the answer. Ctrl-C ends the answer, and what was printed of it belongs to the dialogue.
+    name: what stands before the answer at a terminal. There, Ctrl-C ends the answer only.
     """
-    with interruptible() as interrupted:
+    with interruptible() if name else contextlib.nullcontext(threading.Event()) as interrupted:
         try:
             answer = chat.reply(line) if line.strip() else iter(())
         except ValueError as error:
@@ -97,14 +96,10 @@ def note(chat: Chat) -> None:
 def show(chat: Chat) -> None:
     """Prints for each word of the last answer the words at which it looked most."""
     try:
-        weights, history, answer, layer, head = chat.looked(
-            sampling.LAYER.value, sampling.HEAD.value
-        )
+        looked = chat.looked(sampling.LAYER.value, sampling.HEAD.value)
+        print(showing.looked(looked), flush=True)
     except ValueError as error:
         print(f"chat: {error}", file=sys.stderr)
-        return
-    print(f"({layer}, {'mean of all heads' if head is None else f'head {head}'}, in percent)")
-    print(text.strongest(weights, history, answer, **text.terminal()), flush=True)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attention_lab.data.pipeline import Batches
+from attention_lab.runs.chat import Looked
 from attention_lab.runs.outputs import Translation
 from attention_lab.runs.run import Run
 from attention_lab.runs.setup import Corpus
@@ -105,6 +106,13 @@ def translation(
 
         heatmap.save(figure, picture)
         print(f"\npicture  {picture}")
+
+
+def looked(found: Looked) -> str:
+    """Returns the layer and head, and for each word of an answer the words of the dialogue at which it looked most."""
+    head = "mean of all heads" if found.head is None else f"head {found.head}"
+    lines = text.strongest(found.weights, found.history, found.answer, **text.terminal())
+    return f"({found.layer}, {head}, in percent)\n{lines}"
 
 
 def weights(
