@@ -62,6 +62,12 @@ def write(run: runs.Run, given: list[str]) -> int:
         if unknown := unknown_in(reader, prompt):
             shown = " ".join(unknown)[:200]
             warn(f"line {line}: not in the model's vocabulary, and read as unknown: {shown}")
+        length, read = (
+            len(reader.encode_ids([prompt])[0]),
+            generation.request_of(run, prompt).prompt,
+        )
+        if continues and len(read) < length:
+            warn(f"line {line}: of {length:,} tokens, the model reads the last {len(read):,}")
     texts: Iterable[tuple[Iterable[str], runs.Generation | runs.Stream]]
     if several and not sys.stdout.isatty():
         with evaluation.bar(len(given) * SAMPLES.value, "generating") as advance:

@@ -109,6 +109,12 @@ def test_what_is_not_in_the_vocabulary_is_reported_in_one_line(workdir):
     )
 
 
+def test_a_prompt_that_is_too_long_is_read_from_its_end_and_one_line_says_so(workdir):
+    status, out, err = generated(workdir, "thank you " * 20, "--max_length=3")
+    assert status == 0 and out.startswith("thank you " * 20)
+    assert err == "generate: line 1: of 200 tokens, the model reads the last 64\n"
+
+
 def test_a_model_with_a_source_writes_from_it():
     translator = run_of("learned positions")
     sources = [WORDS, "", "cat " * 30]

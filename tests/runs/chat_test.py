@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from attention_lab.data.dialogues import prompt_of
 from attention_lab.data.tokenizer import train
 from attention_lab.data.vocabularies import Codec
+from attention_lab.decoding import sampling
 from attention_lab.models import make_model
 from attention_lab.runs import Run, generate, generation
 from attention_lab.runs.chat import Chat, unknown_in
@@ -242,6 +243,15 @@ def test_an_answer_is_the_text_that_the_model_generates():
     assert "".join(again.reply("hi")) == shown
     others = {"".join(Chat(run, seed=seed, **options).reply("hi")) for seed in range(4)}
     assert len(others) > 1
+
+
+def test_dialogues_of_all_lengths_need_one_program():
+    chat = Chat(talker(), temperature=1.0)
+    list(chat.reply("a"))
+    programs = sampling._extend._cache_size()
+    list(chat.reply("b" * 40))
+    list(chat.reply("c"))
+    assert sampling._extend._cache_size() == programs > 0
 
 
 def test_the_words_of_an_answer_look_at_words_of_the_dialogue(scripted):
