@@ -40,7 +40,8 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(collections|contextlib|flax|jax|matplotlib|numpy|optax|os|pathlib|sacrebleu|types)\..*",
     ),
-    ("py:class", r"attention_lab\.data\.rosetta\.dice\.Choice"),  # a type variable
+    # Type variables, which are no classes of the reference.
+    ("py:class", r"attention_lab\.data\.(corpus_files\.Item|rosetta\.(dice\.Choice|stories\.Told))"),
 ]
 toc_object_entries_show_parents = "hide"
 
