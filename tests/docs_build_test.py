@@ -95,7 +95,7 @@ def test_links_between_pages_and_the_files_that_they_load_are_there(folder, buil
 
 
 def test_every_formula_is_one_that_the_browser_draws(folder, built):
-    formulas = re.findall(r"\$\$.+?\$\$|\$[^$]+\$", pages.text("docs/formulas.md"))
+    formulas = re.findall(r"\$\$.+?\$\$|\$[^$]+\$", pages.text("docs/formulas.md"), flags=re.DOTALL)
     text = (folder / "formulas.html").read_text(encoding="utf-8")
     assert len(formulas) > 30 and text.count("<math") == len(formulas) and "<merror" not in text
 
