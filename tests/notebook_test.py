@@ -72,8 +72,11 @@ def executed(name, package, folder):
     return code_cells(notebook)
 
 
+# .ci/run executes the study's notebook with the installed package.
 @jupyter
-@notebooks
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "study")) for name in SHORTER]
+)
 def test_every_cell_runs_and_every_assert_in_it_holds(name, tmp_path):
     cells = executed(name, ROOT, tmp_path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
