@@ -41,7 +41,10 @@ nitpick_ignore_regex = [
         r"(collections|contextlib|flax|jax|matplotlib|numpy|optax|os|pathlib|sacrebleu|types)\..*",
     ),
     # Type variables, which are no classes of the reference.
-    ("py:class", r"attention_lab\.data\.(corpus_files\.Item|rosetta\.(dice\.Choice|stories\.Told))"),
+    (
+        "py:class",
+        r"attention_lab\.data\.(corpus_files\.Item|rosetta\.(dice\.Choice|stories\.Told))",
+    ),
 ]
 toc_object_entries_show_parents = "hide"
 

@@ -10,7 +10,7 @@ compiled once; seeds, data and `hyper` are arrays.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -131,10 +131,16 @@ def init_states(
     """
     rngs = jnp.stack([jax.random.key(seed) for seed in seeds])
     numbers = {name: np.array([hyper[name] for hyper in hypers], np.float32) for name in hypers[0]}
-    return _init_states(model, optimizer, layout, rngs, numbers)
+    return _program(jax.default_backend())(model, optimizer, layout, rngs, numbers)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@cache
+def _program(backend):
+    # The program is executed once: optimizing it would take longer than what it saves.
+    options = {"xla_backend_optimization_level": 0} if backend == "cpu" else None
+    return jax.jit(_init_states, static_argnums=(0, 1, 2), compiler_options=options)
+
+
 def _init_states(model, optimizer, layout, rngs, hypers):
     return spread(partial(init_state, model, optimizer), layout)(rngs, hypers)
 
