@@ -1,4 +1,4 @@
-"""Trains a translation model, and evaluates it on the test set.
+"""Trains a model for the task of its config, and evaluates it on the test set.
 
     python -m experiments.train --config=configs/quickstart.py
     python -m experiments.train --config=configs/quickstart.py --config.model.decoder.attention.score=general

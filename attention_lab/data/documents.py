@@ -93,3 +93,13 @@ def sentence_indices(words: Sequence[str]) -> list[int]:
         indices.append(sentence)
         sentence += bool(_FINAL.search(word))
     return indices
+
+
+def joined(words: Sequence[str], sentence_of: Sequence[int]) -> list[str]:
+    """Returns the texts of the sentences of words, without a space before punctuation; −1 is the index of no sentence."""
+    texts = [""] * (max(sentence_of, default=-1) + 1)
+    for word, index in zip(words, sentence_of, strict=True):
+        if index >= 0:
+            space = " " if texts[index] and not _FINAL.fullmatch(word) and word != "," else ""
+            texts[index] += space + word
+    return texts

@@ -30,11 +30,13 @@ class Pointer(NamedTuple):
         return f"{self.layer}, " + ("mean of heads" if self.head is None else f"head {self.head}")
 
 
-def pointed(record: Record, sentence_of: Sequence[int], pointer: Pointer | None = None) -> int:
-    """Returns the index of the sentence with the greatest weight, summed over its words and over the answer's words.
+def sentence_weights(
+    record: Record, sentence_of: Sequence[int], pointer: Pointer | None = None
+) -> np.ndarray:
+    """Returns the weight on each sentence: float64 [sentences], summed over its words, the mean of the answer's words.
 
-    The first one wins a tie. Weights on END and on words outside all sentences are ignored. Returns −1 if no sentence
-    has any weight. pointer: None means the mean of all heads of the last cross-attention layer.
+    Weights on END and on words outside all sentences are ignored. sentence_of: for each word of the source the index of
+    its sentence, or −1. pointer: None means the mean of all heads of the last cross-attention layer.
     Raises ValueError if there is no cross-attention, or not one index for each source word.
     """
     if len(sentence_of) != len(record.source_words):
@@ -45,10 +47,18 @@ def pointed(record: Record, sentence_of: Sequence[int], pointer: Pointer | None 
     if not layers:
         raise ValueError("the record has no cross-attention, so it points at no sentence")
     layer, head = pointer or Pointer(layers[-1])
-    words = word_weights(record, layer, head)[:, :-1].sum(0)
+    words = word_weights(record, layer, head)[:, :-1].mean(0)
     sentences = np.asarray(sentence_of, int)
     inside = sentences >= 0
-    weights = np.bincount(sentences[inside], words[inside])
+    return np.bincount(sentences[inside], words[inside])
+
+
+def pointed(record: Record, sentence_of: Sequence[int], pointer: Pointer | None = None) -> int:
+    """Returns the index of the sentence with the greatest of the `sentence_weights`, or −1 if none has any weight.
+
+    The first one wins a tie. The arguments and errors are those of `sentence_weights`.
+    """
+    weights = sentence_weights(record, sentence_of, pointer)
     return int(weights.argmax()) if weights.any() else -1
 
 

@@ -56,6 +56,11 @@ class Evaluation(NamedTuple):
     statistics: dict[str, np.ndarray]
     records: list[Record]
 
+    @property
+    def choice(self) -> dict[str, Any] | None:
+        """The layer and head that point best to supporting sentences or, without them, that align best, if known."""
+        return self.results.get("pointer") or self.results.get("alignment")
+
     def save(self, workdir: Path) -> None:
         """Writes SPLIT.json, SPLIT.txt, SPLIT_statistics.npz and SPLIT_records.* to `workdir`/evaluation.
 

@@ -88,7 +88,7 @@ def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt
     print(showing.scores(run, evaluation.results), flush=True)
     interrupt.check_guards()  # another process may have taken over the folder during evaluation
     evaluation.save(workdir)
-    choice = evaluation.results.get("alignment")
+    choice = evaluation.choice
     for number, sentence in enumerate(showcase):
         (translation,) = run.translate([sentence], weights=True)
         picture = workdir / "evaluation" / f"showcase_{number}.png"

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from attention_lab.data.documents import joined
+
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b2a41; background: #fff; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -23,8 +27,14 @@ figure { margin: 0; } figure svg { width: 100%; height: auto; } figcaption { fon
 .map td { width: 1.7rem; height: 1.5rem; padding: 0; border: 1px solid #eef1f5; font-size: 11px; text-align: center; }
 .map th { font-weight: 400; font-size: 13px; text-align: right; padding-right: .5rem; white-space: nowrap; }
 .map thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .3rem 0 0; vertical-align: bottom; }
+.map td.sentence { width: auto; text-align: left; font-size: 13px; padding: 0 .5rem; }
 .map td.linked { outline: 2px solid #D55E00; outline-offset: -2px; }
 """.strip()
+
+CAPTION = """\
+The weights, in percent, are those of the first seed of each arm under teacher forcing. Columns are source words and rows \
+are target words; where the sentences of the source are known, rows are sentences. Known links, and sentences that \
+support an answer, are outlined."""
 
 
 class Table(NamedTuple):
@@ -55,11 +65,7 @@ def page(
     body.append('<h2>Figures</h2><div class="figures">' + "".join(elements) + "</div>")
     maps = [_map(arm, example) for arm, example in examples.items() if example]
     if maps:
-        caption = (
-            "Columns are source words, rows are target words. The weights are those of the first seed of each arm "
-            "under teacher forcing. Known links are outlined."
-        )
-        body.append(f'<h2>One sentence</h2><p>{caption}</p><div class="maps">{"".join(maps)}</div>')
+        body.append(f'<h2>One example</h2><p>{CAPTION}</p><div class="maps">{"".join(maps)}</div>')
     body += [_table(table) for table in tables[2:]]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title>'
     # An empty icon, because browsers would request one.
@@ -89,7 +95,12 @@ def _table(table: Table) -> str:
 
 
 def _map(arm: str, example: Mapping[str, Any]) -> str:
-    """Returns the weights as a table of colored cells, [target words, source words + 1]; the last belongs to no word."""
+    """Returns the weights as a table of colored cells, [target words, source words + 1]; the last belongs to no word.
+
+    If the sentences of the source are known, the table is that of `_passage`.
+    """
+    if "supporting" in example:
+        return _passage(arm, example)
     links = {tuple(link) for link in example["links"]}
     across = "".join(f'<th scope="col">{escape(word)}</th>' for word in [*example["source"], "∅"])
     lines = []
@@ -100,6 +111,20 @@ def _map(arm: str, example: Mapping[str, Any]) -> str:
         f'<figure><figcaption>{escape(arm)}</figcaption><table class="map">'
         f"<thead><tr><td></td>{across}</tr></thead><tbody>{''.join(lines)}</tbody></table></figure>"
     )
+
+
+def _passage(arm: str, example: Mapping[str, Any]) -> str:
+    """Returns the weights [sentences] of the answer, as a table of a colored cell and the sentence for each of them."""
+    sentence_of = np.array(example["sentence_of"])
+    words = np.array(example["weights"])[:, :-1].mean(0)
+    lines = []
+    for index, text in enumerate(joined(example["source"], example["sentence_of"])):
+        cell = _cell(words[sentence_of == index].sum(), index in example["supporting"])
+        lines.append(f'<tr>{cell}<td class="sentence">{escape(text)}</td></tr>')
+    asked = np.flatnonzero(sentence_of < 0)
+    question = " ".join(example["source"][i] for i in asked)
+    caption = escape(f"{arm}: {question} {' '.join(example['target'])}")
+    return f'<figure><figcaption>{caption}</figcaption><table class="map"><tbody>{"".join(lines)}</tbody></table></figure>'
 
 
 def _cell(weight: float, linked: bool) -> str:

@@ -7,7 +7,7 @@
  "hypotheses", "references": [N], "curve": [{"tokens", metric: score, ..}], "flops", "memory",
  "skipped": the number of nonfinite updates, "frozen": whether a single run would have ended because of them,
  "entropy", "agreement": {"seeds": [n], "heads": [n]} of each sentence,
- "example": {"source", "target", "weights", "links"}}
+ "example": {"source", "target", "weights", "links"; for answers also "sentence_of", "supporting"}}
 """
 
 import itertools
@@ -81,7 +81,9 @@ def rows_of(group: ReplicaGroup, layout: Layout, counts: Mapping[str, int]) -> l
             examples[test][:ATTENTION_SENTENCES]
         )
         test_records = [one.records for one in teacher_forced]
-    records = [[record for record in each if "refused" not in record.info] for each in test_records]
+    readable = ["refused" not in record.info for record in test_records[0]]
+    records = [list(itertools.compress(each, readable)) for each in test_records]
+    shown = list(itertools.compress(examples[test], readable))
     rows = []
     for number, replica in enumerate(replicas):
         results = evaluations[test][number].results
@@ -98,7 +100,7 @@ def rows_of(group: ReplicaGroup, layout: Layout, counts: Mapping[str, int]) -> l
             },
             "hypotheses": evaluations[test][number].texts,
             "references": [example["target"] for example in examples[test]],
-            **attention_of(records[number], results.get("alignment")),
+            **attention_of(records[number], evaluations[test][number].choice, shown),
         }
         rows.append({**row, "curve": curve_of(group, number), **skipped_of(group, number)})
     for arm in group.arms:
@@ -147,8 +149,15 @@ def plain(values: np.ndarray) -> list[Any]:
     return (values.astype(int) if whole else values).tolist()
 
 
-def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) -> Row:
-    """Returns the entropy and the agreement of attention, and one sentence as an example; {} without attention."""
+def attention_of(
+    records: Sequence[Record],
+    choice: Mapping[str, Any] | None,
+    examples: Sequence[Mapping[str, Any]] = (),
+) -> Row:
+    """Returns the entropy and the agreement of attention, and one sentence as an example; {} without attention.
+
+    examples: those of the records; if their sentences are known, the example has the index of each word's sentence.
+    """
     layers = cross_layers(records)
     if not layers:  # or no sentence that the model can encode
         return {}
@@ -163,8 +172,17 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
         ]
         for r in records
     ]
-    fitting = (r for r in records if EXAMPLE_LENGTH[0] <= len(r.source_words) <= EXAMPLE_LENGTH[1])
-    shown = next(fitting, records[0])
+    lengths = [len(record.source_words) for record in records]
+    fitting = (
+        n for n, size in enumerate(lengths) if EXAMPLE_LENGTH[0] <= size <= EXAMPLE_LENGTH[1]
+    )
+    number = next(fitting, 0)
+    shown = records[number]
+    sentences = {
+        name: list(examples[number][name])
+        for name in ("sentence_of", "supporting")
+        if examples and name in examples[number]
+    }
     layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)
     matrix = word_weights(shown, layer, head)
     return {
@@ -175,6 +193,7 @@ def attention_of(records: Sequence[Record], choice: Mapping[str, Any] | None) ->
             "target": list(shown.target_words),
             "weights": np.round(matrix, 3).tolist(),
             "links": sorted(shown.links or ()),
+            **sentences,
         },
     }
 

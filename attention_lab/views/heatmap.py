@@ -2,6 +2,7 @@
 
     save(heatmap(weights, source_words, target_words, links=links), "attention.png")
     save(heatmap({"head 0": first, "head 1": second}, source_words, target_words), "heads.png")
+    save(passage([0.1, 0.9], ["Mary is ill.", "John slept."], title="Who slept? John"), "passage.png")
 
 The words are measured first, and the picture is sized so that all of them fit.
 """
@@ -22,9 +23,12 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
 
 from attention_lab import files
-from attention_lab.views.text import NOWHERE, UNICODE, labeled, shorten
+from attention_lab.views.cells import NOWHERE, UNICODE, shorten, wrapped
+from attention_lab.views.text import labeled
 
 COLORS, INK, MUTED, LINE, GOLD = "Blues", "#1b2a41", "#6b7785", "#c9d2dc", "#D55E00"
+BAR = "#2b6cb0"
+PASSAGE = 90  # the longest line of a sentence, in characters
 # DejaVu comes with matplotlib. The other fonts, where installed, draw the characters that it lacks.
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans")
 NO_GLYPH = "□"
@@ -84,6 +88,43 @@ def heatmap(
     _scale(figure.add_axes(plan.bar()), axes.images[0], plan)
     x, y = PAD / plan.size[0], 1 - PAD / plan.size[1]
     figure.text(x, y, title, **plan.ink(12, weight="bold", va="top"))
+    return figure
+
+
+def passage(weights: Any, sentences: Sequence[str], *, title: str = "") -> Figure:
+    """Draws the weight of each sentence as a bar and as a number, left of the sentence.
+
+    weights: [sentences], from 0 to 1. Long sentences have several lines. Raises ValueError if shapes do not fit.
+    """
+    (row,), sentences = labeled(np.asarray(weights)[None], sentences, [""], None)
+    texts = [wrapped(drawable(sentence, 10_000), PASSAGE) or [""] for sentence in sentences]
+    heading = wrapped(drawable(title, 10_000), PASSAGE) if title else []
+    line, number, bar = 0.2, 0.45, 1.0  # inches
+    height = line * (sum(map(len, texts)) + 1.4 * len(heading)) + 2 * PAD
+    figure = Figure(dpi=DPI)
+    FigureCanvasAgg(figure)
+    widest = max(_inches(figure, text, 9.5) for lines in (*texts, heading) for text in lines)
+    width = 3 * PAD + number + bar + max(1.05 * widest, 1.0)
+    figure.set_size_inches((width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    ink: dict[str, Any] = {"color": INK, "family": _families(), "parse_math": False, "va": "center"}
+    y = PAD
+    for text in heading:
+        axes.text(PAD, y + 0.7 * line, text, size=9.5, weight="bold", **ink)
+        y += 1.4 * line
+    for weight, lines in zip(row, texts, strict=False):
+        axes.text(
+            PAD + number - 0.06, y + line / 2, f"{100 * weight:.0f} %", size=8, ha="right", **ink
+        )
+        corner = PAD + number, y + 0.03
+        axes.add_patch(Rectangle(corner, bar * min(weight, 1), line - 0.06, facecolor=BAR))
+        axes.add_patch(
+            Rectangle(corner, bar, line - 0.06, fill=False, edgecolor=LINE, linewidth=0.6)
+        )
+        for text in lines:
+            axes.text(2 * PAD + number + bar, y + line / 2, text, size=9.5, **ink)
+            y += line
     return figure
 
 

@@ -2,6 +2,7 @@
 
     print(text_matrix(weights, ["das", "Haus"], ["the", "house"], links={(0, 0), (1, 1)}))
     show(weights, ["das", "Haus"], ["the", "house"])     # fits the width and the encoding of the terminal
+    print(passage([0.1, 0.9], ["Mary is ill.", "John slept."]))     # a weight for each sentence
 
 Words may be in any script: widths are counted in terminal cells, not in characters.
 """
@@ -14,31 +15,13 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
-# The label of the column of weight on special tokens, such as the end of the sequence.
-NOWHERE = "∅"
+from attention_lab.views.cells import UNICODE, columns, pen_of, shorten, visible, wrapped
+
 LONGEST_LABEL = 16
 NARROWEST = 40  # fits two labels and a cell
 FAINTEST = 0.05  # the least weight that is shaded; a smaller one is a dot
+BAR = 10  # the cells of the bar of a weight of 1
 STYLES = ("numbers", "shades")
-
-
-class Pen(NamedTuple):
-    """The characters of a matrix. The first shade means almost zero; the others are the quarters from 0 to 1.
-
-    hidden: stands for a control character. newline: for a line break, which is a token of some models.
-    """
-
-    shades: str
-    corner: str
-    stem: str
-    dots: str
-    nowhere: str
-    hidden: str
-    newline: str
-
-
-UNICODE = Pen("·░▒▓█", "╭", "│", "…", NOWHERE, "�", "↵")
-ASCII = Pen(".-+#@", ",", "|", "~", "-", "?", "\\")
 
 
 def text_matrix(
@@ -63,7 +46,7 @@ def text_matrix(
     matrix, source = labeled(weights, source, target, links)
     if style not in STYLES:
         raise ValueError(f"there is no style {style!r}; known are {', '.join(STYLES)}")
-    pen = _pen(encoding)
+    pen = pen_of(encoding)
     if matrix.shape[1] > len(source):
         source = [*source, pen.nowhere]
     across = [_label(word, pen, encoding) for word in source]
@@ -102,7 +85,7 @@ def strongest(
     Raises ValueError if shapes or width do not fit.
     """
     matrix, source = labeled(weights, source, target, None)
-    pen = _pen(encoding)
+    pen = pen_of(encoding)
     down = [_label(word, pen, encoding) for word in target]
     margin = max(map(columns, down))
     if width < NARROWEST:
@@ -117,6 +100,28 @@ def strongest(
                 break
             line += entry
         lines.append(line if order else f"{line}  {pen.shades[0]}")
+    return "\n".join(lines)
+
+
+def passage(
+    weights: Any, sentences: Sequence[str], *, width: int = 80, encoding: str = "utf-8"
+) -> str:
+    """Returns a line for each sentence: its weight in percent, a bar as long as the weight, and the sentence.
+
+    weights: [sentences], from 0 to 1. width, encoding: as in `text_matrix`; a long sentence continues on further lines.
+    Raises ValueError if shapes or width do not fit.
+    """
+    (row,), sentences = labeled(np.asarray(weights)[None], sentences, [""], None)
+    if width < NARROWEST:
+        raise ValueError(f"such lines need a width of {NARROWEST} or more, not {width}")
+    pen = pen_of(encoding)
+    lines = []
+    for weight, sentence in zip(row, sentences, strict=False):
+        bar = pen.shades[-1] * round(BAR * min(weight, 1))
+        margin = f"{100 * weight:3.0f} %  {bar:{BAR}}  "
+        for line in wrapped(visible(sentence, pen, encoding), width - len(margin)):
+            lines.append((margin + line).rstrip())
+            margin = " " * len(margin)
     return "\n".join(lines)
 
 
@@ -163,58 +168,17 @@ def labeled(
     return matrix, list(source)
 
 
-def columns(text: str) -> int:
-    """Returns the width of a text in terminal cells: 2 for a wide character, 0 for a combining one."""
-    return sum(map(_width, text))
-
-
-def _width(character):
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _pen(encoding):
-    return UNICODE if _is_encodable("".join(UNICODE), encoding) else ASCII
-
-
-def _is_encodable(text, encoding):
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    except LookupError:
-        raise ValueError(
-            f"there is no encoding {encoding!r}; utf-8 and ascii are examples of encodings"
-        ) from None
-    return True
-
-
 # Left-to-right marks around a word in a right-to-left script keep the rest of the line in order.
 _LEFT_TO_RIGHT = "\u200e"
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _label(word, pen, encoding):
     """Returns the word as a label: on one line, without control characters, and shortened if it is too long."""
-    word = word.replace("\n", pen.newline)
-    hide = {c for c in word if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") or c in _TURNS}
-    word = "".join(pen.hidden if c in hide else c for c in word)
-    word = shorten(word.encode(encoding, "replace").decode(encoding), LONGEST_LABEL, pen.dots)
+    word = shorten(visible(word, pen, encoding), LONGEST_LABEL, pen.dots)
     right_to_left = pen is UNICODE and any(
         unicodedata.bidirectional(c) in ("R", "AL") for c in word
     )
     return f"{_LEFT_TO_RIGHT}{word}{_LEFT_TO_RIGHT}" if right_to_left else word
-
-
-def shorten(word: str, longest: int, dots: str = "…") -> str:
-    """Returns the word, truncated and followed by dots if it is wider than `longest` terminal cells."""
-    if columns(word) <= longest:
-        return word
-    end = 0
-    while columns(word[: end + 1]) < longest:
-        end += 1
-    return word[:end] + dots
 
 
 def _cells(matrix, style, pen):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attention_lab.data.documents import Document, make_document, sentence_indices
+from attention_lab.data.documents import Document, joined, make_document, sentence_indices
 from tests.data.small import TRAINED, every_kind
 
 
@@ -58,3 +58,11 @@ def test_a_sentence_starts_a_word_and_every_id_has_a_number():
     assert Document(np.arange(3)).sentence_starts().tolist() == [0]
     with pytest.raises(ValueError, match="3 ids has the words or sentences of 2"):
         Document(np.arange(3), np.zeros(2)).word_starts()
+
+
+def test_words_are_joined_by_sentence_without_a_space_before_punctuation():
+    words = ["Mary", ",", "ill", ".", "Who", "is", "?", "No", "!"]
+    assert joined(words, [0, 0, 0, 0, -1, -1, -1, 2, 2]) == ["Mary, ill.", "", "No!"]
+    assert joined([], []) == [] and joined(["a"], [-1]) == []
+    with pytest.raises(ValueError):
+        joined(["a"], [])

@@ -13,6 +13,7 @@ from attention_lab.evaluation.pointing import (
     cross_layers,
     pointed,
     pointing_counts,
+    sentence_weights,
 )
 from attention_lab.evaluation.records import make_record
 
@@ -50,6 +51,16 @@ def test_a_sentence_has_the_weight_of_its_words_for_the_words_of_the_answer():
     assert pointed(answered(NOTHING), SENTENCES) == -1
     assert pointed(answered(SECOND), [1, 1, 0, -1]) == 0
     assert pointed(answered(FIRST), [-1, -1, -1, -1]) == -1
+
+
+def test_weights_of_sentences_are_the_mean_of_the_words_of_the_answer():
+    one = sentence_weights(answered(FIRST), SENTENCES)  # two tokens of one word: their mean
+    np.testing.assert_allclose(one, [0.4, 0.3], atol=1e-7)
+    two = sentence_weights(answered(FIRST, words=("to", "m")), SENTENCES)
+    np.testing.assert_allclose(two, [0.4, 0.3], atol=1e-7)
+    # By hand: the first word has (.1 + .2) / 2, the second .25, the third .3.
+    other = sentence_weights(answered(FIRST), [-1, 2, 1, -1])
+    np.testing.assert_allclose(other, [0, 0.3, 0.25], atol=1e-7)
 
 
 def test_without_a_choice_the_heads_of_the_last_layer_are_averaged():

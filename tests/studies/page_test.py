@@ -88,6 +88,24 @@ def test_a_known_link_is_outlined_and_weights_are_numbers():
     assert text.count('class="linked"') == 1 and ">25</td>" in text and ">75</td>" in text
 
 
+def test_an_answer_is_shown_over_the_sentences_of_its_source():
+    example = {
+        "source": ["Mary", "slept", ".", "John", "<left>", ".", "Who", "left", "?"],
+        "target": ["John"],
+        "weights": [[0.1, 0.1, 0, 0.3, 0.3, 0.05, 0, 0.05, 0, 0.1]],
+        "links": [],
+        "sentence_of": [0, 0, 0, 1, 1, 1, -1, -1, -1],
+        "supporting": [1],
+    }
+    text = page("T", "S", [], {}, {"additive": example}, "N")
+    read(text)
+    assert "<figcaption>additive: Who left ? John</figcaption>" in text
+    lines = re.findall(r"<tr>(.*?)</tr>", text)
+    cells = [re.findall(r">([^<]*)</td>", line) for line in lines]
+    assert cells == [["20", "Mary slept."], ["65", "John &lt;left&gt;."]]
+    assert ['class="linked"' in line for line in lines] == [False, True]
+
+
 BROWSER = next(
     (b for b in ("chromium", "chromium-browser", "google-chrome", "chrome") if shutil.which(b)),
     None,

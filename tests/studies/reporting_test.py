@@ -376,7 +376,7 @@ def test_a_page_has_the_main_tables_the_figures_and_then_the_rest():
         text.index(what)
         for what in ("<h1>T", "S</p>", "Table 0", "Note 1.", "The note.", "<h2>Figures", "<svg>")
     ]
-    places += [text.index(what) for what in ("One sentence", "Table 2")]
+    places += [text.index(what) for what in ("One example", "Table 2")]
     assert places == sorted(places)
     assert text.count('<tr class="higher">') == 3 == text.count('<tr class="lower">')
     cells = [cell.split(">")[1].split("<")[0] for cell in text.split("<td")[1:] if "rgb" in cell]
@@ -389,5 +389,5 @@ def test_a_page_has_the_main_tables_the_figures_and_then_the_rest():
     )
     (row,) = [part for part in text.split("<tr>") if part.startswith('<th scope="row">c')]
     assert row.count("linked") == 1 and row.index("linked") < row.index("51")
-    assert "One sentence" not in page.page("T", "S", each, {}, {"b": None}, "N")
+    assert "One example" not in page.page("T", "S", each, {}, {"b": None}, "N")
     assert text.count("<figure>") == 2

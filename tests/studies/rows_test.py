@@ -95,6 +95,13 @@ def test_the_example_shows_the_place_and_head_that_were_chosen():
     assert rows.attention_of([wide(6)], None)["example"]["links"] == []
 
 
+def test_the_example_of_an_answer_has_the_sentences_of_its_source():
+    examples = [{"source": "a"}, {"sentence_of": (0, 0, 0, 1, 1, 1, -1), "supporting": (1,)}]
+    found = rows.attention_of([wide(3), wide(7)], None, examples)["example"]
+    assert found["sentence_of"] == [0, 0, 0, 1, 1, 1, -1] and found["supporting"] == [1]
+    assert "supporting" not in rows.attention_of([wide(7), wide(3)], None, examples)["example"]
+
+
 def test_seeds_agree_by_their_mean_over_layers_and_heads():
     even = [[[1, 1], [1, 1]]] * 2
     seeds = [[record(ONE, even)], [record(even, even)], [record(OTHER, OTHER)]]
@@ -241,6 +248,8 @@ def test_statistics_are_what_each_sentence_adds():
 
 class Evaluated(SimpleNamespace):
     """An evaluation of one replica, and where it was saved."""
+
+    choice = None
 
     def save(self, folder):
         self.saved.append((folder.name, self.name))

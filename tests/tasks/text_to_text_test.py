@@ -62,6 +62,33 @@ def test_examples_are_those_of_the_corpus_encoded_on_both_sides(name, tmp_path):
     assert all(target_text(example) == example["target"] for example in examples)
 
 
+def asked(source):
+    words = source.split()
+    weights = np.arange(1, len(words) + 2) / sum(range(len(words) + 2))
+    return make_record(
+        [*words, "</s>"],
+        ["shed", "</s>"],
+        {"cross/0": weights[None, None].repeat(2, 1)},
+        source_words=words,
+        target_words=["shed"],
+        source_word_of=[*range(len(words)), -1],
+        target_word_of=[0, -1],
+    )
+
+
+def test_an_answer_is_shown_over_sentences_and_over_words_if_there_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = "Tom went to the shed . Eve slept . Where is Tom ?"
+    lines, figure = TASKS["answering"].show(asked(told), "cross/0", None)
+    shares = [100 * sum(part) / 105 for part in (range(1, 7), range(7, 10), range(10, 14))]
+    sentences = ["Tom went to the shed.", "Eve slept.", "Where is Tom?"]
+    for line, share, sentence in zip(lines.split("\n"), shares, sentences, strict=True):
+        assert line.startswith(f"{share:3.0f} %") and line.endswith(sentence)
+    assert next(text.get_text() for text in figure.axes[0].texts) == "shed"
+    matrix, _ = TASKS["answering"].show(asked("jump twice"), "cross/0", 0)
+    assert "%" not in matrix and "jump" in matrix and "shed" in matrix
+
+
 def test_stems_are_compared_where_the_config_says_so():
     example = {"target": "many running dogs"}
     outcome = Outcome([example], ["many dog runs"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from attention_lab.views.heatmap import drawable, heatmap, save
+from attention_lab.views.heatmap import drawable, heatmap, passage, save
 
 
 def labels_of(axes, which):
@@ -118,3 +118,27 @@ def test_what_does_not_fit_is_reported(weights, options, message):
 
 def test_no_weight_at_all_is_a_white_picture():
     assert heatmap([[0.0]], ["a"], ["b"]).axes[0].images[0].get_clim()[1] > 0
+
+
+def test_a_passage_has_a_bar_as_long_as_the_weight_left_of_its_sentence():
+    sentences = ["Mary is ill.", "John " + 30 * "slept ", ""]
+    figure = passage([0.25, 0.75, 0.0], sentences, title="Who slept? $John$")
+    (axes,) = figure.axes
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[:3] == ["Who slept? $John$", "25 %", "Mary is ill."] and texts[-2:] == ["0 %", ""]
+    assert texts[3] == "75 %" and " ".join(texts[4:-2]) == sentences[1].strip()
+    bars = axes.patches[::2]
+    assert [bar.get_width() for bar in bars] == [0.25, 0.75, 0.0]
+    tops = [bar.get_y() for bar in bars]
+    assert tops == sorted(tops) and tops[2] - tops[1] > 1.5 * (tops[1] - tops[0])
+    FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+    assert min(box.x0 for box in boxes) >= 0 and max(box.x1 for box in boxes) <= figure.bbox.x1
+    assert min(box.y0 for box in boxes) >= 0 and max(box.y1 for box in boxes) <= figure.bbox.y1
+    numbers, told = axes.texts[1].get_window_extent(), axes.texts[2].get_window_extent()
+    assert numbers.x1 < bars[0].get_window_extent().x0 < told.x0
+
+
+def test_a_passage_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"weights of shape \(1, 1\) do not fit"):
+        passage([1.0], ["a", "b"])

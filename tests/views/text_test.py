@@ -7,7 +7,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from attention_lab.views.text import columns, show, strongest, text_matrix
+from attention_lab.views.cells import columns
+from attention_lab.views.text import passage, show, strongest, text_matrix
 
 WEIGHTS = [[0.9, 0.1, 0.0], [0.25, 0.004, 0.746]]
 few = hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
@@ -209,3 +210,25 @@ def test_such_lines_need_some_width():
 def test_a_line_break_is_a_sign_of_its_own():
     assert text_matrix([[1.0]], ["a\n"], ["\n"]).split("\n") == ["   a↵", "↵ 100"]
     assert "\\" in text_matrix([[1.0]], ["a"], ["\n"], encoding="ascii")
+
+
+def test_a_passage_has_a_bar_for_each_sentence():
+    by_hand = """
+ 25 %  ██          Mary is ill.
+ 75 %  ████████    John slept, and then
+                   woke.
+  0 %
+"""
+    sentences = ["Mary is ill.", "John slept, and then woke.", ""]
+    assert passage([0.25, 0.75, 0.004], sentences, width=40).split("\n") == drawn(by_hand)
+    plain = passage([0.25, 1.5], ["é\x1b[2J", "b"], encoding="ascii").split("\n")
+    assert plain == [" 25 %  @@          ??[2J", "150 %  @@@@@@@@@@  b"]
+
+
+def test_a_passage_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="a width of 40 or more, not 39"):
+        passage([1.0], ["a"], width=39)
+    with pytest.raises(ValueError, match=r"weights of shape \(1, 1\) do not fit"):
+        passage([1.0], ["a", "b"])
+    with pytest.raises(ValueError, match="not negative"):
+        passage([-1.0], ["a"])
