@@ -154,9 +154,10 @@ def updates_of(config: Any, batches: Batches) -> int:
 
 
 def unfinished_warmup(config: Any, updates: int) -> str:
-    """Returns a warning if the run ends before the warm-up does, else ""."""
+    """Returns a warning if the run ends before the warm-up does, else ""; a schedule that begins at its peak has none."""
     warmup = config["training"]["warmup"]
-    if warmup < updates:
+    schedule = SCHEDULES[config["training"]["schedule"]](warmup, updates)
+    if warmup < updates or schedule(jax.numpy.zeros(())) == 1:
         return ""
     return (
         f"training.warmup is {warmup:,} updates, and the run has {updates:,}: its learning rate never gets past the "

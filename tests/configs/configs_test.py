@@ -9,12 +9,13 @@ import pytest
 
 from attention_lab import runs
 from attention_lab.claims import translation
+from attention_lab.data.objectives import make_objective
 from attention_lab.models import make_model
 from attention_lab.runs import setup
 from attention_lab.studies import sizes
 from attention_lab.studies.study import changed, study_of
 from attention_lab.training.optimizer import SCHEDULES
-from configs import defaults, vaswani
+from configs import defaults, text_to_text, vaswani
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in ("__init__", "defaults")]
@@ -36,6 +37,29 @@ def test_a_config_says_its_command_and_describes_a_run(name):
     assert config["training"]["schedule"] in SCHEDULES
     runs.search_of(config.get("decoding", {}))
     runs.sampling_of(config.get("sampling", {}))
+
+
+@pytest.mark.parametrize("stage", text_to_text.STAGES)
+@pytest.mark.parametrize("name", text_to_text.MODELS)
+def test_a_model_of_the_literature_is_pre_trained_and_fine_tuned_at_one_size(name, stage):
+    config = json.loads(text_to_text.get_config(f"{name},{stage}").to_json())
+    pretrained = json.loads(text_to_text.get_config(f"{name},pretraining").to_json())
+    assert config["model"] == pretrained["model"] and config["name"] == f"{name}_{stage}"
+    assert config["tokenizer"] == pretrained["tokenizer"]
+    assert parameters(config, 500) < 600_000
+    make_objective(pretrained["objective"], [499 - i for i in range(40)])  # else ValueError
+    if name.startswith("t5"):  # 0.01 for the first 10,000 updates (§3.1.2)
+        assert not setup.unfinished_warmup(config, 100)
+        schedule = SCHEDULES[config["training"]["schedule"]](config["training"]["warmup"], 100)
+        rates = [
+            config["training"]["learning_rate"] * float(schedule(t)) for t in (0, 9999, 39_999)
+        ]
+        assert rates == pytest.approx([0.01, 0.01, 0.005], rel=1e-3)
+
+
+def test_a_stage_that_is_not_there_is_reported():
+    with pytest.raises(ValueError, match=r"'t5' is not MODEL,STAGE; models: t5_1_0, .* stages: pre"):
+        text_to_text.get_config("t5")
 
 
 # Millions of parameters in table 3; where the table leaves a cell blank, it is as base.
