@@ -55,9 +55,12 @@ def plan(
 
 
 def brief(value: Any) -> str:
-    """Returns a value as one word; for a dict, the kinds in it."""
+    """Returns a value on one line; for a dict of options its kind and the options, for one of dicts the kinds in it."""
     if not isinstance(value, dict):
         return str(value)
+    if "kind" in value and not any(isinstance(part, dict) for part in value.values()):
+        options = [f"{name}={part}" for name, part in value.items() if name != "kind"]
+        return f"{{{', '.join([value['kind'], *options])}}}"
     kinds = [
         node["kind"]
         for node in (value, *value.values())

@@ -3,6 +3,7 @@
 This is how T5, BART and PEGASUS are pre-trained; a run of another task is then initialized from the run of this one.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,10 +81,15 @@ def _longest(config, objective):
 
 def _rows(config, tokenizer, objective, examples) -> Noised:
     size = _longest(config, objective)
-    documents = [make_document(tokenizer, _text(example)) for example in examples]
+    documents = _documents(tokenizer, tuple(map(_text, examples)))
     parts = [part for document in documents for part in _parts(document, size)]
     blank = sum(not len(document.ids) for document in documents)
     return Noised(parts, objective, {"no text": blank})
+
+
+@functools.lru_cache(maxsize=4)  # the arms of a study differ in their objectives, and not in their documents
+def _documents(tokenizer, texts):
+    return [make_document(tokenizer, text) for text in texts]
 
 
 def _parts(document: Document, size: int) -> list[Document]:

@@ -26,14 +26,21 @@ OBJECTIVES = {
     "random sentences": {"kind": "gap_sentences", "select": "random"},
     "first sentences": {"kind": "gap_sentences", "select": "lead"},
 }
+# Target tokens of a batch: about thirty documents of any objective. The targets of spans are shorter than documents.
+BATCH = {"prefix": 1000, "denoising": 1000, "gap_sentences": 1000}
 
 
 def get_config():
     config = defaults.study()
     config.name = "pretraining"
     config.base = base()
-    config.arms = {name: {"objective": objective} for name, objective in OBJECTIVES.items()}
+    config.arms = {
+        name: {"objective": objective, "training.batch_tokens": BATCH.get(objective["kind"], 400)}
+        for name, objective in OBJECTIVES.items()
+    }
     config.seeds = (0, 1, 2)
+    # Targets differ in length: with equal numbers of target tokens, some arms would read far fewer documents.
+    config.budget["equal"] = "flops"
     return config
 
 
@@ -42,9 +49,12 @@ def base():
     config = defaults.denoising()
     config.name = "pretraining"
     config.tokenizer.extra = 40
-    defaults.both_stacks(config.model, features=128, feed_forward=512, layers=2)
-    config.training.tokens = 1_500_000
-    config.training.batch_tokens = 2000
+    defaults.both_stacks(config.model, features=64, heads=4, feed_forward=256, layers=2)
+    config.training.tokens = 400_000
+    config.training.batch_tokens = 400
+    config.training.learning_rate = 2e-3
+    config.training.warmup = 100
+    config.training.dropout = 0.0
     config.training.buckets = 3
     config.training.label_smoothing = 0.0
     return config

@@ -33,9 +33,10 @@ def base():
     config.model = model
     config.data.options.size = EXAMPLES
     config.tokenizer.extra = 40
-    config.training.tokens = 200_000
-    config.training.batch_tokens = 500
-    config.training.buckets = 3
+    config.training.tokens = 60_000
+    config.training.batch_tokens = 200
+    config.training.warmup = 50
+    config.training.buckets = 2
     config.training.validations = 8
     config.decoding.beam = 1
     return config
