@@ -3,7 +3,7 @@
     python -m experiments.ablate --config=configs/ablations/headlines.py
     python -m experiments.ablate --config=configs/ablations/headlines.py --config.seeds='(0,)'
 
-Each seed is trained on the tokens of configs/headlines.py. The report has ROUGE, and how often a word of a headline
+The models have half the size of those in configs/headlines.py, and smaller batches. The report has ROUGE, and how often a word of a headline
 attends to the word of the story from which it comes; it compares all arms with additive attention.
 """
 
@@ -16,6 +16,9 @@ def get_config():
     config = study()
     config.name = "headlines"
     config.base = headlines.get_config("additive")
+    config.base.model.encoder.update(embedding=64, features=128)
+    config.base.model.decoder.update(embedding=64, hidden=128)
+    config.base.training.batch_tokens = 200
     score = "model.decoder.attention.score"
     config.arms = {
         "additive": {},

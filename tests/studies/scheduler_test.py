@@ -406,11 +406,13 @@ def test_a_plan_on_a_machine_adds_up_time(tmp_path, monkeypatch):
     )
 
 
-def test_a_value_is_reported_in_a_word():
+def test_a_value_is_reported_on_one_line():
     layer = {"kind": "gru", "size": 3, "attention": {"kind": "dot"}, "other": {"size": 1}}
-    values = [3, "dot", None, layer, {"size": 3}, {}]
+    spans = {"rate": 0.1, "kind": "spans", "mean": 3}
+    values = [3, "dot", None, layer, {"size": 3}, {}, spans]
     message = [plan.brief(value) for value in values]
-    assert message == ["3", "dot", "None", "{gru, dot}", "{..}", "{..}"]
+    expected = ["3", "dot", "None", "{gru, dot}", "{..}", "{..}", "{spans, rate=0.1, mean=3}"]
+    assert message == expected
 
 
 def test_time_is_guessed_from_the_rate_of_matrix_products(monkeypatch):
