@@ -19,6 +19,7 @@ def get_config():
     config.base.model.encoder.update(embedding=64, features=128)
     config.base.model.decoder.update(embedding=64, hidden=128)
     config.base.training.batch_tokens = 200
+    config.base.training.tokens = 1_100_000
     score = "model.decoder.attention.score"
     config.arms = {
         "additive": {},
