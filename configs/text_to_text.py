@@ -52,7 +52,7 @@ def get_config(which: str = "t5_1_1,mixture"):
     if stage == "pretraining":
         config.objective = ConfigDict(OBJECTIVES[name])
     if stage == "headlines":
-        config.data.options.size = EXAMPLES
+        config.data.options.size = ConfigDict({"train": EXAMPLES})
         config.training.tokens = 200_000
     if stage == "mixture":
         config.task = "mixture"

@@ -1,14 +1,15 @@
 """Claims about pre-training. Each compares arms of a study of fine-tuned models, which it identifies by name.
 
 The arms are those of configs/claims/pretraining.py: models of one size that write headlines, and that started from
-scratch or from models that were trained with another objective on the stories alone.
+scratch or from models that were trained with another objective on the stories alone. Those of two claims are in
+configs/claims/pretraining_translation.py: models that translate.
 """
 
 from attention_lab.claims.contracts import Claim, above, below, within
 from attention_lab.claims.quantities import more
-from attention_lab.evaluation.metrics import perplexity, rouge
+from attention_lab.evaluation.metrics import bleu, perplexity, rouge
 
-ROUGE, PERPLEXITY = rouge("rougeL", stemming=False), perplexity()
+ROUGE, PERPLEXITY, BLEU = rouge("rougeL", stemming=False), perplexity(), bleu()
 T5 = "Raffel et al. 2020"
 BART = "Lewis et al. 2020"
 PEGASUS = "Zhang et al. 2020"
@@ -130,5 +131,25 @@ CLAIMS = (
         within(2),
         ("spans of a tenth", "spans of a quarter"),
         ROUGE,
+    ),
+    Claim(
+        "translation from many pairs",
+        "Where there are many pairs, translation gains nothing from pre-training on one language.",
+        f"{T5}, table 1: 39.82 and 39.77 on WMT English to French",
+        "BLEU, many pairs: pre-trained - from scratch",
+        more("many pairs, pre-trained", "many pairs", BLEU),
+        within(1),
+        ("many pairs, pre-trained", "many pairs"),
+        BLEU,
+    ),
+    Claim(
+        "translation from few pairs",
+        "Where there are few pairs, translation gains from pre-training on one language.",
+        f"{T5}, table 1: 27.65 and 24.04 on WMT English to Romanian",
+        "BLEU, few pairs: pre-trained - from scratch",
+        more("few pairs, pre-trained", "few pairs", BLEU),
+        above(0),
+        ("few pairs, pre-trained", "few pairs"),
+        BLEU,
     ),
 )

@@ -198,6 +198,7 @@ def _generated(name, split, options, cache_dir=None):
     from attention_lab.data import generated
 
     generate = generated.CORPORA[name].generate
+    options = _of_split(name, split, options)
     _check_call(name, generate, split, options)
     if cache_dir is None:
         return generate(split, **options)
@@ -211,9 +212,21 @@ def _generator(read):
     return Dataset(read, (*SPLITS, "test_long"), *known)
 
 
+def _of_split(name, split, options):
+    """Returns the options of a split: "size" may be a number, or a dict of the sizes of some splits."""
+    if not isinstance(options.get("size"), Mapping):
+        return options
+    for other in options["size"]:
+        if other not in dataset(name).splits:
+            raise ValueError(f"{name} size: {unknown('split', other, dataset(name).splits)}")
+    return {**options, "size": options["size"].get(split)}
+
+
 def _generated_beside(name, splits, options, cache_dir):
     from attention_lab.data.beside import generated_beside
 
+    if isinstance(options.get("size"), Mapping):  # each split has options of its own
+        return contextlib.nullcontext()
     return generated_beside(name, splits, options, cache_dir)
 
 

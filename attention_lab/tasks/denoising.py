@@ -87,7 +87,9 @@ def _rows(config, tokenizer, objective, examples) -> Noised:
     return Noised(parts, objective, {"no text": blank})
 
 
-@functools.lru_cache(maxsize=4)  # the arms of a study differ in their objectives, and not in their documents
+@functools.lru_cache(
+    maxsize=4
+)  # the arms of a study differ in their objectives, and not in their documents
 def _documents(tokenizer, texts):
     return [make_document(tokenizer, text) for text in texts]
 

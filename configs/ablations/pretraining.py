@@ -7,6 +7,8 @@ The perplexities of the arms are not comparable, since each objective has its ow
 after fine-tuning.
 """
 
+from ml_collections import ConfigDict
+
 from configs import defaults
 
 # By the name of an arm, its objective; BART's noises have the rates of attention_lab.data.noise.
@@ -26,6 +28,8 @@ OBJECTIVES = {
     "random sentences": {"kind": "gap_sentences", "select": "random"},
     "first sentences": {"kind": "gap_sentences", "select": "lead"},
 }
+# Small enough that models learn it within the budget.
+WORLD = {"vocabulary": 4, "sentences": (3, 5)}
 # Target tokens of a batch: about thirty documents of any objective. The targets of spans are shorter than documents.
 BATCH = {"prefix": 1000, "denoising": 1000, "gap_sentences": 1000}
 
@@ -48,6 +52,7 @@ def base():
     """Returns the config of a denoising model of the embedded stories."""
     config = defaults.denoising()
     config.name = "pretraining"
+    config.data.options = ConfigDict(WORLD)
     config.tokenizer.extra = 40
     defaults.both_stacks(config.model, features=64, heads=4, feed_forward=256, layers=2)
     config.training.tokens = 400_000

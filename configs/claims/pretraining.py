@@ -4,13 +4,15 @@
     python -m experiments.claims --config=configs/claims/pretraining.py
 
 There are few headlines to learn from: EXAMPLES stories with headlines. The stories without headlines on which the
-models were pre-trained, by the first command, are ten times as many.
+models were pre-trained, by the first command, are thirty times as many.
 """
+
+from ml_collections import ConfigDict
 
 from configs import defaults
 from configs.ablations import pretraining
 
-EXAMPLES = 1000
+EXAMPLES = 2000
 RUN = "runs/studies/pretraining/groups/{arm}/{arm}_seed_{{seed}}"
 
 
@@ -31,9 +33,9 @@ def base():
     config = defaults.summarization()
     model = pretraining.base().model
     config.model = model
-    config.data.options.size = EXAMPLES
+    config.data.options = ConfigDict({**pretraining.WORLD, "size": {"train": EXAMPLES}})
     config.tokenizer.extra = 40
-    config.training.tokens = 60_000
+    config.training.tokens = 150_000
     config.training.batch_tokens = 200
     config.training.warmup = 50
     config.training.buckets = 2

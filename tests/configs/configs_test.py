@@ -58,7 +58,9 @@ def test_a_model_of_the_literature_is_pre_trained_and_fine_tuned_at_one_size(nam
 
 
 def test_a_stage_that_is_not_there_is_reported():
-    with pytest.raises(ValueError, match=r"'t5' is not MODEL,STAGE; models: t5_1_0, .* stages: pre"):
+    with pytest.raises(
+        ValueError, match=r"'t5' is not MODEL,STAGE; models: t5_1_0, .* stages: pre"
+    ):
         text_to_text.get_config("t5")
 
 

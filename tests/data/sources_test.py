@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from attention_lab.data import sources
 from attention_lab.data.sources import DATASETS, SPLITS, digest_of, load, swapped
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -230,3 +231,19 @@ def test_gold_and_text_belong_to_the_digest_and_change_nothing_where_there_is_no
     given = [one, *({**one, name: value} for name, value in more.items()), {**one, **more}]
     given += [{**one, "supporting": []}, {**one, "sentence_of": [0, 0]}, {"text": "f"}]
     assert len({digest_of([example]) for example in given}) == len(given)
+
+
+def test_a_size_may_be_that_of_some_splits(tmp_path):
+    def sizes(size):
+        options = {"vocabulary": 2, "longest": 8, "size": size}
+        return [
+            len(sources.opened("rosetta", split, options, tmp_path)) for split in ("train", "test")
+        ]
+
+    assert sizes({"train": 30}) == [30, 1000] and sizes({"train": 30, "test": 20}) == [30, 20]
+    assert sizes(25) == [25, 25]
+    with pytest.raises(ValueError, match=r"rosetta size: .*'tset'; did you mean 'test'"):
+        sizes({"tset": 3})
+    beside = sources.dataset("rosetta").beside(["test"], {"size": {"train": 3}}, tmp_path)
+    with beside:
+        assert not [path for path in tmp_path.iterdir() if "test_long" in path.name]
