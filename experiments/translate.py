@@ -70,7 +70,10 @@ def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:
         for hypothesis in hypotheses[: N_BEST.value]:
             if weights and not hypothesis.refused:
                 picture = Path(HEATMAP.value) if HEATMAP.value else None
-                showing.translation(run, sentence, hypothesis, matrix=SHOW.value, picture=picture)
+                choice = evaluation.saved_choice(Path(WORKDIR.value), run.config["data"]["test"])
+                showing.translation(
+                    run, sentence, hypothesis, matrix=SHOW.value, picture=picture, choice=choice
+                )
             elif N_BEST.value > 1:
                 print(f"{hypothesis.score:.4f}\t{hypothesis.text}")
             else:

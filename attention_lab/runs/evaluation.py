@@ -59,7 +59,7 @@ class Evaluation(NamedTuple):
     @property
     def choice(self) -> dict[str, Any] | None:
         """The layer and head that point best to supporting sentences or, without them, that align best, if known."""
-        return self.results.get("pointer") or self.results.get("alignment")
+        return _choice(self.results)
 
     def save(self, workdir: Path) -> None:
         """Writes SPLIT.json, SPLIT.txt, SPLIT_statistics.npz and SPLIT_records.* to `workdir`/evaluation.
@@ -147,9 +147,25 @@ def evaluated_examples(run: Run, split: str) -> list[dict[str, Any]]:
     return task_of(run.config).evaluated(run.config, run.codec, examples_of(run, split))
 
 
+def saved_choice(workdir: Path, split: str) -> dict[str, Any] | None:
+    """Returns the `choice` of the evaluation of a split that is saved in a run's folder, or None if there is none."""
+    try:
+        return _choice(json.loads(_scores(workdir, split).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def _choice(results):
+    return results.get("pointer") or results.get("alignment")
+
+
+def _scores(workdir, split):
+    return workdir / "evaluation" / f"{split}.json"
+
+
 def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str, Any]]) -> None:
     """Raises ValueError if the folder contains scores of other examples under the name of this split."""
-    path = workdir / "evaluation" / f"{split}.json"
+    path = _scores(workdir, split)
     try:
         known = json.loads(path.read_text(encoding="utf-8"))["data"]
     except (OSError, ValueError):  # no scores, or their writer was killed

@@ -207,3 +207,23 @@ def test_links_that_are_not_compared_are_printed_to_be_so(read):
         run(), DATA, some, found, forced(count=2), forced(count=0), seconds=1.0
     )
     assert not {"alignment", "unaligned"} & set(one.results)
+
+
+def test_the_choice_that_is_shown_is_the_pointer_else_that_of_alignments(tmp_path):
+    pointer = {"layer": "cross/1", "head": 2}
+    aligned = {"layer": "cross/0", "head": None, "rule": "greatest weight"}
+    for number, (results, expected) in enumerate(
+        [
+            ({"pointer": pointer, "alignment": aligned}, pointer),
+            ({"alignment": aligned}, aligned),
+            ({"alignment": None}, None),
+            ({}, None),
+        ]
+    ):
+        one = evaluation.Evaluation({"split": "test", **results}, [], {}, [])
+        assert one.choice == expected
+        one.save(tmp_path / str(number))
+        assert evaluation.saved_choice(tmp_path / str(number), "test") == expected
+        assert evaluation.saved_choice(tmp_path / str(number), "validation") is None
+    (tmp_path / "0/evaluation/test.json").write_text("{", encoding="utf-8")
+    assert evaluation.saved_choice(tmp_path / "0", "test") is None
