@@ -51,6 +51,7 @@ def config(folder):
     config["model"]["decoder"].update(
         layers=2, heads=2, features=32, feed_forward=64, positions=128
     )
+    config["devices"]["data"] = 1  # of the two that tests have
     config["training"].update(
         tokens=300 * 512, batch_tokens=512, learning_rate=1e-2, warmup=20, validations=1
     )
