@@ -112,6 +112,7 @@ def run(config: Config) -> None:
     runs.search_of(config.get("decoding", {}))
     sampling_of(config.get("sampling", {}))
     data = config["data"]
+    task_of(config).check(config)
     task_of(config).metrics(config)  # raises if a package that they require is missing
     for corpus in task_of(config).corpora(config):
         splits = dataset(corpus["name"]).splits

@@ -31,6 +31,7 @@ class Task(NamedTuple):
     compared: the names of the metrics whose differences between the arms of a study form one family of tests.
     show: (record, attention layer, head or None for their mean) -> the weights as lines of text and as a figure.
     corpora: (config) -> the "data" of each corpus that is read, {"name", "options", ..}.
+    check: (config) -> None; raises ValueError if a field of the task alone is invalid, before anything is read.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Task(NamedTuple):
     compared: tuple[str, ...]
     show: Callable[[Record, str, int | None], tuple[str, Any]]
     corpora: Callable[[Config], Sequence[Config]] = own_corpus
+    check: Callable[[Config], None] = lambda config: None
 
     def metric(self, config: Config, name: str) -> Metric:
         """Returns the metric of a name."""

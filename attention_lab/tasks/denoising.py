@@ -19,6 +19,7 @@ from attention_lab.evaluation.metrics import Metric, cross_entropy, perplexity
 from attention_lab.tasks import text_to_text
 from attention_lab.tasks.contracts import Config, Example, Task
 
+SOME = 1000  # reserved tokens, more than an objective needs
 EVALUATED = 0  # the seed and the epoch of the noise with which examples are evaluated
 
 
@@ -67,6 +68,11 @@ def objective_of(config: Config, tokenizer: Tokenizer) -> Objective:
             f"the tokenizer has {tokenizer.extra}; raise tokenizer.extra, or lower data.max_length"
         )
     return objective
+
+
+def check(config: Config) -> None:
+    """Raises ValueError if the objective, or one of its options, does not exist."""
+    make_objective(config["objective"], range(SOME))
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:
@@ -123,4 +129,5 @@ DENOISING = Task(
     rank=("cross_entropy",),
     compared=("cross_entropy",),
     show=text_to_text.show,
+    check=check,
 )

@@ -78,6 +78,23 @@ def test_a_name_that_is_none_is_reported_with_the_nearest(field, value, message)
         checks.run(changed(CONFIG, {field: value}, "this"))
 
 
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("spans", "there is no objective 'spans'; known are"),
+        ({"kind": "span_corruption", "rat": 0.1}, "did you mean 'rate'"),
+        ({"kind": "span_corruption", "rate": 3}, "a rate of 3 is not a fraction"),
+        ({"kind": "denoising", "noise": ["maskng"]}, "did you mean 'masking'"),
+    ],
+)
+def test_an_objective_that_is_none_is_reported_before_a_corpus_is_read(objective, message):
+    config = {**CONFIGS["denoising"], "objective": objective}
+    config["data"] = {**config["data"], "options": {"path": "there is none"}}
+    with pytest.raises(ValueError, match=message):
+        checks.run(config)
+    checks.run({**config, "objective": "prefix"})
+
+
 def whole_numbers(config, field=""):
     for name, value in config.items():
         if isinstance(value, dict):
