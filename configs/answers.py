@@ -22,7 +22,7 @@ def get_config():
     for stack in (config.model.encoder, config.model.decoder):
         stack.update(features=64, feed_forward=256, layers=3, encoding="no_encoding")
         stack.attention.score = "rotary(scaled_dot)"
-    config.training.tokens = 1_000_000  # an answer has two tokens, with END
+    config.training.tokens = 2_000_000  # an answer has two tokens, with END
     config.training.batch_tokens = 128
     config.training.buckets = 2
     config.training.warmup = 200
