@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from attention_lab.data import sources
 from attention_lab.data.documents import Document, make_document
 from attention_lab.data.objectives import Objective, longest, make_objective
 from attention_lab.data.rows import Noised, Rows, inputs_of
@@ -21,12 +20,6 @@ from attention_lab.tasks.contracts import Config, Example, Task
 
 SOME = 1000  # reserved tokens, more than an objective needs
 EVALUATED = 0  # the seed and the epoch of the noise with which examples are evaluated
-
-
-def read(config: Config, split: str, cache: Path) -> list[Example]:
-    """Reads the examples of a split, with or without targets."""
-    source = sources.opened(config["data"]["name"], split, config["data"]["options"], cache)
-    return [source[i] for i in range(len(source))]
 
 
 def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
@@ -121,7 +114,7 @@ def _example(tokenizer, row) -> Example:
 
 DENOISING = Task(
     "denoising",
-    read,
+    text_to_text.read,
     prepare,
     encode,
     evaluated,
