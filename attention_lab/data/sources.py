@@ -214,12 +214,15 @@ def _generator(read):
 
 def _of_split(name, split, options):
     """Returns the options of a split: "size" may be a number, or a dict of the sizes of some splits."""
-    if not isinstance(options.get("size"), Mapping):
-        return options
-    for other in options["size"]:
-        if other not in dataset(name).splits:
-            raise ValueError(f"{name} size: {unknown('split', other, dataset(name).splits)}")
-    return {**options, "size": options["size"].get(split)}
+    size = options.get("size")
+    if isinstance(size, Mapping):
+        for other in size:
+            if other not in dataset(name).splits:
+                raise ValueError(f"{name} size: {unknown('split', other, dataset(name).splits)}")
+        size = size.get(split)
+    if size is not None and type(size) is not int:
+        raise ValueError(f"{name} size is {size!r}; it must be a whole number, or a dict of those")
+    return {**options, "size": size} if "size" in options else options
 
 
 def _generated_beside(name, splits, options, cache_dir):

@@ -244,6 +244,9 @@ def test_a_size_may_be_that_of_some_splits(tmp_path):
     assert sizes(25) == [25, 25]
     with pytest.raises(ValueError, match=r"rosetta size: .*'tset'; did you mean 'test'"):
         sizes({"tset": 3})
+    for size in ("x", {"train": 2.5}, [3], True):
+        with pytest.raises(ValueError, match="must be a whole number, or a dict of those"):
+            sizes(size)
     beside = sources.dataset("rosetta").beside(["test"], {"size": {"train": 3}}, tmp_path)
     with beside:
         assert not [path for path in tmp_path.iterdir() if "test_long" in path.name]
