@@ -151,7 +151,7 @@ def saved_choice(workdir: Path, split: str) -> dict[str, Any] | None:
     """Returns the `choice` of the evaluation of a split that is saved in a run's folder, or None if there is none."""
     try:
         return _choice(json.loads(_scores(workdir, split).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # no scores, or another program's file
         return None
 
 

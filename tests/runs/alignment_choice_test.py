@@ -225,5 +225,6 @@ def test_the_choice_that_is_shown_is_the_pointer_else_that_of_alignments(tmp_pat
         one.save(tmp_path / str(number))
         assert evaluation.saved_choice(tmp_path / str(number), "test") == expected
         assert evaluation.saved_choice(tmp_path / str(number), "validation") is None
-    (tmp_path / "0/evaluation/test.json").write_text("{", encoding="utf-8")
-    assert evaluation.saved_choice(tmp_path / "0", "test") is None
+    for damaged in ("{", "[1]"):
+        (tmp_path / "0/evaluation/test.json").write_text(damaged, encoding="utf-8")
+        assert evaluation.saved_choice(tmp_path / "0", "test") is None
