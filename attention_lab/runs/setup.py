@@ -23,7 +23,7 @@ from attention_lab.runs.initialization import codec_from
 from attention_lab.runs.origin import codec_of
 from attention_lab.tasks import task_of
 from attention_lab.training.nonfinite import skip_nonfinite
-from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
+from attention_lab.training.optimizer import FROM_PEAK, OPTIMIZERS, SCHEDULES
 from attention_lab.training.processes import is_first
 from attention_lab.training.step import Batch, Metrics, TrainState, make_train_step
 
@@ -156,8 +156,7 @@ def updates_of(config: Any, batches: Batches) -> int:
 def unfinished_warmup(config: Any, updates: int) -> str:
     """Returns a warning if the run ends before the warm-up does, else ""; a schedule that begins at its peak has none."""
     warmup = config["training"]["warmup"]
-    schedule = SCHEDULES[config["training"]["schedule"]](warmup, updates)
-    if warmup < updates or schedule(jax.numpy.zeros(())) == 1:
+    if warmup < updates or config["training"]["schedule"] in FROM_PEAK:
         return ""
     return (
         f"training.warmup is {warmup:,} updates, and the run has {updates:,}: its learning rate never gets past the "

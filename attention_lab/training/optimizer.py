@@ -61,6 +61,7 @@ SCHEDULES = MappingProxyType(
         "cosine": cosine,
     }
 )
+FROM_PEAK = ("level_inverse_sqrt",)  # schedules that do not rise
 
 
 @functools.cache  # equal optimizers are one object, for which programs are compiled once
