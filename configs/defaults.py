@@ -33,6 +33,16 @@ def denoising() -> ConfigDict:
     return fields(defaults.denoising())
 
 
+def captioning() -> ConfigDict:
+    """Returns the config of a small Show, Attend and Tell on the embedded pictures."""
+    return fields(defaults.captioning())
+
+
+def patches() -> ConfigDict:
+    """Returns the config of a small Transformer over patches of an image."""
+    return fields(defaults.patches())
+
+
 def study() -> ConfigDict:
     """Returns the config of a study without arms. Arms are plain dicts, because their keys contain dots."""
     config = ConfigDict({**plain_study(), "base": None}, convert_dict=False)

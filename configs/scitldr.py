@@ -33,5 +33,5 @@ def get_config(stage: str = "scratch"):
     config.decoding.update(beam=4, longest=(60, 0.0))
     if stage == "denoising":
         config.objective = ConfigDict({"kind": "denoising", "noise": ["permutation", "infilling"]})
-        config.training.update(batch_tokens=3000, tokens=6_000_000, dropout=0.1)
+        config.training.update(batch_tokens=3000, tokens=2_500_000, dropout=0.1)
     return config

@@ -47,6 +47,8 @@ def main(words: list[str]) -> int:
         command.png("--save_heatmap", HEATMAP.value)
     setup.enable_compilation_cache()
     run = runs.load(WORKDIR.value)
+    if run.model.reads == "image":
+        raise command.Refusal(f"--workdir={WORKDIR.value} reads images; use experiments.caption")
     if words:
         return translate(run, words, weights)
     if FILE.value:

@@ -133,6 +133,7 @@ def without_encoding(path):
             ["os"],
             ["tarfile"],
             ["gzip"],
+            ["pillow"],
         )
         if (
             words[-1] in ("read_text", "write_text")

@@ -5,6 +5,8 @@ A source gives random access to plain dicts: it has len(source) examples, and so
 * a pair of texts: {"source": str, "target": str}, in the format of parallel_files.py. "targets" are all references, if
   there are several; "sentence_of" has for each source word the index of its sentence (−1: none), and "supporting" the
   indices of the sentences that the target follows from;
+* an image with its caption: {"source": Image, "target": str, "targets": [str], ..}; "regions" are the places of what it
+  shows, {"label", "box": (top, left, bottom, right)} in pixels, and "links" pairs (region, target word);
 * a text without a second side: {"text": str}, one document.
 
 Splits are named train, validation and test, whatever the names of files.
@@ -15,14 +17,14 @@ import functools
 import hashlib
 import inspect
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from attention_lab.data.corpus_files import Folder, plain_or_gzipped, spelled
+from attention_lab.data.corpus_files import Folder
 from attention_lab.data.dialogues import sgd
-from attention_lab.data.parallel_files import Example, read_parallel
+from attention_lab.data.parallel_files import Example
+from attention_lab.data.parallel_sources import files, greek_nt, multi30k, tatoeba
 from attention_lab.data.question_sources import babi
 from attention_lab.data.text_sources import shakespeare, text_files
 from attention_lab.data.text_to_text_sources import scan, scitldr
@@ -85,6 +87,8 @@ def digest_of(examples: Iterable[Example]) -> str:
         columns = [
             example.get(name) for name in ("source", "target", "source_words", "target_words")
         ]
+        if columns[0] is not None and not isinstance(columns[0], str):
+            columns[0] = columns[0].digest  # of an image
         links = sorted(map(list, example["links"])) if "links" in example else None
         # Only examples that have them: the digests of translation examples stay the same.
         others = {name: example[name] for name in _OTHERS if name in example}
@@ -93,7 +97,7 @@ def digest_of(examples: Iterable[Example]) -> str:
     return digest.hexdigest()
 
 
-_OTHERS = ("text", "targets", "sentence_of", "supporting")
+_OTHERS = ("text", "targets", "sentence_of", "supporting", "regions")
 
 
 def dataset(name: str) -> Dataset:
@@ -114,71 +118,6 @@ def check_options(name: str, read: Callable[..., Source], options: Mapping[str, 
             raise ValueError(unknown(f"option of {name}", option, _options(read)))
 
 
-def multi30k(
-    split: str, *, path: Folder, source: str = "de", target: str = "en"
-) -> tuple[Example, ...]:
-    """Captions of images (Elliott et al. 2016): {train, val, test_2016_flickr}.{cs, de, en, fr}.
-
-    path: the folder of the files, gzipped or not.
-    """
-    if source == target:
-        raise ValueError(f"source and target are both {source!r}; name two languages")
-    stem = {"train": "train", "validation": "val", "test": "test_2016_flickr"}[split]
-    files = [plain_or_gzipped(path, f"{stem}.{language}") for language in (source, target)]
-    return read_parallel(*files)
-
-
-def tatoeba(
-    split: str, *, path: Folder, source: str = "en", target: str = "fr"
-) -> tuple[Example, ...]:
-    """Short sentences of tatoeba.org: {train, valid, test}.tsv, English before French.
-
-    path: the folder of the files, gzipped or not.
-    """
-    order = _order(("en", "fr"), source, target)
-    return read_parallel(plain_or_gzipped(path, f"{_VALID[split]}.tsv"), columns=order)
-
-
-def greek_nt(
-    split: str, *, path: Folder, source: str = "grc", target: str = "en"
-) -> tuple[Example, ...]:
-    """The Greek New Testament with an English Bible, words linked by hand: {train, valid, test}.jsonl.
-
-    path: the folder of the files, gzipped or not.
-    """
-    order = _order(("grc", "en"), source, target)
-    examples = read_parallel(plain_or_gzipped(path, f"{_VALID[split]}.jsonl"))
-    return examples if order == (0, 1) else tuple(map(swapped, examples))
-
-
-def files(
-    split: str,
-    *,
-    path: Folder | None = None,
-    source: Folder | None = None,
-    target: Folder | None = None,
-    links: Folder | None = None,
-    columns: tuple[int, int] | None = None,
-) -> tuple[Example, ...]:
-    """Reads files of your own: path="corpus.{split}.tsv" for one file per split, source= and target= for two.
-
-    For the split "validation", {split} is whichever of validation, valid, val and dev exists; for any other split it
-    is the name of the split. links and columns: see `read_parallel`.
-    """
-    if (path is None) == (source is None) or (source is None) != (target is None):
-        raise ValueError('files needs path="...{split}...", or both source= and target=')
-    one = source if path is None else path
-    paths = [None if p is None else os.fspath(p) for p in (one, target, links)]
-    for pattern in paths:
-        if pattern is not None and "{split}" not in pattern:
-            raise ValueError(
-                f"{pattern} has no {{split}}, so all splits would be the same file; put {{split}} into the name"
-            )
-    name = spelled(split, str(paths[0]))
-    first, *others = [None if p is None else p.replace("{split}", name) for p in paths]
-    return read_parallel(str(first), others[0], links_path=others[1], columns=columns)
-
-
 def rosetta(split: str, **options: Any) -> Source:
     """Generates English and French from a grammar, with exact links, without a download. See data/rosetta."""
     return _generated("rosetta", split, options)
@@ -192,6 +131,16 @@ def rosetta_headlines(split: str, **options: Any) -> Source:
 def rosetta_answers(split: str, **options: Any) -> Source:
     """Generates stories with a question, and its answer with the sentences that know. See data/rosetta/answers.py."""
     return _generated("rosetta_answers", split, options)
+
+
+def rosetta_pictures(split: str, **options: Any) -> Source:
+    """Generates pictures with captions, and where everything is. See data/rosetta/pictures.py."""
+    # A local import: a grammar takes long to import.
+    from attention_lab.data.rosetta.pictures import rosetta_pictures
+
+    options = _of_split("rosetta_pictures", split, options)
+    _check_call("rosetta_pictures", rosetta_pictures, split, options)
+    return rosetta_pictures(split, **options)
 
 
 def _generated(name, split, options, cache_dir=None):
@@ -233,28 +182,6 @@ def _generated_beside(name, splits, options, cache_dir):
     return generated_beside(name, splits, options, cache_dir)
 
 
-def swapped(example: Example) -> Example:
-    """Returns the example with source and target exchanged."""
-    other = {"source": "target", "target": "source"}
-    other |= {f"{side}_words": f"{other[side]}_words" for side in ("source", "target")}
-    turned = {other.get(name, name): value for name, value in example.items()}
-    if "links" in example:
-        turned["links"] = [(j, i) for i, j in example["links"]]
-    return turned
-
-
-_VALID = {"train": "train", "validation": "valid", "test": "test"}
-
-
-def _order(languages, source, target):
-    if {source, target} != set(languages):
-        raise ValueError(
-            f"source and target must be {' and '.join(languages)}, in either order, not {source!r} "
-            f"and {target!r}"
-        )
-    return languages.index(source), languages.index(target)
-
-
 def _check_call(name, read, split, options):
     """Raises ValueError if the function of a dataset does not take these options."""
     check_options(name, read, options)
@@ -274,6 +201,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
         "rosetta": _generator(rosetta),
         "rosetta_headlines": _generator(rosetta_headlines),
         "rosetta_answers": _generator(rosetta_answers),
+        "rosetta_pictures": Dataset(rosetta_pictures),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),

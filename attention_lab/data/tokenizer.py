@@ -76,6 +76,18 @@ class Tokenizer:
             encoded.word_of.extend([_owner(owners, *span)] * len(ids))
         return encoded
 
+    # What a model that reads its ids reads, as each reader of sources says (data/readers.py).
+    reads = "tokens"
+
+    def arrays(self, texts: Iterable[str]) -> list[np.ndarray]:
+        """Returns the ids of each text, with END: int32 [K]. Raises ValueError if `texts` is a single string."""
+        if isinstance(texts, str):
+            raise ValueError(
+                f"sentences must be a list of strings, but one string was given, {texts!r:.60}; put it in a list"
+            )
+        end = np.array([END], np.int32)
+        return [np.concatenate([ids, end]) for ids in self.encode_ids(texts)]
+
     def encode_ids(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Returns the ids of many texts: for each, int32 [pieces]."""
         cut = (self._cut(written(self._normalize(text))) for text in texts)

@@ -9,9 +9,9 @@ from attention_lab.data.tokenizer_files import Path, cached
 
 
 class Codec(NamedTuple):
-    """The tokenizers with which a model reads and writes, made once from training texts and saved with the run."""
+    """The reader of sources, a tokenizer for texts, and the tokenizer of targets, made once and saved with the run."""
 
-    source: Tokenizer
+    source: Any
     target: Tokenizer
 
 

@@ -91,9 +91,9 @@ def beam(
 
     min_batch: batches of at most this size are not reduced further, since each size is one more loop to compile.
     """
-    size, (batch, width) = checked(search).beam, source.valid.shape
+    size, batch = checked(search).beam, len(source.valid)
     most = model.limits(params).target
-    steps = most_steps(width, search.longest, most)
+    steps = most_steps(model, source, search.longest, most)
     needs_weights = weights or search.coverage_penalty != 0
     over_beams = jax.vmap(partial(model.step, weights=needs_weights), (None, None, 0, 0))
     step = partial(jax.vmap(over_beams, (None, 0, 0, 0)), params)
@@ -162,7 +162,7 @@ def beam(
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
     first = Beam(
         read=read,
-        limit=limits(source.valid, search.longest, most),
+        limit=limits(read.valid, search.longest, most),
         state=jax.tree.map(lambda x: jnp.repeat(x[:, None], size, 1), state),
         token=jnp.full((batch, size), START, jnp.int32),
         # All beams are equal at first: only one of them has a finite score.

@@ -1,5 +1,6 @@
 """Greedy decoding: the most likely next token, until the sentence ends."""
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -24,9 +25,9 @@ class Sentences(NamedTuple):
 def greedy(model: Model, params: Params, source: Padded, longest: tuple[int, float]) -> Sentences:
     """Chooses the most likely next token, until END or the limit of each source [B, K]."""
     most = model.limits(params).target
-    limit = limits(source.valid, longest, most)
-    batch, steps = len(limit), most_steps(source.valid.shape[1], longest, most)
+    batch, steps = len(source.valid), most_steps(model, source, longest, most)
     read, state = jax.vmap(lambda s: model.start(params, s, steps))(source)
+    limit = limits(read.valid, longest, most)
     step = jax.vmap(partial(model.step, params))
 
     def unfinished(carry):
@@ -61,7 +62,7 @@ def mask_special_tokens(logits: Array) -> Array:
 
 
 def limits(valid: Array, longest: tuple[int, float], most: int | None) -> Array:
-    """Returns the most target tokens of each source, valid bool[B, K], which do not depend on its padding.
+    """Returns the most target tokens of each source with the states that are valid, bool[B, K], whatever its padding.
 
     most: the limit of the model, for any sentence.
     """
@@ -69,7 +70,8 @@ def limits(valid: Array, longest: tuple[int, float], most: int | None) -> Array:
     return limit if most is None else jnp.minimum(limit, most)
 
 
-def most_steps(width: int, longest: tuple[int, float], most: int | None) -> int:
-    """Returns the limit of a source that fills all `width` positions."""
-    steps = int(longest[0] + longest[1] * width)
+def most_steps(model: Model, source: Padded, longest: tuple[int, float], most: int | None) -> int:
+    """Returns the limit of a source that fills all positions of a batch [B, ..]."""
+    states = math.prod(-(-size // model.stride) for size in source.valid.shape[1:])
+    steps = int(longest[0] + longest[1] * states)
     return steps if most is None else min(steps, most)

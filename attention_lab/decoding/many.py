@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from attention_lab.models.base import Limits
-from attention_lab.padded import Padded, pad
+from attention_lab.padded import Padded, pad, size
 
 # Widths are multiples of a step, and each is one more program to compile: FINE for programs that run often.
 FINE, COARSE = 8, 16
@@ -23,8 +23,8 @@ def in_batches(
 ) -> list[Any]:
     """Applies a function to batches of sentences, and returns the result of each sentence, as NumPy.
 
-    columns: ids of sources, and of targets and the inputs of the decoder where these are given too. function: one batch [rows, width] per
-    column -> a pytree with leading axis `rows`; the last batch is filled with padding, so that all batches of a
+    columns: arrays of sources, and ids of targets and the inputs of the decoder where these are given too. function: one
+    batch [rows, width, ..] per column -> a pytree with leading axis `rows`; the last batch is filled with padding, so that all batches of a
     width have one shape. Where there are few sentences, batches are smaller. step: widths are multiples of it, and
     each is one more program to compile. limits: those of the model, which bound the padding too; no sentence
     exceeds them. progress: is called with the number of sentences of each finished batch.
@@ -32,13 +32,13 @@ def in_batches(
     if not columns[0]:
         return []
     rows = min(rows, 1 << (len(columns[0]) - 1).bit_length())
-    order = sorted(range(len(columns[0])), key=lambda i: [-len(column[i]) for column in columns])
+    order = sorted(range(len(columns[0])), key=lambda i: [-size(column[i]) for column in columns])
     results: list[Any] = [None] * len(order)
     for first in range(0, len(order), rows):
         part = order[first : first + rows]
-        batch = zip(columns, (*limits, limits.target), strict=False)
+        batch = zip(columns, (limits.positions, limits.target, limits.target), strict=False)
         outputs = function(
-            *(_padded([ids[i] for i in part], rows, step, most) for ids, most in batch)
+            *(_padded([column[i] for i in part], rows, step, most) for column, most in batch)
         )
         outputs = jax.tree.map(np.asarray, outputs)
         for row, i in enumerate(part):
@@ -48,6 +48,6 @@ def in_batches(
     return results
 
 
-def _padded(sentences, rows, step, most) -> Padded:
-    width = -(-max(map(len, sentences)) // step) * step
-    return pad(sentences, width if most is None else min(width, most), rows)
+def _padded(rows, count, step, most) -> Padded:
+    width = -(-max(map(size, rows)) // step) * step
+    return pad(rows, width if most is None else min(width, most), count)

@@ -9,7 +9,7 @@ class Search(NamedTuple):
 
     beam: N. length_penalty: α of ((5 + length) / 6)^α, by which a log-probability is divided, and
     coverage_penalty: β of β Σ_j log min(Σ_i w_ij, 1), which is added (Wu et al. 2016, eq. 14).
-    longest: a translation has at most longest[0] + longest[1] · (source tokens) tokens.
+    longest: a translation has at most longest[0] + longest[1] · (source states) tokens.
     n_best: how many translations must be final before a search may stop early.
     """
 

@@ -12,15 +12,19 @@ Statistics = np.ndarray  # [.., P], sufficient statistics of one example, or the
 
 
 def bleu_statistics(
-    hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
+    hypotheses: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    tokenize: str = "13a",
 ) -> Statistics:
     """Returns sacreBLEU's counts of each sentence: [N, 10], 4 matches, 4 totals, and the two lengths.
 
-    tokenize: as in `quality.bleu`.
+    references: one of each hypothesis, or a list of several, of which the one of the nearest length counts. tokenize: as
+    in `quality.bleu`.
     """
     metric = bleu_metric(tokenize, effective_order=True)
-    pairs = zip(composed(hypotheses), composed(references), strict=True)
-    scores = (metric.sentence_score(h, [r]) for h, r in pairs)
+    lists = ([one] if isinstance(one, str) else one for one in references)
+    pairs = zip(composed(hypotheses), map(composed, lists), strict=True)
+    scores = (metric.sentence_score(h, r) for h, r in pairs)
     return np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in scores], float)
 
 

@@ -104,15 +104,18 @@ class Metric(NamedTuple):
 
 
 @functools.cache
-def bleu(tokenize: str = "13a") -> Metric:
+def bleu(tokenize: str = "13a", several: bool = False) -> Metric:
     """BLEU of the whole corpus (Papineni et al. 2002), as sacreBLEU computes it.
 
-    tokenize: as in `quality.bleu`. Raises ValueError as `quality.bleu_metric` does.
+    tokenize: as in `quality.bleu`. several: all "targets" of an example are its references, whose number may differ.
+    Raises ValueError as `quality.bleu_metric` does.
     """
 
     def statistics(outcome: Outcome) -> Statistics:
         warn_of_uncut(outcome.references, tokenize)
-        return bleu_statistics(outcome.hypotheses, outcome.references, tokenize)
+        each = [[reference] for reference in outcome.references]
+        references = outcome.all_references if several else each
+        return bleu_statistics(outcome.hypotheses, references, tokenize)
 
     return Metric(
         "bleu",
@@ -120,8 +123,8 @@ def bleu(tokenize: str = "13a") -> Metric:
         HIGHER,
         statistics,
         bleu_of,
-        signature=bleu_signature(tokenize),
-        paired_p=functools.partial(paired_bootstrap, tokenize),
+        signature=bleu_signature(tokenize, several),
+        paired_p=None if several else functools.partial(paired_bootstrap, tokenize),
     )
 
 

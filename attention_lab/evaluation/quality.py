@@ -60,9 +60,17 @@ def warn_of_uncut(references: Sequence[str], tokenize: str) -> None:
         )
 
 
-def bleu_signature(tokenize: str = "13a") -> str:
-    """Returns sacreBLEU's signature of `bleu`. Raises ValueError as `bleu_metric` does."""
-    return _score(bleu_metric(tokenize), ["a"], ["a"]).signature
+def bleu_signature(tokenize: str = "13a", several: bool = False) -> str:
+    """Returns sacreBLEU's signature of `bleu`; several: of a number of references that differs.
+
+    Raises ValueError as `bleu_metric` does.
+    """
+    metric = bleu_metric(tokenize)
+    if not several:
+        return _score(metric, ["a"], ["a"]).signature
+    references: Any = [["a", "a"], ["a", None]]
+    metric.corpus_score(["a", "a"], references)
+    return str(metric.get_signature())
 
 
 def chrf_signature() -> str:

@@ -10,6 +10,7 @@ Code that analyzes or displays attention reads records, and needs neither the mo
 import hashlib
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -20,7 +21,8 @@ import numpy as np
 
 from attention_lab import files
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)  # version 1 has texts only
 Path = str | os.PathLike[str]
 Link = tuple[int, int]  # source word, target word, both counted from 0
 
@@ -30,6 +32,9 @@ class Record(NamedTuple):
 
     Tokens are the units of the model; words are the units of word alignment, which links connect. Row q of
     cross-attention has the weights with which the model predicts target token q, as in an `Output`.
+
+    The source may be frames, states = (K,), or an image, states = (Y, X), K = Y · X row by row: its tokens are states,
+    and its words are regions, each with the box (first, .., last, ..) that it occupies, in units of states.
     """
 
     source: tuple[str, ...]  # tokens, including special tokens such as "</s>"
@@ -41,6 +46,8 @@ class Record(NamedTuple):
     weights: dict[str, np.ndarray]  # by attention layer, float32 [H, Q, K]
     links: frozenset[Link] | None  # the gold links, or None if they are unknown
     info: dict[str, Any]  # metadata that JSON can represent: the model, the score, ...
+    states: tuple[int, ...] = ()  # the source's states along each axis, if it is no text
+    boxes: tuple[tuple[float, ...], ...] = ()  # of each source word, if it is no text
 
 
 # The sides of the queries and of the keys, by the kind of attention layer.
@@ -77,11 +84,15 @@ def make_record(
     target_word_of: Sequence[int] | None = None,
     links: Iterable[Link] | None = None,
     info: Mapping[str, Any] | None = None,
+    states: Sequence[int] = (),
+    boxes: Sequence[Sequence[float]] = (),
 ) -> Record:
     """Validates its arguments and returns a record; weights are stored in float32.
 
     source_words and source_word_of must be given together; without them, each token is a word of its own. The same
     applies to target_words and target_word_of.
+
+    states, boxes: of a source that is no text, see `Record`.
 
     Raises ValueError if shapes do not match, if weights are negative or not finite, if a link or a token refers to a
     word that does not exist, or if JSON cannot represent info.
@@ -99,7 +110,10 @@ def make_record(
         weights={layer: _checked(layer, array, lengths) for layer, array in weights.items()},
         links=None if links is None else frozenset((int(i), int(j)) for i, j in links),
         info=_plain(dict(info or {})),
+        states=tuple(map(int, states)),
+        boxes=tuple(tuple(map(float, box)) for box in boxes),
     )
+    _check_boxes(record)
     for i, j in sorted(record.links or ()):
         if not (0 <= i < len(record.source_words) and 0 <= j < len(record.target_words)):
             raise ValueError(
@@ -107,6 +121,23 @@ def make_record(
                 f"and the target {len(record.target_words)}, counted from 0"
             )
     return record
+
+
+def _check_boxes(record):
+    """Raises ValueError if the states or boxes of a source do not fit its tokens and words."""
+    if record.states and math.prod(record.states) != len(record.source):
+        raise ValueError(
+            f"a source of {' x '.join(map(str, record.states))} states has {len(record.source)} tokens; each state is one"
+        )
+    if record.boxes and len(record.boxes) != len(record.source_words):
+        raise ValueError(
+            f"there are {len(record.boxes)} boxes for {len(record.source_words)} source words; each needs one"
+        )
+    for box in record.boxes:
+        if len(box) != 2 * len(record.states):
+            raise ValueError(
+                f"the box {box} needs {2 * len(record.states)} edges, the first and the last along each axis"
+            )
 
 
 class _Side(NamedTuple):
@@ -194,12 +225,12 @@ def load(path: Path) -> list[Record]:
     try:
         content = json.loads(text)
         version = content["version"]
-        intact = version != VERSION or content.pop("sha256") == _digest(_to_json(content))
+        intact = version not in READABLE or content.pop("sha256") == _digest(_to_json(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         intact = False
     if not intact:
         raise ValueError(f"{text_path} is damaged or contains no records; save the records again")
-    if version != VERSION:
+    if version not in READABLE:
         raise ValueError(
             f"{text_path} has version {version}, but this program reads version {VERSION}; save the records again"
         )

@@ -24,7 +24,7 @@ Words = Mapping[str, Any]
 
 
 def make_model(
-    source_vocabulary: int,
+    source_size: int,
     target_vocabulary: int,
     *,
     encoder: Words,
@@ -34,7 +34,7 @@ def make_model(
 ) -> Model:
     """Returns the model of an encoder and a decoder, each {"kind": .., option: value, ..}; it is cached by its arguments.
 
-    An option that is a dict describes an attention: {"score": "additive"}. tie: which tables of embeddings are shared,
+    source_size: the number of source tokens, or of features of a frame, or of channels of an image. An option that is a dict describes an attention: {"score": "additive"}. tie: which tables of embeddings are shared,
     one of `TIES`. embeddings: fields of `Scales`. Raises ValueError if a kind, an option or a name does not exist, with
     the nearest that does, and where encoder and decoder do not fit each other.
     """
@@ -42,14 +42,14 @@ def make_model(
         raise ValueError(f"tie={tie!r} is not one of {', '.join(TIES)}")
     words = (_options("encoder", ENCODERS, encoder), _options("decoder", DECODERS, decoder))
     scales = make_scales(**embeddings)
-    return _made(source_vocabulary, target_vocabulary, tie, scales, *words)
+    return _made(source_size, target_vocabulary, tie, scales, *words)
 
 
 @functools.cache
-def _made(source_vocabulary, target_vocabulary, tie, scales, encoder, decoder):
+def _made(source_size, target_vocabulary, tie, scales, encoder, decoder):
     reader = ENCODERS[encoder[0]](**dict(encoder[1]))
     writer = DECODERS[decoder[0]](reader.features, **dict(decoder[1]))
-    return make_encoder_decoder(reader, writer, source_vocabulary, target_vocabulary, tie, scales)
+    return make_encoder_decoder(reader, writer, source_size, target_vocabulary, tie, scales)
 
 
 def _options(side: str, registry: Mapping[str, Callable[..., Any]], words: Words) -> Any:

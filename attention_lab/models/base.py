@@ -11,16 +11,20 @@ position, with START before it. Several documents may be packed into one target:
 """
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sized
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attention_lab.mechanism import dropout
 from attention_lab.mechanism.contracts import Array, Params, accumulator
 from attention_lab.mechanism.registry import unknown
+from attention_lab.padded import Padded, positions
 from attention_lab.special_tokens import START
 
 # The name of the parameters of `init_multi_head`, each of which has one axis of heads.
@@ -50,8 +54,8 @@ class Readout(NamedTuple):
 class Encoded(NamedTuple):
     """The output of an encoder for ONE source. It may have fewer states than the source has positions.
 
-    states: [K, D]; valid: bool[K]; summary: [D], the whole source as one vector; weights: those of the encoder's own
-    attention, by layer, {} where not requested.
+    states: [K, D], those of an image row by row; valid: bool[K]; summary: [D], the whole source as one vector; weights:
+    those of the encoder's own attention, by layer, {} where not requested.
     """
 
     states: Array
@@ -78,17 +82,39 @@ def matrices(params: Params) -> Any:
 
 
 class Limits(NamedTuple):
-    """The most tokens, END included, of a source and of a target that a model can read; None: any number."""
+    """The most states of a source and the most tokens of a target, END included, that a model can read; None: any number.
+
+    stride: the positions of a source, along each axis, that one state replaces; 1 for tokens.
+    """
 
     source: int | None = None
     target: int | None = None
+    stride: int = 1
 
-    def refusal(self, *sides: Sized) -> str | None:
-        """Returns why the model cannot read a source [K], or a source and its target [T]; None if it can."""
-        for name, ids, limit in zip(self._fields, sides, self, strict=False):
-            if limit is not None and len(ids) > limit:
-                return f"{len(ids)} {name} tokens, and the model reads at most {limit}"
+    def refusal(self, source: Any, target: Any = ()) -> str | None:
+        """Returns why the model cannot read a source [K], [K, F] or [Y, X, C], or its target [T]; None if it can."""
+        what = "source tokens" if self.stride == 1 else "source states"
+        for name, size, limit in (
+            (what, math.prod(self.states(source)), self.source),
+            ("target tokens", len(target), self.target),
+        ):
+            if limit is not None and size > limit:
+                return f"{size} {name}, and the model reads at most {limit}"
         return None
+
+    def states(self, source: Any) -> tuple[int, ...]:
+        """Returns the numbers of states of a source along its axes of positions."""
+        return shortened(np.shape(source), self.stride)
+
+    @property
+    def positions(self) -> int | None:
+        """The most positions of a sequence that is a source."""
+        return None if self.source is None else self.source * self.stride
+
+
+def shortened(shape: Sequence[int], stride: int) -> tuple[int, ...]:
+    """Returns the numbers of states of a source [.., F] along its axes of positions, each of which replaces `stride` of them."""
+    return tuple(-(-size // stride) for size in positions(shape))
 
 
 def least(*limits: int | None) -> int | None:
@@ -108,6 +134,9 @@ class Model(NamedTuple):
     start: (params, source, length) -> Source, state; length: the largest number of steps.
     step: (params, Source, state, token[], *, weights=False) -> state, Output of one position.
     limits: (params) -> Limits, the lengths of tables that are indexed by position.
+    blank: () -> a source of one position, which is valid: Padded ids [1], frames [1, F] or an image [1, 1, C].
+    reads: "tokens", "frames", "image", or "nothing"; stride: the positions of a source, along each axis, that one state
+    replaces.
     matrices: (params) -> for each parameter, whether it is a matrix: weight decay applies to these only (`optimizer.move`).
     """
 
@@ -118,6 +147,21 @@ class Model(NamedTuple):
     step: Callable[..., tuple[Any, Output]]
     matrices: Callable[[Params], Any] = matrices
     limits: Callable[[Params], Limits] = lambda params: Limits()
+    blank: Callable[[], Padded] = lambda: blank("tokens", 1)
+    reads: str = "tokens"
+    stride: int = 1
+
+
+# The number of axes of positions of each kind of source.
+AXES = MappingProxyType({"nothing": 1, "tokens": 1, "frames": 1, "image": 2})
+
+
+def blank(reads: str, features: int) -> Padded:
+    """Returns a source of one position, which is valid; features: of a frame, or channels of an image."""
+    shape = (1,) * AXES[reads]
+    perceived = reads in ("frames", "image")
+    values = np.zeros((*shape, features), np.float32) if perceived else np.zeros(shape, np.int32)
+    return Padded(values, np.ones(shape, bool))
 
 
 class Dropout:

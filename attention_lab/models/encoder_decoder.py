@@ -15,6 +15,7 @@ from attention_lab.models.base import (
     Output,
     Readout,
     Source,
+    blank,
     least,
     matrices,
     shift_right,
@@ -47,10 +48,12 @@ class EncoderDecoder(nn.Module):
 
     def encode(self, source: Padded, dropout: Dropout, weights: bool, dtype: Any = None) -> Encoded:
         """Returns the encoded source, whose tokens are embedded first."""
+        kind = self.embeddings.dtype if dtype is None else dtype
         if self.encoder.embedding is not None:
             source = source._replace(values=self.embeddings.of_source(source.values, dtype))
+        else:
+            source = source._replace(values=source.values.astype(kind))
         encoded = self.encoder(source, dropout, weights)
-        kind = self.embeddings.dtype if dtype is None else dtype
         return encoded._replace(states=encoded.states.astype(kind))
 
     def __call__(
@@ -93,14 +96,14 @@ class EncoderDecoder(nn.Module):
 def make_encoder_decoder(
     encoder: Any,
     decoder: Any,
-    source_vocabulary: int,
+    source_size: int,
     target_vocabulary: int,
     tie: str,
     scales: Scales = Scales(),
 ) -> Model:
     """Returns the `Model` of an encoder and a decoder, which are modules made by `ENCODERS` and `DECODERS`.
 
-    Raises ValueError if they share a table of embeddings (tie="all" or "inputs") and differ in its features.
+    source_size: the number of source tokens, or of features of a frame, or of channels of an image. Raises ValueError if they share a table of embeddings (tie="all" or "inputs") and differ in its features.
     """
     widths = encoder.embedding, decoder.embedding
     if tie in ("all", "inputs") and None not in widths and widths[0] != widths[1]:
@@ -108,12 +111,15 @@ def make_encoder_decoder(
             f"tie={tie!r} shares one table of embeddings, but the encoder's have {widths[0]} features and the "
             f"decoder's {widths[1]}; make them equal, or choose tie='output'"
         )
-    module = EncoderDecoder(encoder, decoder, source_vocabulary, target_vocabulary, tie, scales)
+    module = EncoderDecoder(encoder, decoder, source_size, target_vocabulary, tie, scales)
+
+    def blank_source():
+        return blank(encoder.reads, source_size)
 
     @jax.jit  # so that the forward pass, whose result is not used, is not computed
     def init(rng):
         one = Padded(jnp.zeros(1, int), jnp.ones(1, bool))
-        return module.init(rng, one, one, Dropout(None, None))["params"]
+        return module.init(rng, blank_source(), one, Dropout(None, None))["params"]
 
     def apply(params, example, *, rng=None, hyper=None, weights=False, dtype=None):
         sides = _padded(example["source"]), _padded(example["target"])
@@ -130,12 +136,12 @@ def make_encoder_decoder(
 
     def limits(params):
         read = params.get("encoder", {})
-        # Encoders have one state for each position, or fewer.
-        source = encoder.limit(read), decoder.source_limit(params["decoder"])
-        return Limits(least(*source), decoder.target_limit(params["decoder"]))
+        states = encoder.limit(read), decoder.source_limit(params["decoder"])
+        target = decoder.target_limit(params["decoder"])
+        return Limits(least(*states), target, encoder.stride)
 
-    name = f"{encoder.label}, {decoder.label}"
-    return Model(name, init, apply, start, step, matrices, limits)
+    name, kind = f"{encoder.label}, {decoder.label}", (encoder.reads, encoder.stride)
+    return Model(name, init, apply, start, step, matrices, limits, blank_source, *kind)
 
 
 def _padded(sequence: Any) -> Padded:

@@ -19,7 +19,7 @@ from attention_lab.mechanism import (
     multi_head,
     remember_heads,
 )
-from attention_lab.mechanism.contracts import Array, Encoding, Params
+from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.mechanism.positions import no_bias
 from attention_lab.models.base import HEADS, Dropout
 from attention_lab.models.feed_forward import FeedForward
@@ -219,22 +219,6 @@ class DecoderLayer(nn.Module):
             x, seen = self.around_source(x, dropout, attend_source)
         x, _ = self.around_feed(x, dropout, lambda x: (self.feed(x), None))
         return x, (own, seen), longer
-
-
-def encode_positions(
-    encoding: Encoding, params: Params, embedded: Array, positions: Array
-) -> Array:
-    """Returns embeddings [L, D] with an encoding of their positions [L].
-
-    Raises ValueError if a table of positions is too short for them.
-    """
-    limit = encoding.limit(params)
-    if limit is not None and len(embedded) > limit:
-        raise ValueError(
-            f"{encoding.name} supports {limit} positions, but there are {len(embedded)} tokens; create the "
-            f"model with positions={len(embedded)} or more"
-        )
-    return jax.vmap(encoding.encode, (None, 0, 0))(params, embedded, positions)
 
 
 def final_norm(shape: Shape) -> Callable[[Array], Array]:

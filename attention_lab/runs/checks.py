@@ -10,7 +10,7 @@ import jax
 from attention_lab import runs
 from attention_lab.data.sources import dataset
 from attention_lab.mechanism.registry import unknown
-from attention_lab.models import make_model
+from attention_lab.models import ENCODERS, make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
 from attention_lab.runs.run import sampling_of
@@ -53,6 +53,7 @@ RULES: dict[str, Rule] = {
     "objective": OBJECTIVE,
     "mixture": MEMBERS,
     "data.max_length": NATURAL,
+    "data.size": NATURAL,
     "tokenizer.size": NATURAL,
     "tokenizer.extra": COUNT,
     "devices.data": MAYBE,
@@ -90,8 +91,11 @@ RULES: dict[str, Rule] = {
             "feed_forward",
             "heads",
             "positions",
+            "stride",
+            "kernel",
         )
     },
+    "model.encoder.joins": COUNT,
     **{
         f"model.{side}.{size}": MAYBE
         for side in ("encoder", "decoder")
@@ -112,16 +116,23 @@ def run(config: Config) -> None:
     runs.search_of(config.get("decoding", {}))
     sampling_of(config.get("sampling", {}))
     data = config["data"]
-    task_of(config).check(config)
-    task_of(config).metrics(config)  # raises if a package that they require is missing
-    for corpus in task_of(config).corpora(config):
+    task = task_of(config)
+    task.check(config)
+    task.metrics(config)  # raises if a package that they require is missing
+    for corpus in task.corpora(config):
         splits = dataset(corpus["name"]).splits
         if splits and data["test"] not in splits:
             raise ValueError(unknown(f"split of {corpus['name']}", data["test"], splits))
     model = make_model(8, 8, **config["model"])  # the sizes of the vocabularies do not matter here
+    if task.reads not in ("", model.reads) and model.reads != "nothing":
+        fitting = [name for name, one in ENCODERS.items() if one().reads == task.reads]
+        raise ValueError(
+            f"the task {task.name} reads {task.reads}, but the encoder {config['model']['encoder']['kind']} reads "
+            f"{model.reads}; choose another: {' or '.join(fitting)}"
+        )
     # Shapes only, even for the key: processes must be connected before JAX computes anything.
     limits = model.limits(jax.eval_shape(lambda: model.init(jax.random.key(0))))
-    for side, limit in zip(("source", "target"), limits, strict=True):
+    for side, limit in zip(("source", "target"), limits[:2], strict=True):
         if limit is not None and data["max_length"] > limit:
             raise ValueError(
                 f"data.max_length is {data['max_length']}, but this model reads at most {limit} {side} tokens; lower it, "

@@ -2,6 +2,34 @@
 
 from typing import Any
 
+from attention_lab.runs.default_models import (
+    attention,
+    convolutional,
+    embeddings,
+    gpt,
+    patches,
+    recurrent,
+    transformer,
+    transformer_stack,
+)
+
+__all__ = [
+    "answering",
+    "attention",
+    "captioning",
+    "convolutional",
+    "denoising",
+    "embeddings",
+    "gpt",
+    "language",
+    "patches",
+    "recurrent",
+    "summarization",
+    "transformer",
+    "transformer_stack",
+    "translation",
+]
+
 
 def translation() -> dict[str, Any]:
     """Returns the config of a recurrent encoder-decoder with Bahdanau's attention on the embedded corpus."""
@@ -149,110 +177,27 @@ def denoising() -> dict[str, Any]:
     }
 
 
-def gpt(score: str = "scaled_dot") -> dict[str, Any]:
-    """Returns the config of a small decoder alone, with the details of GPT-2 (Radford et al. 2019)."""
+def captioning() -> dict[str, Any]:
+    """Returns the config of a small Show, Attend and Tell on the embedded pictures (Xu et al. 2015)."""
+    config = translation()
     return {
-        "encoder": {"kind": "nothing"},
-        "decoder": {
-            **transformer_stack(score),
-            "encoding": "learned",
-            "features": 128,
-            "feed_forward": 512,
-            "layers": 4,
-            "activation": "gelu_exact",
-            "epsilon": 1e-5,
-            "init": "gpt2",
-            "positions": 64,
+        **config,
+        "task": "captioning",
+        "name": "captions",
+        "data": {
+            "name": "rosetta_pictures",
+            "options": {},
+            "size": 64,  # pixels of the longer side of an image, a multiple of 16
+            "max_length": 32,  # training captions with more tokens are left out, and counted
+            "test": "test",
+            "bleu_tokenize": "13a",
         },
-        "tie": "output",
-        "embeddings": {**embeddings(), "scaled": False, "init": "gpt2"},
-    }
-
-
-def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, Any]:
-    """Returns the config of a recurrent encoder with one of the decoders fixed, bahdanau and luong."""
-    return {
-        "encoder": {
-            "kind": "recurrent",
-            "cell": "gru",
-            "embedding": 256,
-            "features": 512,  # the size of a state, both directions together
-            "layers": 1,
+        "tokenizer": {**config["tokenizer"], "kind": "word", "size": 1000},
+        "model": {
+            "encoder": convolutional(),
+            "decoder": {**recurrent()["decoder"], "cell": "lstm"},
+            "tie": "output",
+            "embeddings": embeddings(),
         },
-        "decoder": {
-            "kind": decoder,
-            "cell": "gru",
-            "attention": attention(score),
-            "input_feeding": True,  # a field of luong
-            "embedding": 256,
-            "hidden": 256,
-            "layers": 1,
-            "positions": 512,
-            "recompute": False,  # rematerialize a step's activations in the backward pass, to save memory
-        },
-        "tie": "all",
-        "embeddings": embeddings(),
-    }
-
-
-def transformer(score: str = "scaled_dot") -> dict[str, Any]:
-    """Returns the config of a small Transformer."""
-    return {
-        "encoder": transformer_stack(score),
-        "decoder": {**transformer_stack(score), "cross": attention(score)},
-        "tie": "all",
-        "embeddings": embeddings(),
-    }
-
-
-def embeddings() -> dict[str, Any]:
-    """Returns the scales of embeddings and logits, the fields of attention_lab.models.embeddings.Scales."""
-    return {
-        "scaled": True,  # embeddings are multiplied by sqrt(D)
-        "init": "lecun",  # their initial scale: lecun 1 / sqrt(D), normal and gpt2 .02, t5 1
-        "divided_logits": False,  # logits are divided by sqrt(D)
-    }
-
-
-def transformer_stack(score: str) -> dict[str, Any]:
-    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention.
-
-    attention_lab.models.shape.Shape documents the fields.
-    """
-    return {
-        "kind": "transformer",
-        "attention": attention(score),
-        "encoding": "sinusoidal",
-        "features": 256,
-        "heads": 4,
-        "key_value_heads": None,
-        "key_size": None,
-        "value_size": None,
-        "projection_bias": False,
-        "feed_forward": 1024,
-        "layers": 3,
-        "activation": "relu",
-        "feed_forward_bias": True,
-        "norm": "pre",
-        "norm_kind": "layer",
-        "norm_bias": True,
-        "epsilon": 1e-6,
-        "embedding_norm": False,
-        "shared_bias": False,
-        "init": "lecun",
-        "attention_dropout": False,
-        "positions": 512,
-        "recompute": False,  # rematerialize a layer's activations in the backward pass, to save memory
-    }
-
-
-def attention(score: str) -> dict[str, Any]:
-    """Returns the names of a mechanism's pieces; see attention_lab.mechanism.registry."""
-    return {
-        "score": score,
-        "normalize": "softmax",
-        "mask": "everything",
-        "bias": "no_bias",
-        "locality": "global_",
-        "feedback": "no_feedback",
+        "decoding": {**config["decoding"], "longest": (40, 0.0)},
     }

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from attention_lab import files
 from attention_lab.data import sources
 from attention_lab.decoding import FINE
+from attention_lab.evaluation import regions
 from attention_lab.evaluation.alignment import Choice, alignment_error, best_layer
 from attention_lab.evaluation.metrics import Outcome
 from attention_lab.evaluation.pointing import Pointer, best_pointer
@@ -29,6 +30,11 @@ from attention_lab.tasks import task_of
 from attention_lab.training.replicas import Layout
 
 ALIGNED = 500  # validation examples on which the layer, head and rule of alignment are chosen
+
+# By the gold of examples, the layer and head that point to it best: (records, examples) -> Pointer.
+POINTED: Mapping[str, Callable[[list[Record], list[Any]], Pointer]] = MappingProxyType(
+    {"regions": lambda records, examples: regions.best_pointer(records), "supporting": best_pointer}
+)
 
 # progress(total, description): a context manager; its value is called with the number of newly finished examples.
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], Any]]]
@@ -179,15 +185,16 @@ def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str,
 def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the validation examples on which the layer and head of attention that is compared to gold are chosen.
 
-    Returns [] if the given examples have no gold links (or no alignment error: see `unaligned`) and no supporting
-    sentences.
+    Returns [] if the given examples have no gold: no links (or no alignment error: see `unaligned`), no regions and no
+    supporting sentences.
     """
-    linked = all("links" in example for example in examples)
-    if linked and not unaligned(run, examples):
+    gold = next((name for name in POINTED if any(name in example for example in examples)), None)
+    aligned = gold != "regions" and all("links" in example for example in examples)
+    if aligned and not unaligned(run, examples):
         return _linked(run)
-    if any("supporting" in example for example in examples) and attends_to_source(run):
+    if gold is not None and attends_to_source(run):
         validation = examples_of(run, "validation")
-        return [example for example in validation if "supporting" in example][:ALIGNED]
+        return [example for example in validation if gold in example][:ALIGNED]
     return []
 
 
@@ -197,11 +204,12 @@ def attends_to_source(run: Run) -> bool:
 
 
 def _pointer(examples: Sequence[Mapping[str, Any]], records: Sequence[Record]) -> Pointer | None:
-    """Returns the layer and head that point best on examples with supporting sentences; None if there are none."""
-    known = [
-        (record, one) for record, one in zip(records, examples, strict=True) if "supporting" in one
-    ]
-    return best_pointer(*map(list, zip(*known, strict=True))) if known else None
+    """Returns the layer and head that point best to regions or supporting sentences; None if the examples have neither."""
+    for gold, best in POINTED.items():
+        known = [pair for pair in zip(records, examples, strict=True) if gold in pair[1]]
+        if known:
+            return best(*map(list, zip(*known, strict=True)))
+    return None
 
 
 def unaligned(run: Run, examples: Sequence[Mapping[str, Any]]) -> str | None:
@@ -241,7 +249,8 @@ def score_translations(
     the fields of `Search` that differ from the config's.
     """
     texts = [t.text for t in translations]
-    linked = [record for record in fitting.records if record.links is not None]
+    # The links of regions are with parts of the source, and not with words.
+    linked = [r for r in fitting.records if r.links is not None and not r.boxes]
     choice = best_layer(linked) if linked else None
     outcome = Outcome(examples, texts, forced.losses, forced.records, choice, pointer)
     statistics, scores = {}, {}
@@ -263,7 +272,7 @@ def score_translations(
         "device": jax.devices()[0].device_kind,
         "matmul_precision": run.config["training"].get("matmul_precision"),
     }
-    if all("links" in example for example in examples):
+    if all("links" in example and "regions" not in example for example in examples):
         results["alignment"] = None if choice is None else _alignment(choice, forced.records)
         if choice is None:
             results["unaligned"] = unaligned(run, examples)

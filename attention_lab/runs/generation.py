@@ -20,7 +20,7 @@ import numpy as np
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.decoding import Sampling, sample_in_parts
 from attention_lab.decoding import stream as stream_tokens
-from attention_lab.padded import Padded, pad
+from attention_lab.padded import pad
 from attention_lab.runs.run import Run, sampling_of
 from attention_lab.runs.writing import Writer
 from attention_lab.special_tokens import END, START, UNKNOWN
@@ -209,8 +209,7 @@ def reads_source(run: Run) -> bool:
 @functools.lru_cache(maxsize=8)
 def _reads_source(model):
     params = jax.eval_shape(model.init, jax.random.key(0))
-    one = Padded(*(jax.ShapeDtypeStruct((1,), dtype) for dtype in (np.int32, bool)))
-    read, _ = jax.eval_shape(lambda params, one: model.start(params, one, 1), params, one)
+    read, _ = jax.eval_shape(lambda params: model.start(params, model.blank(), 1), params)
     return bool(read.valid.shape[0])
 
 
@@ -276,7 +275,7 @@ def _batch(run, requests, least=0):
     """
     sides, padded = zip(*(one[:2] for one in requests), strict=True), []
     limits = run.model.limits(run.params)
-    for rows, most, wide in zip(sides, limits, (0, least), strict=True):
+    for rows, most, wide in zip(sides, limits[:2], (0, least), strict=True):
         longest = max(map(len, rows))
         width = max(16, 1 << (longest - 1).bit_length()) if longest > wide else wide
         padded.append(pad(rows, width if most is None else min(width, most)))

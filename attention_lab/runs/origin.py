@@ -9,9 +9,11 @@ nothing if one differs.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from attention_lab import files
+from attention_lab.data import readers
 from attention_lab.data import tokenizer_files as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
@@ -19,6 +21,8 @@ from attention_lab.training import checkpoint
 
 VERSION = 3  # of the folder; increased when the meaning of its files changes
 FORMATS = {"version": VERSION, "parameters": checkpoint.VERSION}
+# The modules that save readers, by the end of the files' names.
+SAVED: Mapping[str, Any] = MappingProxyType({"tokenizer": tokenizers, "reader": readers})
 WRITTEN = ("config.json", "checkpoints")  # versions without origin.json wrote these too
 
 
@@ -67,18 +71,18 @@ def codec_of(folder: Path) -> Codec | None:
     origin = origin_of(folder)
     if origin is None:
         return None
-    return Codec(*(_tokenizer(folder, side, origin) for side in Codec._fields))
+    return Codec(*(_reader(folder, side, origin) for side in Codec._fields))
 
 
-def _tokenizer(folder: Path, side: str, origin: Origin) -> Tokenizer:
-    path = _tokenizer_path(folder, side)
-    tokenizer = tokenizers.load(path)
-    if tokenizers.digest_of(tokenizer) != origin.tokenizers.get(side):
+def _reader(folder: Path, side: str, origin: Origin) -> Any:
+    saved = next((name for name in SAVED if _path(folder, side, name).exists()), "tokenizer")
+    path, reader = _path(folder, side, saved), SAVED[saved].load(_path(folder, side, saved))
+    if SAVED[saved].digest_of(reader) != origin.tokenizers.get(side):
         raise ValueError(
-            f"{path} is not the tokenizer with which the training in {folder} started; restore it, or train "
+            f"{path} is not the {saved} with which the training in {folder} started; restore it, or train "
             "again in another folder: --workdir"
         )
-    return tokenizer
+    return reader
 
 
 def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
@@ -88,7 +92,7 @@ def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
     or if another version of this program wrote the folder.
     """
     origin = origin_of(folder)
-    digests = {side: tokenizers.digest_of(one) for side, one in codec._asdict().items()}
+    digests = {side: SAVED[_saved_as(one)].digest_of(one) for side, one in codec._asdict().items()}
     started = Origin(digests, dict(data))
     if origin is not None:
         compare(origin.data, data, f"those on which the training in {folder} started")
@@ -98,13 +102,18 @@ def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    for side, tokenizer in codec._asdict().items():
-        tokenizers.save(tokenizer, _tokenizer_path(folder, side))
+    for side, reader in codec._asdict().items():
+        name = _saved_as(reader)
+        SAVED[name].save(reader, _path(folder, side, name))
     write_json(folder / "origin.json", {**FORMATS, **started._asdict()})
 
 
-def _tokenizer_path(folder, side):
-    return folder / f"{side}_tokenizer.json"
+def _saved_as(reader):
+    return "tokenizer" if isinstance(reader, Tokenizer) else "reader"
+
+
+def _path(folder, side, name):
+    return folder / f"{side}_{name}.json"
 
 
 def compare(

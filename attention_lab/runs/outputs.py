@@ -1,7 +1,8 @@
 """Conversion of a model's arrays: hypotheses to translations, and attention weights to records."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,34 +36,31 @@ class Translation(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An example as ids of both sides, with END.
+    """An example as arrays: ids of both sides, with END, or a source that is no text.
 
-    inputs: what the decoder reads at each position of the target. pieces: of both sides. words: the words of both
-    sides, and the word of each piece, as `make_record` takes them. refused: the reason if the model cannot read the
-    example, else None.
+    inputs: what the decoder reads at each position of the target. states: the numbers of the source's states along each
+    of its axes. pieces: the names of the source's states, and the pieces of the target. words: the words of both sides,
+    and the word of each piece, as `make_record` takes them. refused: the reason if the model cannot read the example,
+    else None.
     """
 
     source: np.ndarray
     target: np.ndarray
     inputs: np.ndarray
+    states: tuple[int, ...]
     pieces: tuple[list[str], list[str]]
     words: dict[str, Any]
     refused: str | None
 
 
-def with_end(tokenizer: Tokenizer, sentences: Iterable[str]) -> list[np.ndarray]:
-    """Returns the ids of each sentence, with END: int32 [K]. Raises ValueError if `sentences` is a single string."""
-    if isinstance(sentences, str):
-        raise ValueError(
-            f"sentences must be a list of strings, but one string was given, {sentences!r:.60}; put it in a list"
-        )
-    end = np.array([END], np.int32)
-    return [np.concatenate([ids, end]) for ids in tokenizer.encode_ids(sentences)]
+def is_blank(source: np.ndarray) -> bool:
+    """Returns whether a source has nothing to read: END alone, or no position at all."""
+    return not source.size or (source.ndim == 1 and len(source) == 1)
 
 
 def readable(sources: Sequence[np.ndarray], limits: Limits) -> list[np.ndarray]:
-    """Returns the sources that are not blank (END alone) and that the model can read."""
-    return [ids for ids in sources if len(ids) > 1 and not limits.refusal(ids)]
+    """Returns the sources that are not blank and that the model can read."""
+    return [one for one in sources if not is_blank(one) and not limits.refusal(one)]
 
 
 def translations(
@@ -79,27 +77,27 @@ def translations(
     blank = Translation("", np.array([END], np.int32), 0.0, True, {})
     remaining = iter(hypotheses)
     results = []
-    for ids in sources:
-        if len(ids) == 1:
+    for source in sources:
+        if is_blank(source):
             results.append([blank])
             continue
-        if reason := limits.refusal(ids):
+        if reason := limits.refusal(source):
             results.append([blank._replace(score=-np.inf, ended=False, refused=reason)])
             continue
         own = next(remaining)
         finite = np.flatnonzero(np.isfinite(own.scores))[:maximum]
         reason = "the model assigns no sentence a finite score; its parameters may not be finite"
         results.append(
-            [_translation(tokenizer, own, n, len(ids)) for n in finite]
+            [_translation(tokenizer, own, n, limits.states(source)) for n in finite]
             or [blank._replace(score=-np.inf, ended=False, refused=reason)]
         )
     return results
 
 
-def _translation(tokenizer, hypotheses, n, length):
+def _translation(tokenizer, hypotheses, n, states):
     ids = hypotheses.tokens[n][hypotheses.tokens[n] != PAD]
     weights = {
-        layer: _trim(steps[n].swapaxes(0, 1), len(ids), length, layer)
+        layer: _trim(steps[n].swapaxes(0, 1), len(ids), states, layer)
         for layer, steps in (hypotheses.weights or {}).items()
     }
     return Translation(
@@ -111,16 +109,18 @@ def _translation(tokenizer, hypotheses, n, length):
     )
 
 
-def record_of(codec: Codec, sentence: str, translation: Translation, **info: Any) -> Record:
-    """Returns the record of the attention weights of a translation, with the words of both sentences."""
-    source = codec.source.encode(sentence)
+def record_of(
+    codec: Codec, limits: Limits, source: Any, translation: Translation, **info: Any
+) -> Record:
+    """Returns the record of the attention weights of a translation, with the words of both sides."""
+    read = _text if codec.source.reads == "tokens" else _perceived
+    _, _, labels, words = read(codec.source, limits, {"source": source})
     return make_record(
-        [*source.pieces, END_PIECE],
+        labels,
         [tokenizers.read(codec.target.pieces[i]) for i in translation.ids],
         translation.weights,
-        source_words=words_of(sentence),
+        **words,
         target_words=words_of(translation.text),
-        source_word_of=[*source.word_of, -1],
         target_word_of=word_of_ids(codec.target, translation.ids),
         info={"translation": translation.text, **info},
     )
@@ -139,27 +139,59 @@ def encode(codec: Codec, limits: Limits, examples: Sequence[Mapping[str, Any]]) 
 
 
 def _pair(codec, limits, example):
-    given = {side: words_in(example, side) for side in codec._fields}
-    sides = [
-        tokenizer.encode(example[side], given[side]) for side, tokenizer in codec._asdict().items()
-    ]
-    source, target = (np.array([*one.ids, END], np.int32) for one in sides)
-    pieces = [*sides[0].pieces, END_PIECE], [*sides[1].pieces, END_PIECE]
-    words = {
-        "source_words": given["source"],
-        "target_words": given["target"],
-        "source_word_of": [*sides[0].word_of, -1],
-        "target_word_of": [*sides[1].word_of, -1],
+    read = _text if codec.source.reads == "tokens" else _perceived
+    source, states, labels, words = read(codec.source, limits, example)
+    target = codec.target.encode(example["target"], target_words := words_in(example, "target"))
+    ids = np.array([*target.ids, END], np.int32)
+    words |= {"target_words": target_words, "target_word_of": [*target.word_of, -1]}
+    pieces = labels, [*target.pieces, END_PIECE]
+    return Encoded(source, ids, inputs_of(ids), states, pieces, words, limits.refusal(source, ids))
+
+
+def _text(tokenizer, limits, example):
+    """Returns the ids [K] of a source, its states, its pieces, and its words as `make_record` takes them."""
+    del limits
+    words = words_in(example, "source")
+    one = tokenizer.encode(example["source"], words)
+    ids = np.array([*one.ids, END], np.int32)
+    named = {"source_words": words, "source_word_of": [*one.word_of, -1]}
+    return ids, (len(ids),), [*one.pieces, END_PIECE], named
+
+
+def _perceived(reader, limits, example):
+    """Returns the same for a source that is no text; its words are its regions, if they are known."""
+    (array,) = reader.arrays([example["source"]])
+    states = limits.states(array)
+    regions = example.get("regions", ())
+    scale = reader.scale(example["source"]) / limits.stride if regions else 1.0
+    boxes = [tuple(scale * edge for edge in region["box"]) for region in regions]
+    named = {
+        "source_words": [region["label"] for region in regions],
+        "source_word_of": owners(states, boxes),
+        "states": states,
+        "boxes": boxes,
     }
-    refused = limits.refusal(source, target)
-    return Encoded(source, target, inputs_of(target), pieces, words, refused)
+    return array, states, reader.labels(states, limits.stride), named
+
+
+def owners(states: Sequence[int], boxes: Sequence[Sequence[float]]) -> list[int]:
+    """Returns for each state the box that contains its middle, −1 if none or several do; boxes are in units of states."""
+    middles = np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in states), indexing="ij"), -1)
+    found = np.full(middles.shape[:-1], -1)
+    count = np.zeros(middles.shape[:-1], int)
+    for number, box in enumerate(boxes):
+        low, high = np.split(np.asarray(box, float), 2)
+        inside = ((middles >= low) & (middles < high)).all(-1)
+        found[inside] = number
+        count += inside
+    return np.where(count == 1, found, -1).ravel().tolist()
 
 
 def _encoded(piece, limits, example):
     source, target = example.get("source_ids", np.empty(0, np.int32)), example["ids"]
-    read, written = ([piece(i) for i in ids.tolist()] for ids in (source, target))
+    pieces = [piece(i) for i in source.tolist()], [piece(i) for i in target.tolist()]
     refused = limits.refusal(source, target)
-    return Encoded(source, target, example["inputs"], (read, written), {}, refused)
+    return Encoded(source, target, example["inputs"], (len(source),), pieces, {}, refused)
 
 
 def records_of(
@@ -177,7 +209,7 @@ def records_of(
     remaining = iter(weights)
 
     def weights_of(one):
-        queries, keys = len(one.target), len(one.source)
+        queries, keys = len(one.target), math.prod(one.states)
         longest = max(queries, keys)
         padded: Mapping[str, np.ndarray]
         if one.refused:
@@ -185,7 +217,8 @@ def records_of(
             padded = {layer: np.broadcast_to(0.0, shape) for layer, shape in shapes.items()}
         else:
             padded = next(remaining)
-        return {layer: _trim(matrix, queries, keys, layer) for layer, matrix in padded.items()}
+        states = (keys,) if one.refused else one.states
+        return {layer: _trim(matrix, queries, states, layer) for layer, matrix in padded.items()}
 
     return [
         make_record(
@@ -209,9 +242,18 @@ def word_of_ids(tokenizer: Tokenizer, ids: Sequence[int] | np.ndarray) -> list[i
     ]
 
 
-def _trim(matrix, queries, keys, layer):
-    """Removes the padding of weights [H, Q, K] of a layer."""
+def _trim(matrix, queries, states, layer):
+    """Removes the padding of weights [H, Q, K] of a layer; the keys of an image are the cells of a padded square."""
     stack = layer.split("/")[0]
-    rows = keys if stack == "encoder" else queries
-    columns = queries if stack == "decoder" else keys
-    return matrix[:, :rows, :columns]
+    if stack == "decoder":
+        return matrix[:, :queries, :queries]
+    matrix = _trim_states(matrix, -1, states)
+    return _trim_states(matrix, -2, states) if stack == "encoder" else matrix[:, :queries]
+
+
+def _trim_states(matrix, axis, states):
+    if len(states) == 1:
+        return np.take(matrix, range(states[0]), axis)
+    side = math.isqrt(matrix.shape[axis])
+    cells = np.arange(side * side).reshape(side, side)[tuple(map(slice, states))]
+    return np.take(matrix, cells.ravel(), axis)

@@ -111,9 +111,12 @@ class Run(NamedTuple):
         """
         return Runs.of([self]).teacher_forced(examples, weights=weights, progress=progress)[0]
 
-    def record(self, sentence: str, translation: Translation, **info: Any) -> Record:
+    def record(self, source: Any, translation: Translation, **info: Any) -> Record:
         """Returns the record of the attention weights of a translation that was computed with weights=True."""
-        return outputs.record_of(self.codec, sentence, translation, model=self.model.name, **info)
+        limits = self.model.limits(self.params)
+        return outputs.record_of(
+            self.codec, limits, source, translation, model=self.model.name, **info
+        )
 
     def attention_layers(self) -> list[str]:
         """Returns the names of the model's attention layers, "cross/0", "encoder/2", ..., from shapes alone."""
@@ -174,7 +177,7 @@ class Runs(NamedTuple):
         The other parameters are those of `Run.translate`.
         """
         chosen = search_of({**self.config["decoding"], **search})
-        sources, limits = outputs.with_end(self.codec.source, sentences), self.limits
+        sources, limits = self.codec.source.arrays(sentences), self.limits
         function = partial(_decoded, self.model, chosen, self.layout, weights)
         readable = outputs.readable(sources, limits)
         by_run = self._in_batches(function, [readable], step, progress)
@@ -219,9 +222,10 @@ class Runs(NamedTuple):
 
     def _heads(self):
         """Returns the number of heads of each attention layer."""
+        source = jax.tree.map(lambda x: x[None], self.model.blank())
         one = Padded(*(jax.ShapeDtypeStruct((1, 1), dtype) for dtype in (np.int32, bool)))
         _, shapes = jax.eval_shape(
-            partial(teacher_forced, self.model, True), self._shapes(), one, one, one
+            partial(teacher_forced, self.model, True), self._shapes(), source, one, one
         )
         return {layer: shape.shape[1] for layer, shape in shapes.items()}
 

@@ -32,7 +32,7 @@ def plan(
         f"model    {name}, {parameters:,} parameters",
         f"corpus   {len(batches.lengths[0]):,} training examples"
         + (f" (left out: {', '.join(left_out)})" if left_out else "")
-        + f", {len(corpus.codec.source):,} and {len(corpus.codec.target):,} pieces",
+        + f", {_read(corpus.codec.source)} and {len(corpus.codec.target):,} pieces",
         f"batches  {len(batches.buckets)} lengths, {batches.padding:.0%} padding; {updates:,} updates, "
         f"{updates / batches.per_epoch:.1f} epochs",
     ]
@@ -44,6 +44,10 @@ def plan(
     if start:
         lines.append(f"resumed  after update {start:,}")
     return "\n".join(lines)
+
+
+def _read(reader: Any) -> str:
+    return f"{len(reader):,}" if reader.reads == "tokens" else reader.described()
 
 
 def scores(run: Run, results: dict[str, Any]) -> str:
@@ -78,7 +82,7 @@ def scores(run: Run, results: dict[str, Any]) -> str:
 
 def translation(
     run: Run,
-    sentence: str,
+    source: Any,
     result: Translation,
     *,
     matrix: bool = True,
@@ -90,14 +94,14 @@ def translation(
     matrix: whether to print the weights as a matrix. picture: the file to which a heatmap is written; None: none is
     drawn. choice: the layer and head to show; None: the mean over heads of the last cross-attention.
     """
-    print(f"\n{sentence}\n{result.text}\n")
+    print(f"\n{source}\n{result.text}\n")
     layers = sorted(layer for layer in result.weights if layer.startswith("cross/"))
     if not layers or not result.text.strip():
         print(f"(no translation: {result.refused})" if result.refused else "(no attention to show)")
         return
-    record = run.record(sentence, result)
+    record = run.record(source, result)
     layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)
-    printed, figure = task_of(run.config).show(record, layer, head)
+    printed, figure = task_of(run.config).show(record, layer, head, source)
     if matrix:
         print(printed)
     if picture is not None:

@@ -119,12 +119,14 @@ def statistics_of(
     stats = {name: plain(values) for name, values in result.statistics.items()}
     if not result.texts:  # nothing is generated
         return stats
-    stats["source_words"] = [len(words_of(example["source"])) for example in examples]
+    if all(isinstance(example["source"], str) for example in examples):
+        stats["source_words"] = [len(words_of(example["source"])) for example in examples]
     stats["frequency"] = []
     # A reference with word boundaries has l' and homme, but the text of a translation has l'homme.
     reference_words = given_words(examples)
     known = {*reference_words, *counts} if reference_words else set()
-    linked = all("links" in example for example in examples)
+    # Links with regions of a picture have no order.
+    linked = all("links" in example and "regions" not in example for example in examples)
     if linked:
         stats["jump"], stats["fertility"] = [], []
     for text, example in zip(result.texts, examples, strict=True):

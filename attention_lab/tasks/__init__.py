@@ -5,6 +5,7 @@ from typing import Any
 
 from attention_lab.models.base import look_up
 from attention_lab.tasks.answering import ANSWERING
+from attention_lab.tasks.captioning import CAPTIONING
 from attention_lab.tasks.contracts import Example, Task
 from attention_lab.tasks.denoising import DENOISING
 from attention_lab.tasks.language import LANGUAGE
@@ -16,7 +17,7 @@ __all__ = ["TASKS", "Task", "target_text", "task_of"]
 
 TASKS = {
     task.name: task
-    for task in (TRANSLATION, LANGUAGE, DENOISING, SUMMARIZATION, ANSWERING, MIXTURE)
+    for task in (TRANSLATION, LANGUAGE, DENOISING, SUMMARIZATION, ANSWERING, MIXTURE, CAPTIONING)
 }
 
 

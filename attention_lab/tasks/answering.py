@@ -25,14 +25,14 @@ def metrics(config: Config) -> tuple[Metric, ...]:
     return exact_match(), pointing(), alignment_error(), perplexity()
 
 
-def show(record: Record, layer: str, head: int | None) -> tuple[str, Any]:
+def show(record: Record, layer: str, head: int | None, source: Any) -> tuple[str, Any]:
     """Returns the attention of the answer to the sentences of the source, as bars in text and as a figure.
 
     A source of a single sentence, such as a command, is shown by words instead.
     """
     sentence_of = sentence_indices(record.source_words)
     if len(set(sentence_of)) < 2:
-        return text_to_text.show(record, layer, head)
+        return text_to_text.show(record, layer, head, source)
     # A local import: matplotlib takes long to import, and is needed for drawing only.
     from attention_lab.views import heatmap, text
 

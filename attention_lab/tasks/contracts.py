@@ -29,8 +29,10 @@ class Task(NamedTuple):
     rank: the names of the metrics by which parameters are compared during training, the main one first; ties are broken
     by the next one. They need no records of attention.
     compared: the names of the metrics whose differences between the arms of a study form one family of tests.
-    show: (record, attention layer, head or None for their mean) -> the weights as lines of text and as a figure.
+    show: (record, attention layer, head or None for their mean, the source) -> the weights as lines of text and as a
+    figure.
     corpora: (config) -> the "data" of each corpus that is read, {"name", "options", ..}.
+    reads: the kind of its sources, which the encoder must read; "" if that depends on the encoder.
     check: (config) -> None; raises ValueError if a field of the task alone is invalid, before anything is read.
     """
 
@@ -42,9 +44,10 @@ class Task(NamedTuple):
     metrics: Callable[[Config], tuple[Metric, ...]]
     rank: tuple[str, ...]
     compared: tuple[str, ...]
-    show: Callable[[Record, str, int | None], tuple[str, Any]]
+    show: Callable[[Record, str, int | None, Any], tuple[str, Any]]
     corpora: Callable[[Config], Sequence[Config]] = own_corpus
     check: Callable[[Config], None] = lambda config: None
+    reads: str = "tokens"
 
     def metric(self, config: Config, name: str) -> Metric:
         """Returns the metric of a name."""

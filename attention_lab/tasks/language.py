@@ -78,7 +78,7 @@ def metrics(config: Config) -> tuple[Metric, ...]:
     return cross_entropy(), bits_per_character(), perplexity()
 
 
-def show(record: Record, layer: str, head: int | None) -> tuple[str, Any]:
+def show(record: Record, layer: str, head: int | None, source: Any) -> tuple[str, Any]:
     """Returns the attention of each token to the tokens before it, as a matrix in text and as a heatmap."""
     # A local import: matplotlib takes long to import, and is needed for drawing only.
     from attention_lab.views import heatmap, text

@@ -36,7 +36,7 @@ def evaluated(config: Config, codec: Codec, examples: Sequence[Example]) -> list
     return list(examples)
 
 
-def show(record: Record, layer: str, head: int | None) -> tuple[str, Any]:
+def show(record: Record, layer: str, head: int | None, source: Any) -> tuple[str, Any]:
     """Returns the attention of each target word to the source words, as a matrix in text and as a heatmap."""
     # A local import: matplotlib takes long to import, and is needed for drawing only.
     from attention_lab.views import heatmap, text

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from attention_lab.data import sources
-from attention_lab.data.sources import DATASETS, SPLITS, digest_of, load, swapped
+from attention_lab.data.parallel_sources import swapped
+from attention_lab.data.sources import DATASETS, SPLITS, digest_of, load
 
 ROOT = pathlib.Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

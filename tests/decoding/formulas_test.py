@@ -3,8 +3,10 @@
 The model is a table: the logits of the next token depend on the last one and on how many there were.
 """
 
+import functools
 import math
 from functools import cache
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,7 @@ from attention_lab.decoding.beam import (
 from attention_lab.decoding.greedy import limits, mask_special_tokens, most_steps
 from attention_lab.models import Model, Output
 from attention_lab.models.base import Limits, Source
+from attention_lab.padded import pad
 from attention_lab.special_tokens import END, PAD, START
 from tests.models.small import tokens
 
@@ -77,8 +80,12 @@ def test_a_limit_is_a_length_and_so_many_for_each_source_token():
     valid = jnp.asarray([[True, True, True, False], [True, False, False, False]])
     assert limits(valid, (2, 1.5), None).tolist() == [6, 3]
     assert limits(valid, (2, 1.5), 4).tolist() == [4, 3]
-    assert (most_steps(4, (2, 1.5), None), most_steps(4, (2, 1.5), 5)) == (8, 5)
-    assert most_steps(3, (2, 0.5), 50) == 3
+    steps = functools.partial(most_steps, SimpleNamespace(stride=1))
+    four, three = (pad([np.ones(size, np.int32)], size) for size in (4, 3))
+    assert (steps(four, (2, 1.5), None), steps(four, (2, 1.5), 5)) == (8, 5)
+    assert steps(three, (2, 0.5), 50) == 3
+    image = pad([np.ones((5, 3, 1), np.float32)], 5)
+    assert most_steps(SimpleNamespace(stride=2), image, (1, 2.0), None) == 1 + 2 * 3 * 3
 
 
 def test_a_search_is_of_five_beams_and_normalized_by_length_where_nothing_else_is_printed():

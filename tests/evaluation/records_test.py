@@ -114,14 +114,14 @@ def test_another_version_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr("attention_lab.evaluation.records.VERSION", 99)
     save([some_record()], tmp_path / "r")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="has version 99, but this program reads version 1"):
+    with pytest.raises(ValueError, match="has version 99, but this program reads version 2"):
         load(tmp_path / "r")
 
 
 def test_another_version_is_reported_whatever_its_digest_is_of(tmp_path):
     save([some_record()], tmp_path / "r")
     (tmp_path / "r.json").write_text('{"version": 99, "sha256": "of something else"}')
-    with pytest.raises(ValueError, match="has version 99, but this program reads version 1"):
+    with pytest.raises(ValueError, match="has version 99, but this program reads version 2"):
         load(tmp_path / "r")
 
 

@@ -16,13 +16,15 @@ from tests.models.small import (
     STRUCTURES,
     batch_of,
     example,
+    existing,
     padded,
     pair,
     params_of,
     recurrent,
     sentences,
-    tokens,
+    source_of,
     transformer,
+    unpadded,
 )
 
 pytestmark = pytest.mark.oldest
@@ -59,7 +61,7 @@ def close(a, b, tolerance=1e-5):
 def test_stepping_equals_teacher_forcing(make):
     model = make()
     params = params_of(model)
-    source, target = sentences(0, 5, 6)
+    source, (target,) = source_of(model, 0, 5), sentences(0, 6)
     whole = teacher_forcing(model, params, example(source, target))
     read, state = jax.jit(model.start, static_argnums=2)(params, padded(source, 7), 9)
     step = jax.jit(partial(model.step, weights=True))
@@ -69,15 +71,18 @@ def test_stepping_equals_teacher_forcing(make):
         close(output.logits, whole.logits[number])
         for place, row in output.weights.items():
             seen = whole.weights[place][:, number]
-            close(row[:, : seen.shape[-1]], seen)
-            assert not np.any(row[:, seen.shape[-1] :])
+            kept, known = (
+                existing(model, place, one.shape[-1], source, target) for one in (row, seen)
+            )
+            close(row[:, kept], seen[:, known])
+            assert not np.any(row[:, ~kept])
 
 
 @structures
 def test_padding_changes_neither_logits_nor_weights(make):
     model = make()
     params = params_of(model)
-    pairs = [sentences(1, 5, 6), sentences(2, 5, 6)]
+    pairs = [(source_of(model, seed, 5), sentences(seed + 9, 6)[0]) for seed in (1, 2)]
     batch = {
         "source": batch_of([source for source, _ in pairs], 9),
         "target": batch_of([target for _, target in pairs], 8),
@@ -87,19 +92,26 @@ def test_padding_changes_neither_logits_nor_weights(make):
         alone = teacher_forcing(model, params, example(source, target))
         close(together.logits[row, : len(target)], alone.logits)
         for place, weights in alone.weights.items():
-            _, queries, keys = weights.shape
-            close(together.weights[place][row, :, :queries, :keys], weights)
+            found = together.weights[place][row]
+            for axis in (-2, -1):
+                by_query = axis == -2 and not place.startswith("encoder/")
+                side = "decoder/0" if by_query else place
+                found, weights = (
+                    np.compress(existing(model, side, x.shape[axis], source, target), x, axis)
+                    for x in (found, weights)
+                )
+            close(found, weights)
 
 
 @structures
 def test_a_prediction_sees_the_source_and_earlier_target_tokens_only(make):
     model = make()
     params = params_of(model)
-    source, target = sentences(4, 5, 6)
+    source, (target,) = source_of(model, 4, 5), sentences(4, 6)
     later = target.copy()
     later[3:] = 4 + (later[3:] + 1) % 10
     another = source.copy()
-    another[0] = 4 + (another[0] + 1) % 10
+    another[0] = 4 + (another[0] + 1) % 10 if source.ndim == 1 else -another[0]
 
     def logits(source, target):
         return teacher_forcing(model, params, example(source, target)).logits
@@ -107,14 +119,16 @@ def test_a_prediction_sees_the_source_and_earlier_target_tokens_only(make):
     whole = logits(source, target)
     np.testing.assert_array_equal(logits(source, later)[:4], whole[:4])
     assert not np.allclose(logits(source, later)[4:], whole[4:])
-    reads = model.start(params, tokens(source), 1)[0].valid.size > 0
+    reads = model.start(params, unpadded(source), 1)[0].valid.size > 0
     assert np.allclose(logits(another, target), whole) != reads
 
 
 def finite_gradients(model):
     params = model.init(jax.random.key(0))
     batch = {
-        "source": batch_of(sentences(6, 6, 3), 6),
+        "source": batch_of(
+            [source_of(model, seed, length) for seed, length in ((6, 6), (5, 3))], 6
+        ),
         "target": batch_of(sentences(7, 2, 7), 7),
     }
 
@@ -183,7 +197,16 @@ def test_equal_words_give_the_same_model():
     ("side", "words", "message"),
     [
         ("encoder", {"kind": "recurent"}, "did you mean 'recurrent'"),
-        ("encoder", {}, "encoder needs a kind: recurrent or transformer or nothing"),
+        (
+            "encoder",
+            {},
+            "encoder needs a kind: recurrent or transformer or nothing or convolutional",
+        ),
+        ("encoder", {"kind": "convolutional", "stride": 6}, "stride=6: it must be 2, 4, 8"),
+        ("encoder", {"kind": "transformer", "reads": "image"}, "known are tokens, frames"),
+        ("encoder", {"kind": "recurrent", "reads": "frames", "stride": 1}, "stride=1: it must"),
+        ("encoder", {"kind": "pyramidal", "features": 5}, "must be even"),
+        ("encoder", {"kind": "pyramidal", "joins": -1}, "needs 0 or more"),
         ("encoder", {"kind": "recurrent", "fetures": 3}, "did you mean 'features'"),
         ("encoder", {"kind": "recurrent", "features": 7}, "must be even"),
         ("encoder", {"kind": "recurrent", "layers": 0}, "needs 1 or more"),

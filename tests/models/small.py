@@ -1,5 +1,7 @@
 """Small models of every kind, built from the registries."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from attention_lab.mechanism import PIECES, SCORES, make_attention
 from attention_lab.mechanism.registry import sample
 from attention_lab.models import make_model
-from attention_lab.padded import Padded, pad
+from attention_lab.padded import Padded, pad, size
 from attention_lab.special_tokens import END, PAD
 
 VOCABULARY = 19
@@ -47,6 +49,9 @@ SIDES = {
         "recurrent": {"embedding": 6, "features": 10},
         "transformer": {"features": 8, "heads": 2, "feed_forward": 12, "layers": 2},
         "nothing": {},
+        "convolutional": {"features": 10, "stride": 4},
+        "patches": {"features": 8, "heads": 2, "feed_forward": 12, "layers": 1, "stride": 2},
+        "pyramidal": {"features": 10, "joins": 2},
     },
     "decoder": {
         **{name: {"embedding": 6, "hidden": 8} for name in ("fixed", "bahdanau", "luong")},
@@ -55,12 +60,12 @@ SIDES = {
 }
 
 
-def pair(encoder, decoder, **words):
-    """The model of an encoder and a decoder of these kinds; words: options of the decoder."""
+def pair(encoder, decoder, source={}, **words):
+    """The model of an encoder and a decoder of these kinds; source: options of the encoder, words: of the decoder."""
     return make_model(
         VOCABULARY,
         VOCABULARY,
-        encoder={"kind": encoder, **SIDES["encoder"][encoder]},
+        encoder={"kind": encoder, **SIDES["encoder"][encoder], **source},
         decoder={"kind": decoder, **SIDES["decoder"][decoder], **words},
     )
 
@@ -83,6 +88,18 @@ STRUCTURES = {
     "transformer to fixed": lambda: pair("transformer", "fixed"),
     "recurrent to transformer": lambda: pair("recurrent", "transformer"),
     "nothing to transformer": lambda: pair("nothing", "transformer"),
+    "convolutional to bahdanau": lambda: pair(
+        "convolutional", "bahdanau", {"encoding": "sinusoidal"}, cell="lstm"
+    ),
+    "patches to transformer": lambda: pair("patches", "transformer", {"encoding": "learned"}),
+    "pyramidal to luong": lambda: pair("pyramidal", "luong", layers=2),
+    "frames, recurrent to bahdanau": lambda: pair(
+        "recurrent",
+        "bahdanau",
+        {"reads": "frames", "stride": 2},
+        attention={"score": "additive", "feedback": "location_aware"},
+    ),
+    "frames, transformer": lambda: pair("transformer", "transformer", {"reads": "frames"}),
     "transformer": transformer,
     "transformer, pre-norm": lambda: transformer(norm="pre", activation="swiglu", tie="nothing"),
     "transformer, grouped queries": lambda: transformer(key_value_heads=1, encoding="learned"),
@@ -152,8 +169,17 @@ def sentences(seed, *lengths):
     return [np.append(rng.integers(4, VOCABULARY, n - 1), END).astype(np.int32) for n in lengths]
 
 
+def source_of(model, seed, length):
+    """A random source for a model: a sentence, frames [length, F], or an image [length, length − 2, C]."""
+    rng = np.random.default_rng(seed)
+    if model.reads in ("tokens", "nothing"):
+        return sentences(seed, length)[0]
+    shape = (length,) if model.reads == "frames" else (length, length - 2)
+    return rng.normal(size=(*shape, VOCABULARY)).astype(np.float32)
+
+
 def padded(ids, length):
-    """One sentence, padded."""
+    """One sentence, or other source, padded."""
     return jax.tree.map(lambda rows: jnp.asarray(rows[0]), pad([ids], length))
 
 
@@ -167,14 +193,34 @@ def tokens(ids):
     return Padded(jnp.asarray(ids), jnp.asarray(ids) != PAD)
 
 
+def existing(model, place, width, source, target):
+    """Which of the `width` keys of an attention layer exist, for a source that is padded: bool[width]."""
+    kept = np.zeros(width, bool)
+    if place.startswith("decoder/"):
+        kept[: len(target)] = True
+    elif model.reads == "image":
+        side = math.isqrt(width)
+        for y, x in np.ndindex(*source.shape[:2]):
+            kept[y // model.stride * side + x // model.stride] = True
+    else:
+        kept[: math.ceil(len(source) / model.stride)] = True
+    return kept
+
+
 def row(batch, number):
     """One sentence of a batch."""
     return jax.tree.map(lambda x: x[number], batch)
 
 
+def unpadded(source):
+    """A source without padding."""
+    ids = np.issubdtype(source.dtype, np.integer)
+    return tokens(source) if ids else padded(source, size(source))
+
+
 def example(source, target):
     """A pair without padding."""
-    return {"source": tokens(source), "target": tokens(target)}
+    return {"source": unpadded(np.asarray(source)), "target": tokens(target)}
 
 
 def params_of(model, seed=0):

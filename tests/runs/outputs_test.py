@@ -24,18 +24,18 @@ def ids(text):
 
 
 def test_sentences_are_ids_that_end_in_end():
-    found = outputs.with_end(TOKENIZER, ["a b", ""])
+    found = TOKENIZER.arrays(["a b", ""])
     assert [one.tolist() for one in found] == [[*ids("a b"), END], [END]]
     assert {one.dtype for one in found} == {np.dtype(np.int32)}
 
 
 def test_only_sentences_with_a_token_that_fit_are_read():
-    sources = outputs.with_end(TOKENIZER, ["a b", "", "a", "a b c", "a b c d"])
+    sources = TOKENIZER.arrays(["a b", "", "a", "a b c", "a b c d"])
     assert [len(one) for one in outputs.readable(sources, LIMITS)] == [3, 2, 4]
 
 
 def test_each_sentence_has_its_hypotheses_best_first():
-    sources = outputs.with_end(TOKENIZER, ["a", "", "a b c d", "b c"])
+    sources = TOKENIZER.arrays(["a", "", "a b c d", "b c"])
     weights = np.arange(2 * 4 * 1 * 3).reshape(2, 4, 1, 3)  # [N, L, H, K]
     first = hypotheses(
         [[*ids("b c"), END, PAD], [*ids("d c b a")]],
@@ -67,10 +67,23 @@ def test_each_sentence_has_its_hypotheses_best_first():
 def test_padding_is_cut_from_the_weights_by_the_sides_that_a_layer_compares():
     matrix = np.zeros((2, 9, 9))
     shapes = {
-        place: outputs._trim(matrix, 3, 5, place).shape
+        place: outputs._trim(matrix, 3, (5,), place).shape
         for place in ("encoder/0", "cross/1", "decoder/2")
     }
     assert shapes == {"encoder/0": (2, 5, 5), "cross/1": (2, 3, 5), "decoder/2": (2, 3, 3)}
+
+
+def test_padding_is_cut_from_the_cells_of_a_square():
+    cells = np.arange(16).reshape(4, 4)
+    matrix = np.broadcast_to(np.arange(16.0), (2, 9, 16))
+    found = outputs._trim(matrix, 3, (2, 3), "cross/0")
+    assert found.shape == (2, 3, 6)
+    np.testing.assert_array_equal(found[0, 0], cells[:2, :3].ravel())
+    own = outputs._trim(
+        np.add.outer(100 * np.arange(16.0), np.arange(16))[None], 9, (2, 3), "encoder/0"
+    )
+    np.testing.assert_array_equal(own[0, :, 0], 100.0 * cells[:2, :3].ravel())
+    np.testing.assert_array_equal(own[0, 0], cells[:2, :3].ravel())
 
 
 def test_each_id_belongs_to_a_word_and_special_tokens_to_none():

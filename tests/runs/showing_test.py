@@ -32,7 +32,7 @@ RESULTS = {
 
 def plan(left_out={}, unread=0, empty=0, start=0):
     def several(count, **fields):
-        return type("", (), {**fields, "__len__": lambda self: count})()
+        return type("", (), {"reads": "tokens", **fields, "__len__": lambda self: count})()
 
     codec = SimpleNamespace(source=several(8000), target=several(90))
     corpus = SimpleNamespace(rows=SimpleNamespace(left_out=left_out), codec=codec)
@@ -98,8 +98,9 @@ def test_a_translation_is_printed_with_the_attention_of_the_last_layer(
     run, result = translated
     shown = []
 
-    def show(record, layer, head):
+    def show(record, layer, head, source):
         shown.append((layer, head))
+        assert source == WORDS
         return "MATRIX", None
 
     monkeypatch.setattr(showing, "task_of", lambda config: SimpleNamespace(show=show))

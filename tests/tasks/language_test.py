@@ -102,7 +102,7 @@ def test_nothing_is_generated_and_nats_rank():
 def test_attention_is_shown_by_the_tokens_that_are_read():
     weights = {"decoder/0": np.array([[[1.0, 0, 0], [0.25, 0.75, 0], [0, 0.5, 0.5]]])}
     record = make_record([], ["a", "b", "</s>"], weights)
-    printed, figure = TASK.show(record, "decoder/0", 0)
+    printed, figure = TASK.show(record, "decoder/0", 0, None)
     (axes,) = [axes for axes in figure.axes if axes.images]
     np.testing.assert_allclose(axes.images[0].get_array(), weights["decoder/0"][0])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "</s>"]
@@ -110,5 +110,5 @@ def test_attention_is_shown_by_the_tokens_that_are_read():
         "a",
         "b",
     ]
-    assert TASK.show(record, "decoder/0", None)[0] == printed
+    assert TASK.show(record, "decoder/0", None, None)[0] == printed
     assert START == 2

@@ -79,13 +79,13 @@ def asked(source):
 def test_an_answer_is_shown_over_sentences_and_over_words_if_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     told = "Tom went to the shed . Eve slept . Where is Tom ?"
-    lines, figure = TASKS["answering"].show(asked(told), "cross/0", None)
+    lines, figure = TASKS["answering"].show(asked(told), "cross/0", None, None)
     shares = [100 * sum(part) / 105 for part in (range(1, 7), range(7, 10), range(10, 14))]
     sentences = ["Tom went to the shed.", "Eve slept.", "Where is Tom?"]
     for line, share, sentence in zip(lines.split("\n"), shares, sentences, strict=True):
         assert line.startswith(f"{share:3.0f} %") and line.endswith(sentence)
     assert next(text.get_text() for text in figure.axes[0].texts) == "shed"
-    matrix, _ = TASKS["answering"].show(asked("jump twice"), "cross/0", 0)
+    matrix, _ = TASKS["answering"].show(asked("jump twice"), "cross/0", 0, None)
     assert "%" not in matrix and "jump" in matrix and "shed" in matrix
 
 
@@ -141,7 +141,7 @@ def test_an_answer_is_right_as_a_whole_and_attention_points_to_what_supports_it(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_attention_is_shown_by_target_and_source_words(name):
-    printed, figure = TASKS[name].show(cottage(), "cross/0", None)
+    printed, figure = TASKS[name].show(cottage(), "cross/0", None, None)
     (axes,) = [axes for axes in figure.axes if axes.images]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["the", "cottage"]
     assert "das" in printed and "cottage" in printed

@@ -11,7 +11,12 @@ from configs.defaults import fields
 ROSETTA = {"size": 60, "vocabulary": 4, "longest": 6}
 STORIES = {"size": 60, "vocabulary": 4, "sentences": [3, 3]}
 QUESTIONS = {**STORIES, "sentences": [5, 5]}
-OPTIONS = {"rosetta": ROSETTA, "rosetta_headlines": STORIES, "rosetta_answers": QUESTIONS}
+OPTIONS = {
+    "rosetta": ROSETTA,
+    "rosetta_headlines": STORIES,
+    "rosetta_answers": QUESTIONS,
+    "rosetta_pictures": {"size": 60, "vocabulary": 4},
+}
 TRAINING = {
     "tokens": 4000,
     "batch_tokens": 200,
@@ -36,6 +41,7 @@ BASES = {
     "denoising": defaults.denoising,
     "summarization": defaults.summarization,
     "answering": defaults.answering,
+    "captioning": defaults.captioning,
     "mixture": lambda: {**defaults.answering(), "task": "mixture", "mixture": MEMBERS},
 }
 SIZES = {"features": 8, "heads": 2, "feed_forward": 16, "layers": 1, "positions": 64}
@@ -54,6 +60,9 @@ def config_of(task, **changes):
         config["data"]["max_length"] = 16
         config["model"] = defaults.gpt()
         config["tokenizer"]["kind"] = "char"
+    if task == "captioning":
+        config["model"] = defaults.patches()
+        config["model"]["encoder"]["stride"] = 16
     for side in config["model"]["encoder"], config["model"]["decoder"]:
         side.update({name: value for name, value in SIZES.items() if name in side})
     config["training"].update(TRAINING)

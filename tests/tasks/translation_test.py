@@ -81,7 +81,7 @@ def test_bleu_is_the_main_metric_and_ranks_before_perplexity():
     ],
 )
 def test_attention_is_shown_by_target_and_source_words(head, weights):
-    printed, figure = TASK.show(cottage(), "cross/0", head)
+    printed, figure = TASK.show(cottage(), "cross/0", head, None)
     rows = [line.split() for line in printed.splitlines()]
     (axes,) = [axes for axes in figure.axes if axes.images]
     np.testing.assert_allclose(axes.images[0].get_array(), weights)

@@ -21,7 +21,14 @@ from attention_lab.padded import Padded
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import init_state, make_train_step
-from tests.models.small import STRUCTURES, example, recurrent, transformer
+from tests.models.small import (
+    STRUCTURES,
+    example,
+    recurrent,
+    source_of,
+    transformer,
+    unpadded,
+)
 
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.1, "dropout": 0.2, "label_smoothing": 0.1}
 NARROW = jnp.dtype(jnp.bfloat16)
@@ -78,7 +85,9 @@ def program(model):
     step = make_train_step(computed_in(model, "bfloat16"), adam(1.0), SCHEDULES["constant"](1, 1))
     state = jax.eval_shape(lambda: init_state(model, adam(1.0), jax.random.key(0), HYPER))
     rows = Padded(*(jax.ShapeDtypeStruct((2, 7), kind) for kind in (jnp.int32, bool)))
-    batch = {"source": rows, "target": rows}
+    one = unpadded(source_of(model, 0, 7))
+    source = jax.tree.map(lambda x: jax.ShapeDtypeStruct((2, *x.shape), x.dtype), one)
+    batch = {"source": source, "target": rows}
     return jax.make_jaxpr(step)(state, batch).jaxpr
 
 

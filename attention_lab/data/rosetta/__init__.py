@@ -21,7 +21,7 @@ nouns; it, and them for things just named, have the gender of what they refer to
 doctor, ... are masculine. Sentences begin with a capital and end without a period.
 
 The same words tell stories, in English: `headlines.py` has stories with their headlines, and `answers.py` stories with
-questions and answers.
+questions and answers. `pictures.py` draws them, with captions in both languages.
 """
 
 from attention_lab.data.rosetta.corpus import (

@@ -99,10 +99,9 @@ def join(*phrases: Phrase) -> Phrase:
 
 def realize(phrase: Phrase) -> Realized:
     """The two sentences as they are written, each with its first letter capitalized."""
-    english = phrase.english
-    french = _adapt(_contract(phrase.french), french_vowel)
+    english, french = phrase.english, french_words(phrase.french)
     source_words = english_sentence(english)
-    target_words = _capitalized(word.text for word in french)
+    target_words = capitalized(word.text for word in french)
     return Realized(
         spell(source_words),
         spell(target_words),
@@ -114,7 +113,17 @@ def realize(phrase: Phrase) -> Realized:
 
 def english_sentence(words: Sequence[Word]) -> tuple[str, ...]:
     """The words of an English sentence as they are written: an apple, and the first letter capitalized."""
-    return _capitalized(word.text for word in _adapt(words, _english_vowel))
+    return capitalized(word.text for word in english_words(words))
+
+
+def english_words(words: Sequence[Word]) -> list[Word]:
+    """The words of an English sentence with their concepts, as they are written: an apple, but not capitalized."""
+    return _adapt(words, _english_vowel)
+
+
+def french_words(words: Sequence[Word]) -> list[Word]:
+    """The words of a French sentence with their concepts, as they are written: du, l'homme, but not capitalized."""
+    return _adapt(_contract(words), french_vowel)
 
 
 def spell(words: Iterable[str]) -> str:
@@ -156,7 +165,8 @@ def _adapt(words, is_vowel):
     ]
 
 
-def _capitalized(texts):
+def capitalized(texts: Iterable[str]) -> tuple[str, ...]:
+    """The words of a sentence, the first with a capital."""
     first, *rest = texts
     return (first[0].upper() + first[1:], *rest)
 

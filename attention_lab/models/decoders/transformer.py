@@ -15,11 +15,11 @@ from attention_lab.models.base import Dropout, Encoded, Readout, least, restarte
 from attention_lab.models.layers import (
     DecoderLayer,
     embedding_norm,
-    encode_positions,
     final_norm,
     init_shared_bias,
     run_layer,
 )
+from attention_lab.models.places import encode_positions
 from attention_lab.models.shape import Shape, deviations, make_shape, rescaled
 
 

@@ -1,26 +1,31 @@
-"""The Transformer's encoder (Vaswani et al. 2017, §3.1), with any score in its self-attention."""
+"""The Transformer's encoder (Vaswani et al. 2017, §3.1), with any score in its self-attention.
 
+It reads tokens; frames, which convolutions shorten; or patches of an image (Dosovitskiy et al. 2021).
+"""
+
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
-from flax import linen as nn
 
 from attention_lab.mechanism import Attention, choose
 from attention_lab.mechanism.contracts import Array, Dims, Encoding, Params
 from attention_lab.models.base import Dropout, Encoded, least
+from attention_lab.models.convolutions import Front, Patches, make_front, sequence
+from attention_lab.models.encoders.contract import Encoder
 from attention_lab.models.layers import (
     EncoderLayer,
     embedding_norm,
-    encode_positions,
     final_norm,
     init_shared_bias,
     run_layer,
 )
+from attention_lab.models.places import encode_cells, encode_positions, init_cells
 from attention_lab.models.shape import Shape, deviations, make_shape, rescaled
 from attention_lab.padded import Padded
 
 
-class Transformer(nn.Module):
+class Transformer(Encoder):
     """Layers of self-attention; the summary is the mean of the highest layer's states."""
 
     attention: Attention
@@ -28,16 +33,28 @@ class Transformer(nn.Module):
     layers: int
     shape: Shape
     recompute: bool
+    front: Front | None = None
 
     @property
     def label(self) -> str:
-        """The score."""
-        return f"transformer({self.attention.score.name})"
+        """What it reads, and the score."""
+        kind = "patches" if self.reads == "image" else "transformer"
+        return f"{kind}({self.attention.score.name})"
 
     @property
-    def embedding(self) -> int:
-        """D: embeddings are as wide as states."""
-        return self.shape.features
+    def embedding(self) -> int | None:
+        """D: embeddings are as wide as states; None: it reads no tokens."""
+        return None if self.front else self.shape.features
+
+    @property
+    def reads(self) -> str:
+        """The kind of its source."""
+        return self.front.reads if self.front else "tokens"
+
+    @property
+    def stride(self) -> int:
+        """The positions of the source, along each axis, that one state replaces."""
+        return self.front.stride if self.front else 1
 
     @property
     def features(self) -> int:
@@ -48,9 +65,14 @@ class Transformer(nn.Module):
         """Makes the layers."""
         shape, initial = self.shape, deviations(self.shape, 2 * self.layers)
         dims = Dims(shape.features, shape.features, positions=shape.positions)
+        by_cell = init_cells(self.encoding, shape.features, shape.positions)
 
         def init_positions(rng):
-            return rescaled(self.encoding.init(rng, dims), initial.others, shape.features)
+            params = by_cell(rng) if self.reads == "image" else self.encoding.init(rng, dims)
+            return rescaled(params, initial.others, shape.features)
+
+        if self.front:
+            self.entry = self.front.make(shape.features)
 
         self.positions = self.param("positions", init_positions)
         self.bias = None
@@ -60,9 +82,19 @@ class Transformer(nn.Module):
         self.embedding_norm, self.norm = embedding_norm(shape), final_norm(shape)
 
     def __call__(self, source: Padded, dropout: Dropout, weights: bool = False) -> Encoded:
-        """source: embeddings [K, D]. Returns K states, and the weights of "encoder/0", .. [H, K, K]."""
-        positions = jnp.arange(len(source.valid))
-        x = encode_positions(self.encoding, self.positions, source.values, positions)
+        """source: embeddings [K, D]; frames [L, F] or an image [Y, X, C], of which K states remain.
+
+        Returns K states, and the weights of "encoder/0", .. [H, K, K].
+        """
+        if self.front:
+            source = self.entry(source, dropout)
+        if source.valid.ndim > 1:
+            cells = encode_cells(self.encoding, self.positions, source.values)
+            source = sequence(source._replace(values=cells))
+            x = source.values
+        else:
+            positions = jnp.arange(len(source.valid))
+            x = encode_positions(self.encoding, self.positions, source.values, positions)
         x = dropout(self.embedding_norm(x).astype(x.dtype))
         seen: dict[str, Any] = {}
         for number, layer in enumerate(self.layer):
@@ -79,7 +111,8 @@ class Transformer(nn.Module):
             if first
             else None
         )
-        return least(self.encoding.limit(params["positions"]), score)
+        own = None if self.reads == "image" else self.encoding.limit(params["positions"])
+        return least(own, score)
 
 
 def mean(states: Array, valid: Array) -> Array:
@@ -95,13 +128,34 @@ def transformer(
     encoding: str = "sinusoidal",
     layers: int = 6,
     recompute: bool = False,
+    reads: str = "tokens",
+    stride: int = 4,
     **shape: Any,
 ) -> Transformer:
     """Returns a Transformer encoder; by default that of the base model of Vaswani et al. 2017.
 
     recompute: whether activations inside a layer are computed again in the backward pass rather than stored (Chen et
-    al. 2016), on accelerators; XLA on CPU removes the recomputation. shape: fields of `Shape`. Raises ValueError if a name is unknown.
+    al. 2016), on accelerators; XLA on CPU removes the recomputation. reads: "tokens", or "frames", of which convolutions
+    leave one in `stride`. shape: fields of `Shape`. Raises ValueError if a name is unknown, or stride is not a power of two.
     """
-    return Transformer(
-        attention, choose("encoding", encoding), layers, make_shape(**shape), recompute
-    )
+    front = None if reads == "tokens" else make_front(reads, stride)
+    chosen = choose("encoding", encoding)
+    return Transformer(attention, chosen, layers, make_shape(**shape), recompute, front)
+
+
+def patches(
+    *,
+    attention: Attention = Attention(),
+    encoding: str = "sinusoidal",
+    layers: int = 6,
+    recompute: bool = False,
+    stride: int = 8,
+    **shape: Any,
+) -> Transformer:
+    """Returns a Transformer over patches of an image, each of `stride` x `stride` pixels.
+
+    encoding: of rows and columns, in half of the features each. The others are those of `transformer`.
+    """
+    front = Front("image", stride, partial(Patches, stride=stride))
+    chosen = choose("encoding", encoding)
+    return Transformer(attention, chosen, layers, make_shape(**shape), recompute, front)

@@ -1,0 +1,131 @@
+"""The models of the default configs as dicts, with the meaning of each field."""
+
+from typing import Any
+
+
+def patches(score: str = "scaled_dot") -> dict[str, Any]:
+    """Returns the config of a small Transformer over patches of an image."""
+    model = transformer(score)
+    encoder = {**model["encoder"], "kind": "patches", "stride": 8}  # pixels of a patch's side
+    return {**model, "encoder": encoder, "tie": "output"}
+
+
+def convolutional() -> dict[str, Any]:
+    """Returns the config of a small convolutional encoder of images."""
+    return {
+        "kind": "convolutional",
+        "features": 128,  # of a cell
+        "stride": 8,  # pixels of a cell's side, a power of two
+        "kernel": 4,  # positions that a convolution reads along each axis
+        "encoding": "learned",  # of rows and columns
+        "positions": 64,  # the most rows and columns of a table of positions
+    }
+
+
+def gpt(score: str = "scaled_dot") -> dict[str, Any]:
+    """Returns the config of a small decoder alone, with the details of GPT-2 (Radford et al. 2019)."""
+    return {
+        "encoder": {"kind": "nothing"},
+        "decoder": {
+            **transformer_stack(score),
+            "encoding": "learned",
+            "features": 128,
+            "feed_forward": 512,
+            "layers": 4,
+            "activation": "gelu_exact",
+            "epsilon": 1e-5,
+            "init": "gpt2",
+            "positions": 64,
+        },
+        "tie": "output",
+        "embeddings": {**embeddings(), "scaled": False, "init": "gpt2"},
+    }
+
+
+def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, Any]:
+    """Returns the config of a recurrent encoder with one of the decoders fixed, bahdanau and luong."""
+    return {
+        "encoder": {
+            "kind": "recurrent",
+            "cell": "gru",
+            "embedding": 256,
+            "features": 512,  # the size of a state, both directions together
+            "layers": 1,
+        },
+        "decoder": {
+            "kind": decoder,
+            "cell": "gru",
+            "attention": attention(score),
+            "input_feeding": True,  # a field of luong
+            "embedding": 256,
+            "hidden": 256,
+            "layers": 1,
+            "positions": 512,
+            "recompute": False,  # rematerialize a step's activations in the backward pass, to save memory
+        },
+        "tie": "all",
+        "embeddings": embeddings(),
+    }
+
+
+def transformer(score: str = "scaled_dot") -> dict[str, Any]:
+    """Returns the config of a small Transformer."""
+    return {
+        "encoder": transformer_stack(score),
+        "decoder": {**transformer_stack(score), "cross": attention(score)},
+        "tie": "all",
+        "embeddings": embeddings(),
+    }
+
+
+def embeddings() -> dict[str, Any]:
+    """Returns the scales of embeddings and logits, the fields of attention_lab.models.embeddings.Scales."""
+    return {
+        "scaled": True,  # embeddings are multiplied by sqrt(D)
+        "init": "lecun",  # their initial scale: lecun 1 / sqrt(D), normal and gpt2 .02, t5 1
+        "divided_logits": False,  # logits are divided by sqrt(D)
+    }
+
+
+def transformer_stack(score: str) -> dict[str, Any]:
+    """Returns the config of a small Transformer's encoder, or of its decoder without cross-attention.
+
+    attention_lab.models.shape.Shape documents the fields.
+    """
+    return {
+        "kind": "transformer",
+        "attention": attention(score),
+        "encoding": "sinusoidal",
+        "features": 256,
+        "heads": 4,
+        "key_value_heads": None,
+        "key_size": None,
+        "value_size": None,
+        "projection_bias": False,
+        "feed_forward": 1024,
+        "layers": 3,
+        "activation": "relu",
+        "feed_forward_bias": True,
+        "norm": "pre",
+        "norm_kind": "layer",
+        "norm_bias": True,
+        "epsilon": 1e-6,
+        "embedding_norm": False,
+        "shared_bias": False,
+        "init": "lecun",
+        "attention_dropout": False,
+        "positions": 512,
+        "recompute": False,  # rematerialize a layer's activations in the backward pass, to save memory
+    }
+
+
+def attention(score: str) -> dict[str, Any]:
+    """Returns the names of a mechanism's pieces; see attention_lab.mechanism.registry."""
+    return {
+        "score": score,
+        "normalize": "softmax",
+        "mask": "everything",
+        "bias": "no_bias",
+        "locality": "global_",
+        "feedback": "no_feedback",
+    }
