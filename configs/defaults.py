@@ -38,6 +38,16 @@ def captioning() -> ConfigDict:
     return fields(defaults.captioning())
 
 
+def speech() -> ConfigDict:
+    """Returns the config of a small recurrent network that transcribes the embedded speech."""
+    return fields(defaults.speech())
+
+
+def pyramidal() -> ConfigDict:
+    """Returns the config of a small pyramidal encoder of frames."""
+    return fields(defaults.pyramidal())
+
+
 def patches() -> ConfigDict:
     """Returns the config of a small Transformer over patches of an image."""
     return fields(defaults.patches())

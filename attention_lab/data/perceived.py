@@ -1,21 +1,30 @@
-"""Training examples whose sources are not texts, such as images: read when a batch needs them."""
+"""Training examples whose sources are not texts: images, read when a batch needs them, and frames, computed once."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import hashlib
+import io
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from attention_lab import files
+from attention_lab.data import readers
 from attention_lab.data.readers import Reader
 from attention_lab.data.rows import Row
+from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.vocabularies import Codec
 
 
 class Perceived(NamedTuple):
-    """Sources with the ids of their targets, each ending in END, and the number of those left out, by reason."""
+    """Sources with the ids of their targets, each ending in END, and the number of those left out, by reason.
 
-    reader: Reader
-    sources: Sequence[Any]
-    sizes: np.ndarray  # [N] the positions of each source, along its longer axis
+    array: (index) -> the array of a source. sizes: [N] the positions of each, along its longer axis.
+    """
+
+    array: Callable[[int], np.ndarray]
+    sizes: np.ndarray
     target: Sequence[np.ndarray]  # int32 [T] each
     left_out: dict[str, int]
 
@@ -27,25 +36,82 @@ class Perceived(NamedTuple):
     def epoch(self, seed: int, number: int, /) -> Callable[[int], Row]:
         """Returns the function from the index of an example to its row, which is the same in every epoch."""
         del seed, number
-
-        def row(index):
-            (source,) = self.reader.arrays([self.sources[index]])
-            return Row(source, self.target[index])
-
-        return row
+        return lambda index: Row(self.array(index), self.target[index])
 
 
-def perceived(codec: Codec, examples: Sequence[dict[str, Any]], max_length: int) -> Perceived:
-    """Encodes the targets of examples; those that are blank or have more than max_length tokens are left out and counted."""
+def perceived(
+    codec: Codec,
+    examples: Sequence[dict[str, Any]],
+    max_length: int,
+    cache_dir: Path,
+    longest: int | None = None,
+) -> Perceived:
+    """Encodes the targets of examples, and finds the arrays of their sources.
+
+    Examples with a blank target, more than max_length tokens, or more than `longest` positions of the source are left out
+    and counted. cache_dir: the folder in which frames are cached.
+    """
     targets = codec.target.arrays(example["target"] for example in examples)
-    blank = [len(ids) == 1 for ids in targets]
-    long = [len(ids) > max_length for ids in targets]
-    kept = [i for i, (b, s) in enumerate(zip(blank, long, strict=True)) if not (b or s)]
+    blank = np.array([len(ids) == 1 for ids in targets], bool)
+    long = ~blank & np.array([len(ids) > max_length for ids in targets], bool)
+    kept = np.flatnonzero(~blank & ~long).tolist()
     sources = [examples[i]["source"] for i in kept]
+    array, sizes = _arrays(codec.source, sources, cache_dir)
+    fits = np.flatnonzero(sizes <= (longest or np.inf))
+    left_out = {
+        "a blank target": int(blank.sum()),
+        f"more than {max_length} tokens": int(long.sum()),
+    }
+    if longest is not None:
+        left_out[f"more than {longest} frames"] = len(kept) - len(fits)
+    chosen = fits.tolist()
     return Perceived(
-        codec.source,
-        sources,
-        codec.source.sizes(sources),
-        [targets[i] for i in kept],
-        {"a blank target": sum(blank), f"more than {max_length} tokens": sum(long)},
+        lambda index: array(chosen[index]),
+        sizes[fits],
+        [targets[kept[i]] for i in chosen],
+        left_out,
     )
+
+
+def _arrays(reader, sources, cache_dir):
+    """Returns the function from the index of a source to its array, and the positions of all of them, [N]."""
+    if reader.reads == "image":
+        return lambda index: reader.arrays([sources[index]])[0], reader.sizes(sources)
+    rows = cached_frames(reader, sources, cache_dir)
+    return lambda index: rows[index].astype(np.float32), np.array([len(one) for one in rows], int)
+
+
+def cached_frames(reader: Reader, sources: Sequence[Any], cache_dir: Path) -> list[np.ndarray]:
+    """Returns the frames of each source, float16 [K, F], from cache_dir if they were computed before.
+
+    A damaged file is replaced; if the file cannot be written, the frames are returned nevertheless.
+    """
+    digest = hashlib.sha256(readers.digest_of(reader).encode())
+    for source in sources:
+        digest.update(source.digest.encode())
+    path = pathlib.Path(cache_dir) / f"frames-{digest.hexdigest()[:32]}.npz"
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
+        return _from_bytes(path.read_bytes(), digest.hexdigest())
+    rows = [one.astype(np.float16) for one in reader.arrays(sources)]
+    with contextlib.suppress(OSError):  # it is only slower without
+        files.replace(path, _to_bytes(rows, digest.hexdigest()))
+    return rows
+
+
+def _to_bytes(rows: Iterable[np.ndarray], made_from: str) -> bytes:
+    rows = list(rows)
+    content = io.BytesIO()
+    lengths = np.array([len(row) for row in rows], np.int32)
+    np.savez(content, lengths=lengths, made_from=np.array(made_from), values=np.concatenate(rows))
+    return hashlib.sha256(content.getbuffer()).digest() + content.getbuffer()
+
+
+def _from_bytes(data: bytes, made_from: str) -> list[np.ndarray]:
+    """Parses what `_to_bytes` returned. Raises ValueError if it is damaged, or made from other inputs."""
+    content = memoryview(data)[32:]
+    if hashlib.sha256(content).digest() != data[:32]:
+        raise ValueError("the frames are damaged")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        if str(arrays["made_from"]) != made_from:
+            raise ValueError("the frames were made from something else")
+        return np.split(arrays["values"], np.cumsum(arrays["lengths"])[:-1])

@@ -19,6 +19,7 @@ import numpy as np
 
 from attention_lab import files
 from attention_lab.data.images import Images
+from attention_lab.data.sounds import Spectrograms
 from attention_lab.data.tokenizer_files import Path
 
 VERSION = 1
@@ -48,7 +49,9 @@ class Reader(Protocol):
         """Returns what it reads, for the plan of a run."""
 
 
-READERS: Mapping[str, type[Any]] = MappingProxyType({"images": Images})
+READERS: Mapping[str, type[Any]] = MappingProxyType(
+    {"images": Images, "spectrograms": Spectrograms}
+)
 
 
 def save(reader: Any, path: Path) -> None:

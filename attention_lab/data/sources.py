@@ -7,6 +7,7 @@ A source gives random access to plain dicts: it has len(source) examples, and so
   indices of the sentences that the target follows from;
 * an image with its caption: {"source": Image, "target": str, "targets": [str], ..}; "regions" are the places of what it
   shows, {"label", "box": (top, left, bottom, right)} in pixels, and "links" pairs (region, target word);
+* a recording with its transcript, in the same way: {"source": Sound, ..}, the "box" of a region is (start, end) in seconds;
 * a text without a second side: {"text": str}, one document.
 
 Splits are named train, validation and test, whatever the names of files.
@@ -88,7 +89,7 @@ def digest_of(examples: Iterable[Example]) -> str:
             example.get(name) for name in ("source", "target", "source_words", "target_words")
         ]
         if columns[0] is not None and not isinstance(columns[0], str):
-            columns[0] = columns[0].digest  # of an image
+            columns[0] = columns[0].digest  # of an image or a recording
         links = sorted(map(list, example["links"])) if "links" in example else None
         # Only examples that have them: the digests of translation examples stay the same.
         others = {name: example[name] for name in _OTHERS if name in example}
@@ -141,6 +142,16 @@ def rosetta_pictures(split: str, **options: Any) -> Source:
     options = _of_split("rosetta_pictures", split, options)
     _check_call("rosetta_pictures", rosetta_pictures, split, options)
     return rosetta_pictures(split, **options)
+
+
+def rosetta_speech(split: str, **options: Any) -> Source:
+    """Generates spoken sentences, and when each word is said. See data/rosetta/speech.py."""
+    # A local import: a grammar takes long to import.
+    from attention_lab.data.rosetta.speech import rosetta_speech
+
+    options = _of_split("rosetta_speech", split, options)
+    _check_call("rosetta_speech", rosetta_speech, split, options)
+    return rosetta_speech(split, **options)
 
 
 def _generated(name, split, options, cache_dir=None):
@@ -202,6 +213,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
         "rosetta_headlines": _generator(rosetta_headlines),
         "rosetta_answers": _generator(rosetta_answers),
         "rosetta_pictures": Dataset(rosetta_pictures),
+        "rosetta_speech": Dataset(rosetta_speech, (*SPLITS, "test_long")),
         "multi30k": Dataset(multi30k),
         "tatoeba": Dataset(tatoeba),
         "greek_nt": Dataset(greek_nt),

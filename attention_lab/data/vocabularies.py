@@ -1,7 +1,7 @@
 """The vocabularies of the two sides of a corpus: separate, joint, or joint with a part of it for the target."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from attention_lab.data.tokenizer import SPACE, Tokenizer, normalized, written
@@ -53,6 +53,17 @@ def make_tokenizers(
         return Codec(make(source), make(target))
     both = make([*source, *target])
     return restricted(both, target) if restrict else Codec(both, both)
+
+
+def target_tokenizer(
+    texts: Sequence[str], options: Mapping[str, Any], cache_dir: Path
+) -> Tokenizer:
+    """Returns the tokenizer of targets alone, of tasks whose sources are not texts.
+
+    options: those of `make_tokenizers`, of which `joint` and `restrict` have no meaning here.
+    """
+    own = {name: value for name, value in options.items() if name not in ("joint", "restrict")}
+    return cached(sentences=texts, cache_dir=cache_dir, **own)
 
 
 def restricted(both: Tokenizer, texts: Sequence[str]) -> Codec:

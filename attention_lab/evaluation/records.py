@@ -48,6 +48,7 @@ class Record(NamedTuple):
     info: dict[str, Any]  # metadata that JSON can represent: the model, the score, ...
     states: tuple[int, ...] = ()  # the source's states along each axis, if it is no text
     boxes: tuple[tuple[float, ...], ...] = ()  # of each source word, if it is no text
+    scale: float = 1.0  # states for each pixel, or each second, of a source that is no text
 
 
 # The sides of the queries and of the keys, by the kind of attention layer.
@@ -86,13 +87,14 @@ def make_record(
     info: Mapping[str, Any] | None = None,
     states: Sequence[int] = (),
     boxes: Sequence[Sequence[float]] = (),
+    scale: float = 1.0,
 ) -> Record:
     """Validates its arguments and returns a record; weights are stored in float32.
 
     source_words and source_word_of must be given together; without them, each token is a word of its own. The same
     applies to target_words and target_word_of.
 
-    states, boxes: of a source that is no text, see `Record`.
+    states, boxes, scale: of a source that is no text, see `Record`.
 
     Raises ValueError if shapes do not match, if weights are negative or not finite, if a link or a token refers to a
     word that does not exist, or if JSON cannot represent info.
@@ -112,6 +114,7 @@ def make_record(
         info=_plain(dict(info or {})),
         states=tuple(map(int, states)),
         boxes=tuple(tuple(map(float, box)) for box in boxes),
+        scale=float(scale),
     )
     _check_boxes(record)
     for i, j in sorted(record.links or ()):

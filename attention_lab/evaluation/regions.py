@@ -102,6 +102,37 @@ def area_sums(records: Sequence[Record]) -> np.ndarray:
     return rows
 
 
+def distance_sums(records: Sequence[Record], pointer: Pointer | None = None) -> np.ndarray:
+    """Returns for each record the sum over its words of the distance from the mean position of the weights to the nearest middle of a box, and their number: [N, 2].
+
+    Distances are in the unit in which the boxes were given. Words without weights do not count.
+    """
+    rows = np.zeros((len(records), 2))
+    for row, record in zip(rows, records, strict=True):
+        for one in looked(record, pointer):
+            if not one.weights.any():
+                continue
+            places = np.moveaxis(np.indices(one.weights.shape), 0, -1) + 0.5
+            mean = (one.weights[..., None] * places).reshape(-1, places.shape[-1]).sum(0)
+            low, high = np.split(one.boxes, 2, axis=1)
+            nearest = np.linalg.norm((low + high) / 2 - mean, axis=1).min()
+            row += nearest / record.scale, 1
+    return rows
+
+
+def widened(record: Record, margin: float) -> Record:
+    """Returns the record with boxes that are wider by `margin` on all sides, in the unit in which they were given."""
+    if not margin or not record.boxes:
+        return record
+    by = margin * record.scale
+    half = len(record.boxes[0]) // 2
+    signs = [-by] * half + [by] * half
+    boxes = tuple(
+        tuple(edge + sign for edge, sign in zip(box, signs, strict=True)) for box in record.boxes
+    )
+    return record._replace(boxes=boxes)
+
+
 def best_pointer(records: Sequence[Record]) -> Pointer:
     """Returns the cross-attention layer, and its head or the mean of its heads, with the most weight inside boxes.
 

@@ -22,6 +22,29 @@ def convolutional() -> dict[str, Any]:
     }
 
 
+def over_frames() -> dict[str, Any]:
+    """Returns the config of a small recurrent encoder of frames, which convolutions shorten first."""
+    return {
+        "kind": "recurrent",
+        "cell": "lstm",
+        "reads": "frames",
+        "stride": 8,  # frames that one state replaces, a power of two
+        "embedding": 128,  # features of the convolutions
+        "features": 256,  # of a state, both directions together
+        "layers": 1,
+    }
+
+
+def pyramidal() -> dict[str, Any]:
+    """Returns the config of a small pyramidal encoder of frames."""
+    return {
+        "kind": "pyramidal",
+        "cell": "lstm",
+        "features": 256,  # of a state, both directions together
+        "joins": 3,  # layers that halve the number of states
+    }
+
+
 def gpt(score: str = "scaled_dot") -> dict[str, Any]:
     """Returns the config of a small decoder alone, with the details of GPT-2 (Radford et al. 2019)."""
     return {

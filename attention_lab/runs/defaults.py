@@ -7,7 +7,9 @@ from attention_lab.runs.default_models import (
     convolutional,
     embeddings,
     gpt,
+    over_frames,
     patches,
+    pyramidal,
     recurrent,
     transformer,
     transformer_stack,
@@ -22,8 +24,11 @@ __all__ = [
     "embeddings",
     "gpt",
     "language",
+    "over_frames",
     "patches",
+    "pyramidal",
     "recurrent",
+    "speech",
     "summarization",
     "transformer",
     "transformer_stack",
@@ -200,4 +205,31 @@ def captioning() -> dict[str, Any]:
             "embeddings": embeddings(),
         },
         "decoding": {**config["decoding"], "longest": (40, 0.0)},
+    }
+
+
+def speech() -> dict[str, Any]:
+    """Returns the config of a small recurrent network that transcribes the embedded speech, in characters."""
+    config = translation()
+    return {
+        **config,
+        "task": "speech",
+        "name": "speech",
+        "data": {
+            "name": "rosetta_speech",
+            "options": {},
+            "rate": 8000,  # samples a second
+            "mels": 40,  # mel bands, the features of a frame
+            "max_length": 128,  # training transcripts with more tokens are left out, and counted
+            "max_seconds": 15.0,  # and so are longer recordings
+            "test": "test",
+        },
+        "tokenizer": {**config["tokenizer"], "kind": "char", "size": 200},
+        "model": {
+            "encoder": over_frames(),
+            "decoder": {**recurrent()["decoder"], "cell": "lstm"},
+            "tie": "output",
+            "embeddings": embeddings(),
+        },
+        "decoding": {**config["decoding"], "longest": (20, 3.0)},
     }

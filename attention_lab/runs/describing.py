@@ -1,19 +1,23 @@
 """Texts about images or recordings, printed one after the other; one that cannot be read does not end the others."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attention_lab.runs import evaluation, showing
 from attention_lab.runs.run import Run
 
+CONFIGS = MappingProxyType({"image": "configs/captions.py", "frames": "configs/speech.py"})
 
-def checked(run: Run, workdir: str, reads: str, advice: str) -> None:
+
+def checked(run: Run, workdir: str, reads: str) -> None:
     """Raises ValueError, with what to do, if the model of a run reads another kind of source."""
     if run.model.reads != reads:
         raise ValueError(
-            f"--workdir={workdir}: this model reads {run.model.reads}, not {reads}; {advice}"
+            f"--workdir={workdir}: this model reads {run.model.reads}, not {reads}; train one with "
+            f"--config={CONFIGS[reads]}"
         )
 
 
@@ -29,7 +33,6 @@ def describe(
     run: Run,
     workdir: Path,
     sources: Sequence[Any],
-    opened: Callable[[Any], Any],
     *,
     name: str,
     beam: int | None = None,
@@ -38,16 +41,15 @@ def describe(
 ) -> int:
     """Prints the texts of sources, in order. Returns 1 if one of them could not be read, and otherwise 0.
 
-    workdir: the run's folder, whose evaluation chose a layer and a head. opened: raises ValueError for a source that
-    cannot be read, whose line is empty and whose reason is printed to standard error, after the name of the command.
-    matrix, picture: whether to print where the model looked, and the file to which it is drawn.
+    One that cannot be read has an empty line, and its reason is printed to standard error, after the name of the command.
+    workdir: the run's folder, whose evaluation chose a layer and a head. matrix, picture: whether to print where the model looked, and the file to which it is drawn.
     """
     choice = evaluation.saved_choice(workdir, run.config["data"]["test"])
     size, failed = beam or run.config["decoding"]["beam"], False
     weights = matrix or picture is not None
     for source in sources:
         try:
-            opened(source)
+            run.codec.source.arrays([source])
         except ValueError as error:
             print(f"{name}: {error}", file=sys.stderr)
             print()

@@ -163,13 +163,14 @@ def _perceived(reader, limits, example):
     (array,) = reader.arrays([example["source"]])
     states = limits.states(array)
     regions = example.get("regions", ())
-    scale = reader.scale(example["source"]) / limits.stride if regions else 1.0
+    scale = reader.scale(example["source"]) / limits.stride
     boxes = [tuple(scale * edge for edge in region["box"]) for region in regions]
     named = {
         "source_words": [region["label"] for region in regions],
         "source_word_of": owners(states, boxes),
         "states": states,
         "boxes": boxes,
+        "scale": scale,
     }
     return array, states, reader.labels(states, limits.stride), named
 

@@ -10,6 +10,7 @@ from attention_lab.tasks.contracts import Example, Task
 from attention_lab.tasks.denoising import DENOISING
 from attention_lab.tasks.language import LANGUAGE
 from attention_lab.tasks.mixture import MIXTURE
+from attention_lab.tasks.speech import SPEECH
 from attention_lab.tasks.summarization import SUMMARIZATION
 from attention_lab.tasks.translation import TRANSLATION
 
@@ -17,7 +18,16 @@ __all__ = ["TASKS", "Task", "target_text", "task_of"]
 
 TASKS = {
     task.name: task
-    for task in (TRANSLATION, LANGUAGE, DENOISING, SUMMARIZATION, ANSWERING, MIXTURE, CAPTIONING)
+    for task in (
+        TRANSLATION,
+        LANGUAGE,
+        DENOISING,
+        SUMMARIZATION,
+        ANSWERING,
+        MIXTURE,
+        CAPTIONING,
+        SPEECH,
+    )
 }
 
 

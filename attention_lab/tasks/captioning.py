@@ -8,8 +8,7 @@ import numpy as np
 
 from attention_lab.data.images import Images
 from attention_lab.data.perceived import Perceived, perceived
-from attention_lab.data.tokenizer_files import cached
-from attention_lab.data.vocabularies import Codec
+from attention_lab.data.vocabularies import Codec, target_tokenizer
 from attention_lab.evaluation.metrics import Metric, bleu, perplexity, rouge
 from attention_lab.evaluation.perception import area, cider_d, correctness, region_pointing
 from attention_lab.evaluation.records import Record
@@ -20,20 +19,13 @@ from attention_lab.tasks.contracts import Config, Example, Task
 def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
     """Trains the tokenizer of captions on all captions of training examples."""
     texts = [text for example in examples for text in example.get("targets", [example["target"]])]
-    options = {
-        name: value
-        for name, value in config["tokenizer"].items()
-        if name not in ("joint", "restrict")
-    }
-    return Codec(
-        Images(config["data"]["size"]), cached(sentences=texts, cache_dir=cache, **options)
-    )
+    tokenizer = target_tokenizer(texts, config["tokenizer"], cache)
+    return Codec(Images(config["data"]["size"]), tokenizer)
 
 
 def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Perceived:
     """Encodes captions; leaves out those with more than `data.max_length` tokens. Images are read when they are needed."""
-    del cache
-    return perceived(codec, examples, config["data"]["max_length"])
+    return perceived(codec, examples, config["data"]["max_length"], cache)
 
 
 def check(config: Config) -> None:

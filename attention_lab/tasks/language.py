@@ -10,8 +10,7 @@ from attention_lab.data import sources
 from attention_lab.data.kinds import SPECIAL_TOKENS
 from attention_lab.data.rows import Rows, Windows, consecutive
 from attention_lab.data.tokenizer import Tokenizer
-from attention_lab.data.tokenizer_files import cached
-from attention_lab.data.vocabularies import Codec
+from attention_lab.data.vocabularies import Codec, target_tokenizer
 from attention_lab.evaluation.metrics import Metric, bits_per_character, cross_entropy, perplexity
 from attention_lab.evaluation.records import Record
 from attention_lab.special_tokens import END, START
@@ -29,13 +28,8 @@ def read(config: Config, split: str, cache: Path) -> list[Example]:
 
 def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
     """Trains the tokenizer on the lines of the training documents."""
-    options = {
-        name: value
-        for name, value in config["tokenizer"].items()
-        if name not in ("joint", "restrict")
-    }
-    lines = (line for example in examples for line in example["text"].splitlines(keepends=True))
-    tokenizer = cached(sentences=lines, cache_dir=cache, **options)
+    lines = [line for example in examples for line in example["text"].splitlines(keepends=True)]
+    tokenizer = target_tokenizer(lines, config["tokenizer"], cache)
     return Codec(tokenizer, tokenizer)
 
 

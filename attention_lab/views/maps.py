@@ -19,6 +19,7 @@ from attention_lab.views.heatmap import DPI, GOLD, INK, PAD, drawable
 DARKEST = 0.25  # the brightness of a part of a picture that has no weight
 PANEL, LABEL = 1.3, 0.26  # inches: a panel's side, and the height of its label
 ACROSS = 6  # panels in a row
+LONGEST = 16  # cells of a word
 
 
 def printed(maps: Any, words: Sequence[str], *, width: int = 80, encoding: str = "utf-8") -> str:
@@ -48,6 +49,44 @@ def printed(maps: Any, words: Sequence[str], *, width: int = 80, encoding: str =
             lines.append("  ".join(row.ljust(wide) for row in rows).rstrip())
         lines.append("")
     return "\n".join(lines[:-1])
+
+
+def timeline(
+    weights: Any, words: Sequence[str], scale: float, *, width: int = 80, encoding: str = "utf-8"
+) -> str:
+    """Returns a line for each word with its weights over time in shades, and below them the seconds.
+
+    weights: [words, K]; each word has its own scale. scale: weights for each second. A long time is split into blocks of
+    `width` cells. encoding: as in `text.text_matrix`. Raises ValueError if shapes or width do not fit.
+    """
+    maps = _checked(np.asarray(weights, float)[:, None], words)
+    pen = pen_of(encoding)
+    labels = [shorten(visible(word, pen, encoding), LONGEST, pen.dots) for word in words]
+    margin = max(map(columns, labels)) + 2
+    room = (width - margin) // 2
+    if room < 4:
+        raise ValueError(
+            f"a timeline of these words needs a width of {margin + 8} or more, not {width}"
+        )
+    blocks = []
+    for first in range(0, maps.shape[2], room):
+        part = range(first, min(first + room, maps.shape[2]))
+        rows = ["".join(2 * _shade(one, 0, k, pen) for k in part) for one in maps]
+        lines = [
+            label + " " * (margin - columns(label)) + row
+            for label, row in zip(labels, rows, strict=True)
+        ]
+        blocks.append("\n".join([*lines, " " * margin + _seconds(part, scale)]))
+    return "\n\n".join(blocks)
+
+
+def _seconds(part, scale):
+    """Returns each half second at the state in which it lies, and the unit."""
+    line, halves = "", math.ceil(2 * part[0] / scale)
+    while (k := int(halves * scale / 2 + 1e-9)) <= part[-1]:
+        line = line.ljust(2 * (k - part[0])) + f"{halves / 2:.1f} "
+        halves += 1
+    return line + "s"
 
 
 def _shade(one, y, x, pen):

@@ -71,9 +71,9 @@ def test_what_cannot_be_read_leaves_the_others_described(workdir, picture, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "give the files of images, or --number"),
-        (("a.png", "--number=1"), "give the files of images, or --number"),
-        (("a.png", "b.png", "--save_heatmap=c.png"), "draws one image, and 2 are given"),
+        ((), "give files, or --number"),
+        (("a.png", "--number=1"), "give files, or --number"),
+        (("a.png", "b.png", "--save_heatmap=c.png"), "draws one file, and 2 are given"),
         (("a.png", "--save_heatmap=c.jpg"), "the name must end in .png"),
         (("--number=60",), "--number=60: the test set has 60 examples"),
     ],

@@ -92,7 +92,7 @@ def _flags_of_no_command():
         for flag in [] if module.startswith("absl.") else list(defined):
             delattr(flags.FLAGS, flag.name)
     # Modules that only define flags, for several commands, are to define them again.
-    for module in ("hosts", "sampling"):
+    for module in ("hosts", "sampling", "described"):
         sys.modules.pop(f"experiments.{module}", None)
         vars(experiments).pop(module, None)
     try:

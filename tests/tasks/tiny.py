@@ -16,6 +16,7 @@ OPTIONS = {
     "rosetta_headlines": STORIES,
     "rosetta_answers": QUESTIONS,
     "rosetta_pictures": {"size": 60, "vocabulary": 4},
+    "rosetta_speech": ROSETTA,
 }
 TRAINING = {
     "tokens": 4000,
@@ -42,6 +43,7 @@ BASES = {
     "summarization": defaults.summarization,
     "answering": defaults.answering,
     "captioning": defaults.captioning,
+    "speech": defaults.speech,
     "mixture": lambda: {**defaults.answering(), "task": "mixture", "mixture": MEMBERS},
 }
 SIZES = {"features": 8, "heads": 2, "feed_forward": 16, "layers": 1, "positions": 64}
@@ -63,6 +65,10 @@ def config_of(task, **changes):
     if task == "captioning":
         config["model"] = defaults.patches()
         config["model"]["encoder"]["stride"] = 16
+    if task == "speech":
+        config["model"]["encoder"]["reads"] = "frames"
+        config["model"]["encoder"]["stride"] = 8
+        config["model"]["tie"] = "output"
     for side in config["model"]["encoder"], config["model"]["decoder"]:
         side.update({name: value for name, value in SIZES.items() if name in side})
     config["training"].update(TRAINING)

@@ -52,3 +52,19 @@ def test_a_picture_is_bright_where_a_word_looks_and_its_boxes_are_outlined():
     assert figure.get_size_inches()[0] < 5
     many = maps.over_picture(pixels, [ONE] * 9, list("abcdefghi"))
     assert len(many.axes) == 10 and many.get_size_inches()[0] < 9
+
+
+def test_a_timeline_has_a_line_for_each_word_and_the_half_seconds_below():
+    weights = [[0, 0, 1, 0.5, 0], [0.2, 0, 0, 0, 0.2]]
+    printed = maps.timeline(weights, ["a", "cat"], 4.0)
+    assert printed.split("\n") == ["a    ····██▓▓··", "cat  ██······██", "     0.0 0.5 1.0 s"]
+    assert maps.timeline(weights, ["a", "cat"], 4.0, encoding="ascii").startswith("a    ....@@##..")
+    parts = maps.timeline(weights, ["a", "cat"], 2.0, width=13).split("\n\n")
+    assert parts == [
+        "a    ····██▓▓\ncat  ██······\n     0.0 0.5 1.0 1.5 s",
+        "a    ··\ncat  ██\n     2.0 s",
+    ]
+    with pytest.raises(ValueError, match="needs a width of 13 or more, not 12"):
+        maps.timeline(weights, ["a", "cat"], 4.0, width=12)
+    with pytest.raises(ValueError, match="do not fit 1 words"):
+        maps.timeline(weights, ["a"], 4.0)
