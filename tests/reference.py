@@ -191,6 +191,18 @@ def sigmoid(scores, where):
     return on_allowed(scores, where, lambda z: [logistic(z_k) for z_k in z])
 
 
+def smoothing(scores, where):
+    """p_k = sigma(z_k) / sum_n sigma(z_n): Chorowski et al. 2015, eq. 15."""
+
+    def normalize(z):
+        # By their logarithms, of which the greatest cancels: each sigma alone may be 0 in floating point.
+        logs = [-math.log1p(math.exp(-z_k)) if z_k > -30 else z_k for z_k in z]
+        powers = [math.exp(log - max(logs)) for log in logs]
+        return [power / math.fsum(powers) for power in powers]
+
+    return on_allowed(scores, where, normalize)
+
+
 def threshold(z, share):
     """p_k = share(z_k, tau), with the tau found by bisection at which sum_k p_k = 1."""
     top = max(z)  # tau moves along with the scores: below, it lies between -1 and 0
@@ -218,7 +230,7 @@ def entmax15(scores, where):
 
 
 NORMALIZERS = {
-    "softmax": softmax, "sigmoid": sigmoid, "sparsemax": sparsemax, "entmax15": entmax15,
+    "softmax": softmax, "sigmoid": sigmoid, "smoothing": smoothing, "sparsemax": sparsemax, "entmax15": entmax15,
 }  # fmt: skip
 
 

@@ -90,7 +90,8 @@ class Spectrograms:
     """The reader of sounds: the logarithms of `mels` mel bands, 100 frames a second, each band with mean 0 and deviation 1.
 
     rate: samples a second; a sound of another rate is resampled. Bands are those of Slaney 1998, as in librosa, and the
-    mean and deviation of each are taken over the recording, so that neither loudness nor the microphone matters.
+    mean and deviation of each are taken over the recording, so that neither loudness nor the microphone matters. A source
+    that has no samples, but frames of its own, frames() [K, mels], is normalized alike.
     """
 
     rate: int
@@ -134,6 +135,13 @@ class Spectrograms:
 
 @functools.lru_cache(maxsize=2000)  # a validation set is read many times
 def _frames_of(reader, source):
+    if given := getattr(source, "frames", None):
+        rows = given()
+        if rows.shape[1] != reader.mels:
+            raise ValueError(
+                f"{source} has frames of {rows.shape[1]} features; set data.mels to {rows.shape[1]}"
+            )
+        return normalized(rows)
     return normalized(log_mels(source.samples(reader.rate), reader.rate, reader.mels))
 
 

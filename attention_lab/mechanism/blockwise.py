@@ -197,7 +197,7 @@ def backward(problem: Problem, params: Any, queries: Any, keys: Any, so_far: Any
                 weights = jax.vmap(problem.stream.weigh)(row_statistic, score, seen)
                 # Where the weight is 0, an overflow would still give NaN: 0 · ∞.
                 reach = jnp.where(seen, _product(cotangent, key.values.T), 0)
-                d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner)
+                d_score = jax.vmap(problem.stream.pull)(weights, gain * reach, row_inner, score)
                 d_gain = weights * reach
                 d_params, d_query, d_key = pull(
                     (d_score.astype(score.dtype), d_gain.astype(gain.dtype))

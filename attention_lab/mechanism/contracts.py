@@ -137,8 +137,8 @@ class Stream(NamedTuple):
     absorb returns (total', keep, raw): the sums accumulated so far are to be multiplied by `keep`, and `raw` are
     the tile's unscaled weights. finish turns the last total into (scale, statistic): the factor by which the
     accumulated sums are multiplied in the end, and the number from which `weigh` recomputes any tile's weights.
-    pull is the vector-Jacobian product of a row's weights: from the tile's weights, their cotangents and
-    inner = the sum of weights times cotangents over the whole row, it computes the cotangents of the scores.
+    pull is the vector-Jacobian product of a row's weights: from the tile's weights, their cotangents,
+    inner = the sum of weights times cotangents over the whole row, and the scores, it computes the cotangents of these.
     None of these functions may close over an array, since it could not return a gradient for it.
     """
 
@@ -146,7 +146,9 @@ class Stream(NamedTuple):
     absorb: Callable[[Any, Array, Array], tuple[Any, Array, Array]]  # total, scores[T], where[T]
     finish: Callable[[Any], tuple[Array, Array]]
     weigh: Callable[[Array, Array, Array], Array]  # statistic, scores[T], where[T] -> weights[T]
-    pull: Callable[[Array, Array, Array], Array]  # weights[T], cotangents[T], inner -> [T]
+    pull: Callable[
+        [Array, Array, Array, Array], Array
+    ]  # weights[T], cotangents[T], inner, scores[T]
 
 
 class Normalizer(NamedTuple):

@@ -76,7 +76,7 @@ RULES = (
         lambda a, r: r.implementation == "blockwise" and a.normalize.stream is None,
         lambda a: (
             f"normalizer {a.normalize.name} needs the whole row of scores, but blockwise "
-            "processes one tile at a time; use dense, or softmax or sigmoid"
+            "processes one tile at a time; use dense, or softmax, sigmoid or smoothing"
         ),
     ),
     Rule(

@@ -55,7 +55,7 @@ def _hide(scores, where):
     return jnp.where(where, scores, -jnp.inf)
 
 
-def _softmax_pull(weights, cotangents, inner):
+def _softmax_pull(weights, cotangents, inner, scores):
     return weights * (cotangents - inner)
 
 
@@ -78,12 +78,39 @@ _sigmoid = Stream(
     absorb=_sigmoid_absorb,
     finish=lambda one: (one, one),
     weigh=_sigmoid_weigh,
-    pull=lambda weights, cotangents, inner: weights * (1 - weights) * cotangents,
+    pull=lambda weights, cotangents, inner, scores: weights * (1 - weights) * cotangents,
 )
 
 # sigmoid: w_j = 1 / (1 + exp(−s_j)), each key on its own (Ramapuram et al. 2024, without their
 # offset −log K: the sum of a row's weights lies anywhere between 0 and K).
 sigmoid = Normalizer("sigmoid", in_one_tile(_sigmoid), _sigmoid)
+
+
+def _log_sigmoid(scores, where):
+    return jax.nn.log_sigmoid(jnp.where(where, scores, 0))
+
+
+def _smoothing_absorb(total, scores, where):
+    return _softmax_absorb(total, _log_sigmoid(scores, where), where)
+
+
+def _smoothing_weigh(log_normalizer, scores, where):
+    return _softmax_weigh(log_normalizer, _log_sigmoid(scores, where), where)
+
+
+def _smoothing_pull(weights, cotangents, inner, scores):
+    # Where a weight is 0, the score may be one that no product should read.
+    slope = jax.nn.sigmoid(jnp.where(weights > 0, -scores, 0))
+    return _softmax_pull(weights, cotangents, inner, scores) * slope
+
+
+_smoothing = Stream(
+    _softmax_start, _smoothing_absorb, _softmax_finish, _smoothing_weigh, _smoothing_pull
+)
+
+# smoothing: w_j = σ(s_j) / Σ σ(s), which many keys can share (Chorowski et al. 2015, eq. 15). It is the softmax of
+# log σ(s), in which no σ underflows.
+smoothing = Normalizer("smoothing", in_one_tile(_smoothing), _smoothing)
 
 
 def _entmax(threshold, slope):
@@ -148,5 +175,11 @@ entmax15 = Normalizer("entmax15", _entmax(_entmax15_threshold, _root))
 
 
 NORMALIZERS = MappingProxyType(
-    {"softmax": softmax, "sigmoid": sigmoid, "sparsemax": sparsemax, "entmax15": entmax15}
+    {
+        "softmax": softmax,
+        "sigmoid": sigmoid,
+        "smoothing": smoothing,
+        "sparsemax": sparsemax,
+        "entmax15": entmax15,
+    }
 )

@@ -37,11 +37,13 @@ class Output(NamedTuple):
     """The output of a model for the next token: its logits, and its attention weights.
 
     logits: [.., V] unnormalized log-probabilities. weights: by layer, "cross/0", "encoder/2", "decoder/0",
-    each [H, Q, K], or None where not requested. One step has no Q axis: [H, K].
+    each [H, Q, K], or None where not requested. One step has no Q axis: [H, K]. losses: by name, what the model adds to
+    the cross-entropy of the whole target, [] each.
     """
 
     logits: Array
     weights: dict[str, Array] | None = None
+    losses: Mapping[str, Array] = MappingProxyType({})
 
 
 class Readout(NamedTuple):
@@ -49,6 +51,7 @@ class Readout(NamedTuple):
 
     features: Array
     weights: dict[str, Array]  # as in `Output`, {} where not requested
+    losses: Mapping[str, Array] = MappingProxyType({})  # as in `Output`
 
 
 class Encoded(NamedTuple):

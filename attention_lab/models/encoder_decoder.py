@@ -71,7 +71,7 @@ class EncoderDecoder(nn.Module):
         starts = None if segments is None else starts_of(segments)
         inputs = shift_right(target.values, starts) if inputs is None else inputs
         embedded = self.embeddings.of_target(inputs, dtype)
-        readout = self.decoder(encoded, embedded, dropout, weights, starts)
+        readout = self.decoder(encoded, embedded, dropout, weights, starts, target.valid)
         return self._output(readout, weights, encoded.weights)
 
     def start(self, source: Padded, length: int) -> tuple[Source, Any]:
@@ -90,7 +90,8 @@ class EncoderDecoder(nn.Module):
 
     def _output(self, readout: Readout, weights: bool, also: dict[str, Array]) -> Output:
         logits = self.embeddings.logits(readout.features)
-        return Output(logits, {**also, **readout.weights} if weights else None)
+        seen = {**also, **readout.weights} if weights else None
+        return Output(logits, seen, dict(readout.losses))
 
 
 def make_encoder_decoder(

@@ -99,6 +99,7 @@ RULES: dict[str, Rule] = {
         )
     },
     "model.encoder.joins": COUNT,
+    "model.decoder.doubly_stochastic": AMOUNT,
     **{
         f"model.{side}.{size}": MAYBE
         for side in ("encoder", "decoder")

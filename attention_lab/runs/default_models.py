@@ -80,6 +80,8 @@ def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, A
             "cell": "gru",
             "attention": attention(score),
             "input_feeding": True,  # a field of luong
+            "gate": False,  # a field of bahdanau: whether the state scales the context
+            "doubly_stochastic": 0.0,  # the weight of a penalty on states that are not attended to once
             "embedding": 256,
             "hidden": 256,
             "layers": 1,

@@ -51,7 +51,8 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
-    loss: the mean over the batch's target tokens of the cross-entropy with label smoothing, in nats. schedule: the
+    loss: the mean over the batch's target tokens of the cross-entropy with label smoothing, in nats, plus what the model
+    adds to it for each target as a whole (`Output.losses`). schedule: the
     factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
     accumulated; the update is the same, to rounding, and requires less memory. z_loss: as in `cross_entropy`.
     drops: False if the dropout of every state is 0; no random numbers are then drawn, and the update is the same.
@@ -63,7 +64,10 @@ def make_train_step(
         )
         target = batch["target"]
         losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"], z_loss)
-        return jnp.where(target.valid, losses, 0).sum() / jnp.maximum(tokens, 1)
+        total = jnp.where(target.valid, losses, 0).sum()
+        for added in output.losses.values():
+            total = total + added.sum()
+        return total / jnp.maximum(tokens, 1)
 
     def loss_and_gradients(params, batch, rng, *rest):
         value_and_gradients = jax.value_and_grad(loss_of)

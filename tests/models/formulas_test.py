@@ -58,6 +58,12 @@ CASES = {
         {"attention": {"score": "general"}, "input_feeding": False},
         "all",
     ),
+    "bahdanau, gate": (
+        {"kind": "recurrent", "cell": "gru"},
+        {"kind": "bahdanau", "cell": "lstm", "layers": 2, "gate": True},
+        {},
+        "nothing",
+    ),
     "transformer to fixed": (
         {"kind": "transformer", **PLAIN},
         {"kind": "fixed", "cell": "lstm", "layers": 3},

@@ -75,6 +75,7 @@ def recurrent_decoder(
     options={},
     coverage=False,
     feeding=True,
+    gate=False,
 ):
     """Readouts [T, E] and weights [T, K]: Cho et al. 2014; Bahdanau et al. 2015; Luong et al. 2015."""
     states, summary = encoded
@@ -105,7 +106,11 @@ def recurrent_decoder(
             out = np.tanh(np.concatenate([context, state[-1][0]]) @ params["readout"]["W_c"])
             fed = out if feeding else fed
         else:
+            before = state[-1][0]
             context = look(t) if kind == "bahdanau" else summary
+            if gate:  # Xu et al. 2015, section 4.2.1
+                own = params["readout"]["gate"]
+                context = logistic(reference.dot(own["w"], before) + own["b"][0]) * context
             advance(t, np.concatenate([y[t], context]))
             out = np.tanh(np.concatenate([state[-1][0], context, y[t]]) @ params["readout"]["W"])
         readouts.append(out)

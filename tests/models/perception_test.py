@@ -208,6 +208,37 @@ def test_limits_count_the_states_of_a_source_that_is_no_text():
     assert named.limits(params) == Limits(5, None, 4)
 
 
+def test_a_source_that_is_not_attended_to_once_is_penalized_over_what_exists():
+    """λ Σ_i (1 − Σ_t α_ti)²: Xu et al. 2015, eq. 14; padding of source and target does not count."""
+    model = pair("convolutional", "bahdanau", doubly_stochastic=0.7, gate=True)
+    params = jax.tree.map(lambda x: x + 0.1, drawn(model))
+    image = RNG.normal(size=(9, 6, 19))
+    target = np.array([5, 9, 4, 3])
+    for side, length in ((9, 4), (12, 7)):
+        values, valid = pad([target], length)
+        one = {"source": padded(image, side), "target": Padded(values[0], valid[0])}
+        output = jax.jit(lambda p, e: model.apply(p, e, weights=True))(params, one)
+        cells = [y * math.ceil(side / 4) + x for y in range(3) for x in range(2)]
+        attended = np.asarray(output.weights["cross/0"])[0, :4, cells].sum(1)
+        expected = 0.7 * sum((1 - a) ** 2 for a in attended)
+        assert expected > 0.1
+        np.testing.assert_allclose(output.losses["coverage"], expected, rtol=1e-6)
+    plain = pair("convolutional", "bahdanau", gate=True)
+    assert plain.apply(params, one).losses == {}
+
+
+@pytest.mark.parametrize(
+    ("decoder", "words", "message"),
+    [
+        ("luong", {"gate": True}, "decoder luong has no gate; only bahdanau has one"),
+        ("fixed", {"doubly_stochastic": 0.1}, "decoder fixed attends to nothing"),
+    ],
+)
+def test_a_gate_and_a_penalty_need_what_they_are_about(decoder, words, message):
+    with pytest.raises(ValueError, match=message):
+        pair("convolutional", decoder, **words)
+
+
 def test_a_stride_is_so_many_halvings():
     assert [halvings("stride", n) for n in (2, 4, 8)] == [1, 2, 3]
     for wrong in (0, 1, 3, 6, -2):

@@ -89,7 +89,12 @@ STRUCTURES = {
     "recurrent to transformer": lambda: pair("recurrent", "transformer"),
     "nothing to transformer": lambda: pair("nothing", "transformer"),
     "convolutional to bahdanau": lambda: pair(
-        "convolutional", "bahdanau", {"encoding": "sinusoidal"}, cell="lstm"
+        "convolutional",
+        "bahdanau",
+        {"encoding": "sinusoidal"},
+        cell="lstm",
+        gate=True,
+        doubly_stochastic=0.5,
     ),
     "patches to transformer": lambda: pair("patches", "transformer", {"encoding": "learned"}),
     "pyramidal to luong": lambda: pair("pyramidal", "luong", layers=2),

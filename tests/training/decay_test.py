@@ -22,7 +22,7 @@ DECAY = {
 }
 KEPT = {
     *("ward/b", "ward/b_n", "cell_0/b", "cell_0/b_n", "cell_1/b", "cell_1/b_n"),
-    *("layer_0/b", "layer_1/b", "project/b"),
+    *("layer_0/b", "layer_1/b", "project/b", "gate/w", "gate/b"),
     *("norm/scale", "norm/bias", "W_1/bias", "W_2/bias", "W_3/bias"),
     *("heads/b_Q", "heads/b_V", "heads/b_O"),
     *("score/v", "score/beta", "locality/v", "bias/table", "feedback/w"),

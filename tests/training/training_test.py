@@ -19,7 +19,15 @@ from attention_lab.training.optimizer import SCHEDULES, adam, move
 from attention_lab.training.replicas import Layout, StackedBatches, spread, stack, take
 from attention_lab.training.step import init_state, make_train_step
 from tests.data.pipeline_test import pairs_of
-from tests.models.small import example, recurrent, transformer
+from tests.models.small import (
+    batch_of,
+    example,
+    pair,
+    recurrent,
+    sentences,
+    source_of,
+    transformer,
+)
 
 pytestmark = pytest.mark.xdist_group("training")  # one process, which compiles the step once
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.2, "label_smoothing": 0.1}
@@ -241,3 +249,22 @@ def test_a_journal_resumes_where_the_checkpoint_stands(tmp_path):
         return [line["bleu"] for line in lines if line["kind"] == "validation"], lines[-1]["tokens"]
 
     assert message(tmp_path) == message(whole)
+
+
+def test_what_a_model_adds_to_its_objective_is_part_of_the_loss_of_each_target():
+    losses, optimizer = {}, adam(1.0)
+    plain, penalized = (
+        pair("convolutional", "bahdanau", doubly_stochastic=weight) for weight in (0.0, 0.7)
+    )
+    state = init_state(plain, optimizer, jax.random.key(0), {**HYPER, "dropout": 0.0})
+    sources = batch_of([source_of(plain, seed, 8) for seed in (0, 1)], 8)
+    targets = batch_of(sentences(2, 5, 3), 6)
+    batch = {"source": sources, "target": targets}
+    for model in (plain, penalized):
+        for parts in (1, 2):
+            step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1), parts)
+            losses[model, parts] = float(step(state, batch)[1]["loss"])
+    added = jax.vmap(lambda one: penalized.apply(state.params, one).losses["coverage"])(batch)
+    for parts in (1, 2):
+        difference = losses[penalized, parts] - losses[plain, parts]
+        assert difference == pytest.approx(float(added.sum()) / (5 + 3), rel=1e-5)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_lab.mechanism import Attention, Dims, attend, init_attention, remember
-from attention_lab.mechanism.contracts import Array, Params, affine, matmul
+from attention_lab.mechanism.contracts import Array, Params, accumulator, affine, matmul
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
 from attention_lab.mechanism.scores import additive
@@ -28,13 +28,14 @@ weights_init = jax.nn.initializers.glorot_uniform()
 class Sizes(NamedTuple):
     """Features of a state s_t, of a source's state h_j, and of an embedding y_t, which a readout r_t equals.
 
-    input_feeding: whether `luong` feeds a readout to the next step.
+    input_feeding: whether `luong` feeds a readout to the next step. gate: whether `bahdanau` scales its context.
     """
 
     hidden: int
     source: int
     embedding: int
     input_feeding: bool = True
+    gate: bool = False
 
 
 class SourceMemory(NamedTuple):
@@ -102,6 +103,7 @@ class Variant(NamedTuple):
     y_{t−1}, and of those that a readout passes to the next step.
     step: (cells, source, state, entered, keep) -> state, features [F], weights [K] or None.
     readout: (params, features [T, F], embedded [T, E]) -> r [T, E], for all positions at once.
+    gated: whether its context may be scaled by a gate.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Variant(NamedTuple):
     init: Callable[[Array, Sizes], Params]
     step: Callable[..., tuple[State, Array, Array | None]]
     readout: Callable[[Params, Array, Array], Array]
+    gated: bool = False
 
 
 class Recurrent(nn.Module):
@@ -123,6 +126,7 @@ class Recurrent(nn.Module):
     layers: int
     positions: int
     recompute: bool
+    doubly_stochastic: float = 0.0
 
     @property
     def label(self) -> str:
@@ -178,10 +182,12 @@ class Recurrent(nn.Module):
         dropout: Dropout,
         weights: bool,
         starts: Array | None = None,
+        valid: Array | None = None,
     ) -> Readout:
         """Returns r_t for each of the previous tokens, embedded [T, E], by teacher forcing.
 
         starts: where a document starts, bool[T], if there are several; the state there is that before the first token.
+        valid: which target positions exist, bool[T]; None: all.
         """
         source, state = self.start(encoded, len(embedded))
         embedded = dropout(embedded)
@@ -201,7 +207,18 @@ class Recurrent(nn.Module):
         if self.recompute:  # otherwise each step's scores are stored for the backward pass
             one = jax.checkpoint(one, prevent_cse=False)
         _, (features, rows) = jax.lax.scan(one, state, (starts, entered, keep))
-        return self._read_out(features, embedded, rows, dropout, weights)
+        readout = self._read_out(features, embedded, rows, dropout, weights)
+        if not self.doubly_stochastic:
+            return readout
+        exists = jnp.ones(len(embedded), bool) if valid is None else valid
+        return readout._replace(losses={"coverage": self._penalty(rows, exists, encoded.valid)})
+
+    def _penalty(self, rows, exists, valid):
+        """Returns λ Σ_j (1 − Σ_t w_tj)² over the source's states: each is to be attended to once (Xu et al. 2015, eq. 14)."""
+        attended = jnp.sum(
+            jnp.where(exists[:, None], rows, 0), axis=0, dtype=accumulator(rows.dtype)
+        )
+        return self.doubly_stochastic * jnp.sum(jnp.where(valid, (1 - attended) ** 2, 0))
 
     def step(
         self, source: SourceMemory, state: State, embedded: Array, weights: bool
@@ -244,15 +261,20 @@ def make_recurrent(
     layers: int = 1,
     positions: int = 512,
     input_feeding: bool = True,
+    gate: bool = False,
+    doubly_stochastic: float = 0.0,
     recompute: bool = False,
 ) -> Recurrent:
     """Returns a recurrent decoder of that variant.
 
     source: features of the source's states. attention: unused by `fixed`. embedding: E; hidden: N of the decoder's
     states. positions: the number of source states for which a score that is indexed by position (location) has
-    entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). recompute: whether
-    activations of a step are computed again in the backward pass rather than stored (Chen et al. 2016). Raises
-    ValueError if there is no source, a name is unknown, or the attention is defined within one sequence only.
+    entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). gate: of `bahdanau`
+    alone, whether the context is scaled by a number that the state decides. doubly_stochastic: the weight λ of a
+    penalty that is added to the cross-entropy of each target (Xu et al. 2015). recompute: whether activations of a step
+    are computed again in the backward pass rather than stored (Chen et al. 2016). Raises ValueError if there is no
+    source, a name is unknown, the attention is defined within one sequence only, or a decoder without attention is to
+    have a gate or a penalty.
     """
     if source is None:
         raise ValueError(
@@ -264,7 +286,13 @@ def make_recurrent(
         raise ValueError(f"decoder {variant.name}: {reason}")
     if layers < 1:
         raise ValueError(f"layers={layers}: a recurrent decoder needs 1 or more")
-    sizes = Sizes(hidden, source, embedding, input_feeding)
-    return Recurrent(
-        variant, look_up("cell", CELLS, cell), attention, sizes, layers, positions, recompute
-    )
+    if gate and not variant.gated:
+        raise ValueError(f"decoder {variant.name} has no gate; only bahdanau has one")
+    if doubly_stochastic and not variant.attends:
+        raise ValueError(
+            f"doubly_stochastic={doubly_stochastic}: decoder {variant.name} attends to nothing"
+        )
+    sizes = Sizes(hidden, source, embedding, input_feeding, gate)
+    chosen = look_up("cell", CELLS, cell)
+    numbers = layers, positions, recompute, doubly_stochastic
+    return Recurrent(variant, chosen, attention, sizes, *numbers)

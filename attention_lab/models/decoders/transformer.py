@@ -91,11 +91,13 @@ class Transformer(nn.Module):
         dropout: Dropout,
         weights: bool,
         starts: Array | None = None,
+        valid: Array | None = None,
     ) -> Readout:
         """Returns the readout for each of the previous tokens, embedded [T, D], by teacher forcing.
 
-        starts: where a document starts, bool[T], if there are several; a token attends to those of its own alone.
+        valid: not read, since causal attention does not see the padding after a target. starts: where a document starts, bool[T], if there are several; a token attends to those of its own alone.
         """
+        del valid
         positions, packed = jnp.arange(len(embedded)), {}
         if starts is not None:
             positions = restarted(starts)
