@@ -15,7 +15,8 @@ from attention_lab.runs.origin import (
     write_json,
 )
 from attention_lab.runs.outputs import Translation
-from attention_lab.runs.run import Run, Runs, TeacherForced, sampling_of, search_of
+from attention_lab.runs.run import Run, Runs, TeacherForced
+from attention_lab.runs.settings import sampling_of, search_of
 
 __all__ = [
     "Generation",

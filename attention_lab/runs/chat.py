@@ -17,7 +17,8 @@ from attention_lab.data.kinds import KINDS, SPACE
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.words import words_of
 from attention_lab.runs import generation, inspection
-from attention_lab.runs.run import Run, sampling_of
+from attention_lab.runs.run import Run
+from attention_lab.runs.settings import sampling_of
 from attention_lab.runs.writing import beginning_of
 from attention_lab.special_tokens import UNKNOWN
 

@@ -13,7 +13,7 @@ from attention_lab.mechanism.registry import unknown
 from attention_lab.models import ENCODERS, make_model
 from attention_lab.models.base import look_up
 from attention_lab.runs import setup
-from attention_lab.runs.run import sampling_of
+from attention_lab.runs.settings import sampling_of
 from attention_lab.tasks import task_of
 from attention_lab.training.optimizer import OPTIMIZERS, SCHEDULES
 

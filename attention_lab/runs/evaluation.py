@@ -23,12 +23,13 @@ from attention_lab.evaluation.pointing import Pointer, best_pointer
 from attention_lab.evaluation.records import Record
 from attention_lab.evaluation.records import save as save_records
 from attention_lab.runs.origin import compare
-from attention_lab.runs.outputs import Translation
+from attention_lab.runs.outputs import Translation, every_layer, is_cross
 from attention_lab.runs.run import Run, Runs, TeacherForced
 from attention_lab.runs.setup import split_of
 from attention_lab.tasks import task_of
 from attention_lab.training.replicas import Layout
 
+RECORDED = 2**31  # bytes of weights, above which records have cross-attention only
 ALIGNED = 500  # validation examples on which the layer, head and rule of alignment are chosen
 
 # By the gold of examples, the layer and head that point to it best: (records, examples) -> Pointer.
@@ -116,9 +117,12 @@ def evaluate_each(
             translations = stacked.translate(sentences, step=step, progress=advance, **search)
     seconds = (time.perf_counter() - started) / len(runs)
     aligned = alignment_examples(first, examples)
+    large = bool(aligned) and stacked.record_bytes([*aligned, *examples]) > RECORDED
+    layers = is_cross if large else every_layer
     with progress(len(aligned) + len(examples), "teacher forcing") as advance:
-        fitting = stacked.teacher_forced(aligned, progress=advance)
-        forced = stacked.teacher_forced(examples, weights=bool(aligned), progress=advance)
+        fitting = stacked.teacher_forced(aligned, layers=layers, progress=advance)
+        options: Any = {"weights": bool(aligned), "layers": layers}
+        forced = stacked.teacher_forced(examples, **options, progress=advance)
     return [
         score_translations(
             run,
@@ -185,14 +189,17 @@ def check_earlier_scores(workdir: Path, split: str, examples: Sequence[dict[str,
 def alignment_examples(run: Run, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the validation examples on which the layer and head of attention that is compared to gold are chosen.
 
-    Returns [] if the given examples have no gold: no links (or no alignment error: see `unaligned`), no regions and no
-    supporting sentences.
+    Returns [] if the given examples have no gold that a metric reads: no links (or no alignment error: see `unaligned`),
+    no regions and no supporting sentences.
     """
     gold = next((name for name in POINTED if any(name in example for example in examples)), None)
     aligned = gold != "regions" and all("links" in example for example in examples)
     if aligned and not unaligned(run, examples):
         return _linked(run)
-    if gold is not None and attends_to_source(run):
+    read = any(
+        metric.name.endswith("pointing") for metric in task_of(run.config).metrics(run.config)
+    )
+    if gold is not None and read and attends_to_source(run):
         validation = examples_of(run, "validation")
         return [example for example in validation if gold in example][:ALIGNED]
     return []
@@ -243,10 +250,9 @@ def score_translations(
 ) -> Evaluation:
     """Scores the translations of a split with every metric of the task.
 
-    data: the name of the split, and the digest of its examples. forced: the examples under teacher forcing. fitting: the `alignment_examples` under teacher forcing; the layer,
-    head and rule of alignment are chosen on their records. pointer: the layer
-    and head that point to supporting sentences. seconds: the time that was spent on translation. search:
-    the fields of `Search` that differ from the config's.
+    data: the name of the split, and the digest of its examples. forced: the examples under teacher forcing. fitting: the
+    `alignment_examples`, likewise, on whose records the layer, head and rule of alignment are chosen. pointer: the layer
+    and head that point to gold. seconds: spent on translation. search: fields of `Search` that differ from the config's.
     """
     texts = [t.text for t in translations]
     # The links of regions are with parts of the source, and not with words.

@@ -21,7 +21,8 @@ from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.decoding import Sampling, sample_in_parts
 from attention_lab.decoding import stream as stream_tokens
 from attention_lab.padded import pad
-from attention_lab.runs.run import Run, sampling_of
+from attention_lab.runs.run import Run
+from attention_lab.runs.settings import sampling_of
 from attention_lab.runs.writing import Writer
 from attention_lab.special_tokens import END, START, UNKNOWN
 

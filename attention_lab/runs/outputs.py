@@ -53,6 +53,17 @@ class Encoded(NamedTuple):
     refused: str | None
 
 
+def every_layer(layer: str) -> bool:
+    """Returns True: records have the weights of all layers."""
+    del layer
+    return True
+
+
+def is_cross(layer: str) -> bool:
+    """Returns whether a layer attends to the source."""
+    return layer.startswith("cross/")
+
+
 def is_blank(source: np.ndarray) -> bool:
     """Returns whether a source has nothing to read: END alone, or no position at all."""
     return not source.size or (source.ndim == 1 and len(source) == 1)

@@ -4,6 +4,7 @@
 of one run.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -17,20 +18,18 @@ from attention_lab.decoding import (
     COARSE,
     FINE,
     Hypotheses,
-    Sampling,
     Search,
-    checked,
-    checked_sampling,
     decode,
     in_batches,
 )
-from attention_lab.evaluation.records import Record
+from attention_lab.evaluation.records import Record, sides
 from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models import Model
-from attention_lab.models.base import Limits, look_up
+from attention_lab.models.base import Limits
 from attention_lab.padded import Padded
 from attention_lab.runs import outputs
 from attention_lab.runs.outputs import Translation
+from attention_lab.runs.settings import search_of
 from attention_lab.training import replicas
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.replicas import Layout, spread, take
@@ -189,15 +188,17 @@ class Runs(NamedTuple):
         examples: Sequence[Mapping[str, Any]],
         *,
         weights: bool = True,
+        layers: Callable[[str], bool] = outputs.every_layer,
         progress: Progress = None,
     ) -> list[TeacherForced]:
-        """Returns the result of `Run.teacher_forced` for each run."""
+        """Returns the result of `Run.teacher_forced` for each run. layers: whether records have a layer of that name."""
         encoded = outputs.encode(self.codec, self.limits, examples)
         readable = [n for n, one in enumerate(encoded) if not one.refused]
         columns = [
             [getattr(encoded[n], name) for n in readable] for name in ("source", "target", "inputs")
         ]
-        function = partial(_teacher_forced, self.model, self.layout, weights)
+        function = partial(_teacher_forced, self.model, self.layout, weights, layers)
+        heads = {layer: number for layer, number in self._heads().items() if layers(layer)}
         results = []
         for own in self._in_batches(function, columns, COARSE, progress):
             losses = np.zeros((len(examples), 2))
@@ -210,9 +211,7 @@ class Runs(NamedTuple):
             if weights:
                 by_example = [layers for _, layers in own]
                 name = self.model.name
-                records = outputs.records_of(
-                    examples, encoded, by_example, self._heads(), model=name
-                )
+                records = outputs.records_of(examples, encoded, by_example, heads, model=name)
             results.append(TeacherForced(losses, records))
         return results
 
@@ -220,12 +219,23 @@ class Runs(NamedTuple):
         """Returns the names of the models' attention layers, "cross/0", "encoder/2", ..., from shapes alone."""
         return sorted(self._heads())
 
+    def record_bytes(self, examples: Sequence[Mapping[str, Any]]) -> int:
+        """Returns the bytes of the attention weights in the records of examples, of all runs together."""
+        total, number_of = 0, self._heads()
+        for one in outputs.encode(self.codec, self.limits, examples):
+            length = {"source": math.prod(one.states), "target": len(one.target)}
+            for layer, heads in number_of.items():
+                queries, keys = sides(layer)
+                total += 4 * heads * length[queries] * length[keys]
+        return total * self.reported
+
     def _heads(self):
         """Returns the number of heads of each attention layer."""
         source = jax.tree.map(lambda x: x[None], self.model.blank())
         one = Padded(*(jax.ShapeDtypeStruct((1, 1), dtype) for dtype in (np.int32, bool)))
         _, shapes = jax.eval_shape(
-            partial(teacher_forced, self.model, True), self._shapes(), source, one, one
+            partial(teacher_forced, self.model, True, outputs.every_layer),
+            *(self._shapes(), source, one, one),
         )
         return {layer: shape.shape[1] for layer, shape in shapes.items()}
 
@@ -257,42 +267,31 @@ def _decoded(
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _teacher_forced(model, layout, weights, params, *batch):
-    return spread(partial(teacher_forced, model, weights), layout)(params, *batch)
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _teacher_forced(model, layout, weights, layers, params, *batch):
+    return spread(partial(teacher_forced, model, weights, layers), layout)(params, *batch)
 
 
 def teacher_forced(
-    model: Model, weights: bool, params: Params, source: Padded, target: Padded, inputs: Padded
+    model: Model,
+    weights: bool,
+    layers: Callable[[str], bool],
+    params: Params,
+    source: Padded,
+    target: Padded,
+    inputs: Padded,
 ) -> tuple[Array, dict[str, Array]]:
     """Returns −log p(target) [B] of sources [B, K] and targets [B, T], and by layer the weights [B, H, Q, K].
 
-    inputs: what the decoder reads at each position, [B, T].
+    layers: whether the weights of a layer of that name are returned. inputs: what the decoder reads at each position,
+    [B, T].
     """
 
     def one(source, target, inputs):
         example = {"source": source, "target": target, "inputs": inputs.values}
         output = model.apply(params, example, weights=weights)
         losses = cross_entropy(output.logits, target.values, 0.0)
-        return jax.numpy.where(target.valid, losses, 0).sum(), output.weights or {}
+        seen = {layer: one for layer, one in (output.weights or {}).items() if layers(layer)}
+        return jax.numpy.where(target.valid, losses, 0).sum(), seen
 
     return jax.vmap(one)(source, target, inputs)
-
-
-def search_of(settings: Config) -> Search:
-    """Returns the search that `config["decoding"]` describes. Raises ValueError if a field or its value is invalid."""
-    return checked(Search(**_fields("decoding", settings, Search._fields)))
-
-
-def sampling_of(settings: Config) -> Sampling:
-    """Returns the `Sampling` that `config["sampling"]` describes. Raises ValueError as `search_of`."""
-    return checked_sampling(Sampling(**_fields("sampling", settings, Sampling._fields)))
-
-
-def _fields(section: str, settings: Config, known: Sequence[str]) -> dict[str, Any]:
-    """Returns the settings, with tuples for lists. Raises ValueError if one is not a known field of the section."""
-    for name in settings:
-        look_up(f"field of {section}", known, name)
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-    }

@@ -27,6 +27,8 @@ RECURRENT = {
         "cell": "gru",
         "attention": ATTENTION,
         "input_feeding": True,
+        "gate": False,
+        "doubly_stochastic": 0.0,
         "embedding": 256,
         "hidden": 256,
         "layers": 1,

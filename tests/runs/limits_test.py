@@ -12,6 +12,7 @@ from attention_lab.decoding import COARSE, FINE
 from attention_lab.evaluation.alignment import best_layer, predicted_links
 from attention_lab.models import make_model
 from attention_lab.runs import Run, Runs
+from attention_lab.runs.outputs import is_cross
 from attention_lab.special_tokens import END
 from attention_lab.training.replicas import Layout
 from tests.models.small import STRUCTURES, example
@@ -202,3 +203,13 @@ def test_only_tables_of_positions_limit_a_model(make):
 def places(params):
     leaves = jax.tree_util.tree_flatten_with_path(params)[0]
     return {jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves}
+
+
+def test_the_bytes_of_records_are_those_of_their_weights():
+    run = run_of("learned positions")
+    both = Runs.of([run, run], Layout(1))
+    records = run.teacher_forced(LINKED[:1]).records
+    expected = sum(weights.nbytes for weights in records[0].weights.values())
+    assert both.record_bytes(LINKED[:1]) == 2 * expected > 0
+    (only,) = Runs.of([run]).teacher_forced(LINKED, layers=is_cross)
+    assert {tuple(record.weights) for record in only.records} == {("cross/0",)}

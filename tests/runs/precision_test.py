@@ -13,6 +13,7 @@ from attention_lab.data.vocabularies import Codec
 from attention_lab.decoding import Search, decode
 from attention_lab.padded import Padded
 from attention_lab.runs import checks, setup
+from attention_lab.runs.outputs import every_layer
 from attention_lab.runs.run import teacher_forced
 from attention_lab.studies.study import changed
 from attention_lab.training.optimizer import adam
@@ -91,12 +92,16 @@ PROGRAMS = {
     ),
     "perplexity": of_params(
         lambda model: (
-            lambda params: teacher_forced(model, False, params, tokens(2, 4), *[tokens(2, 3)] * 2)
+            lambda params: teacher_forced(
+                model, False, every_layer, params, tokens(2, 4), *[tokens(2, 3)] * 2
+            )
         )
     ),
     "attention": of_params(
         lambda model: (
-            lambda params: teacher_forced(model, True, params, tokens(2, 4), *[tokens(2, 3)] * 2)
+            lambda params: teacher_forced(
+                model, True, every_layer, params, tokens(2, 4), *[tokens(2, 3)] * 2
+            )
         )
     ),
 }
