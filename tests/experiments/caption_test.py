@@ -10,7 +10,9 @@ from attention_lab.data.images import ImageFile
 from attention_lab.data.rosetta.pictures import rosetta_pictures
 from tests.experiments.in_process import run_command
 from tests.runs.limits_test import run_of
-from tests.tasks.tiny import config_of
+from tests.tasks.tiny import trained
+
+pytestmark = pytest.mark.xdist_group("task captioning")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,9 +26,7 @@ def single_precision():
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory, single_precision):
-    folder = tmp_path_factory.mktemp("captions") / "run"
-    attention_lab.train(config_of("captioning"), folder)
-    return folder
+    return trained("captioning", tmp_path_factory)
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from attention_lab.tasks.language import LANGUAGE
 from attention_lab.training.hooks import read
 from attention_lab.training.interrupt import Interrupt, Stopped
 from tests.experiments.survival_test import arrays
+from tests.tasks import tiny
 from tests.tasks.tiny import config_of, study_of
 
 # Windows have what other rows have not, segments and what the decoder reads; and its programs are the smallest.
 FIRST = "language"
-ROOT = []  # the folder of all runs and studies
+ROOT, FACTORY = [], []  # the folder of all studies, and the maker of others
 PROMISE = [pytest.mark.slow, pytest.mark.promise]
 every_task = pytest.mark.parametrize(
     "task", [pytest.param(name, marks=pytest.mark.xdist_group(f"task {name}")) for name in TASKS]
@@ -43,20 +44,17 @@ first_task = pytest.mark.parametrize(
 def single_precision(tmp_path_factory):
     """As commands compute; in float64, some parameters would change their type in the first update."""
     ROOT.append(tmp_path_factory.mktemp("tasks"))
+    FACTORY.append(tmp_path_factory)
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", False)
     yield
     jax.config.update("jax_enable_x64", before)
-    trained.cache_clear()
     studied.cache_clear()
 
 
-@functools.cache
 def trained(task):
     """The folder of a run on all devices."""
-    workdir = ROOT[-1] / task
-    attention_lab.train(config_of(task), workdir)
-    return workdir
+    return tiny.trained(task, FACTORY[-1])
 
 
 def scores_of(workdir):

@@ -9,7 +9,9 @@ from PIL import Image as pillow
 
 import attention_lab
 from tests.experiments.in_process import run_command
-from tests.tasks.tiny import config_of
+from tests.tasks.tiny import trained
+
+pytestmark = pytest.mark.xdist_group("task speech")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,9 +25,7 @@ def single_precision():
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory, single_precision):
-    folder = tmp_path_factory.mktemp("speech") / "run"
-    attention_lab.train(config_of("speech"), folder)
-    return folder
+    return trained("speech", tmp_path_factory)
 
 
 def transcribed(workdir, *words):

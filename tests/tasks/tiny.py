@@ -2,6 +2,7 @@
 
 import copy
 
+import attention_lab
 from attention_lab.runs import defaults
 from attention_lab.studies.defaults import study
 from attention_lab.studies.study import changed
@@ -76,6 +77,18 @@ def config_of(task, **changes):
         config["decoding"].update(beam=1, longest=(4, 0.5))
     given = {name.replace("__", "."): value for name, value in changes.items()}
     return changed(config, given, "this test")
+
+
+_TRAINED = {}
+
+
+def trained(task, tmp_path_factory):
+    """The folder of a run of the tiny config, which is trained once in a process; whoever reads it does not change it."""
+    if task not in _TRAINED:
+        folder = tmp_path_factory.mktemp("tiny") / task
+        attention_lab.train(config_of(task), folder)
+        _TRAINED[task] = folder
+    return _TRAINED[task]
 
 
 def study_of(task, **changes):
