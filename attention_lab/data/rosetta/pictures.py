@@ -34,9 +34,7 @@ from attention_lab.data.rosetta.words import (
     spell,
 )
 
-SIDES = MappingProxyType(
-    {"small": 12, "": 18, "big": 24}
-)  # pixels of a sprite's side, by its adjective
+SIDES = MappingProxyType({"small": 12, "medium": 18, "big": 24})  # pixels of a sprite
 SIZES = MappingProxyType({"train": 12_000, "validation": 500, "test": 1_000})
 LANGUAGES = ("english", "french")
 MOST = 3  # groups of a picture
@@ -183,7 +181,7 @@ def _parts(groups, across):
 
 def _arranged(dice, group, top, left, height, width):
     """Returns the sprites of a group in a part of the picture, in a row along its longer side."""
-    side = SIDES[group.size]
+    side = SIDES[group.size or "medium"]
     down = height > width or (height == width and dice.chance(0.5))
     # The group is `side` wide across the row; along it, each sprite has an equal part of the space.
     room = (height if down else width) // group.number
