@@ -38,12 +38,12 @@ class Output(NamedTuple):
 
     logits: [.., V] unnormalized log-probabilities. weights: by layer, "cross/0", "encoder/2", "decoder/0",
     each [H, Q, K], or None where not requested. One step has no Q axis: [H, K]. losses: by name, what the model adds to
-    the cross-entropy of the whole target, [] each.
+    the cross-entropy of the whole target, [] each; None: nothing.
     """
 
     logits: Array
     weights: dict[str, Array] | None = None
-    losses: Mapping[str, Array] = MappingProxyType({})
+    losses: dict[str, Array] | None = None
 
 
 class Readout(NamedTuple):
@@ -51,7 +51,7 @@ class Readout(NamedTuple):
 
     features: Array
     weights: dict[str, Array]  # as in `Output`, {} where not requested
-    losses: Mapping[str, Array] = MappingProxyType({})  # as in `Output`
+    losses: dict[str, Array] | None = None  # as in `Output`
 
 
 class Encoded(NamedTuple):

@@ -91,7 +91,7 @@ class EncoderDecoder(nn.Module):
     def _output(self, readout: Readout, weights: bool, also: dict[str, Array]) -> Output:
         logits = self.embeddings.logits(readout.features)
         seen = {**also, **readout.weights} if weights else None
-        return Output(logits, seen, dict(readout.losses))
+        return Output(logits, seen, readout.losses)
 
 
 def make_encoder_decoder(

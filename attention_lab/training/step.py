@@ -65,7 +65,7 @@ def make_train_step(
         target = batch["target"]
         losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"], z_loss)
         total = jnp.where(target.valid, losses, 0).sum()
-        for added in output.losses.values():
+        for added in (output.losses or {}).values():
             total = total + added.sum()
         return total / jnp.maximum(tokens, 1)
 
