@@ -1,6 +1,7 @@
 """Atomic writes: a file has its old or its new content, whenever a process ends."""
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -31,3 +32,11 @@ def save(path: Path, content: bytes | str) -> None:
         replace(path, content)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def digest_of(path: Path | str) -> str:
+    """Returns the sha256, in hexadecimal, of a file. Raises ValueError if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None

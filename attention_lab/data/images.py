@@ -5,12 +5,12 @@ read or drawn when they are needed, so that a corpus need not fit into memory.
 """
 
 import dataclasses
-import hashlib
-import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from attention_lab import files
 
 CHANNELS = 3
 LARGEST = 64_000_000  # pixels of a file; a decoded image takes three bytes for each
@@ -40,10 +40,7 @@ class ImageFile:
     @property
     def digest(self) -> str:
         """The sha256 of the file. Raises ValueError if it cannot be read."""
-        try:
-            return hashlib.sha256(pathlib.Path(self.path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ValueError(f"{self.path} cannot be read: {error.strerror}") from None
+        return files.digest_of(self.path)
 
     def pixels(self) -> np.ndarray:
         """Returns uint8 [Y, X, 3], turned as the camera was held; transparent pixels are white.

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from attention_lab import files
 from attention_lab.data.corpus_files import Folder, field, plain_or_gzipped, rows_of
 from attention_lab.data.sounds import resampled
 from attention_lab.mechanism.registry import unknown
@@ -60,14 +61,11 @@ class Scene:
         return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
 
 
-@functools.cache
-def _digest(path):
-    with open(path, "rb") as opened:
-        return hashlib.sha256(opened.read()).hexdigest()
+_digest = functools.cache(files.digest_of)
 
 
 @functools.cache
-def _sprites(path):
+def _arrays(path):
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
@@ -75,7 +73,7 @@ def _sprites(path):
 @functools.lru_cache(maxsize=1000)
 def _reduced(path, sprite, side):
     """Returns a sprite [side, side, 4] of which each pixel is the mean of the area that it covers."""
-    given = _sprites(path)["rgba"][sprite].astype(float)
+    given = _arrays(path)["rgba"][sprite].astype(float)
     size = len(given)
     low = np.arange(side)[:, None] * size / side
     high, place = low + size / side, np.arange(size)
@@ -90,7 +88,7 @@ def emoji_scenes(split: str, *, path: Folder) -> list[dict[str, Any]]:
     test and comp. The target is the first caption, of the objects from left to right.
     """
     sprites = str(plain_or_gzipped(path, "emoji_sprites.npz"))
-    nouns = _sprites(sprites)["noun"].tolist()
+    nouns = _arrays(sprites)["noun"].tolist()
 
     def example(row: dict[str, Any]) -> dict[str, Any] | None:
         if field(row, str, "split") != _SPLITS[split]:
@@ -204,7 +202,7 @@ class Cepstra:
 
     def frames(self) -> np.ndarray:
         """Returns float32 [K, 13]."""
-        arrays = _sprites(self.path)
+        arrays = _arrays(self.path)
         first, last = arrays["offsets"][self.number : self.number + 2]
         return arrays["mfcc"][first:last].astype(np.float32)
 
@@ -215,7 +213,7 @@ def an4(split: str, *, path: Folder) -> list[dict[str, Any]]:
     path: the folder of an4_mfcc.npz. Set data.mels to 13: the frames are given, and are not mel bands.
     """
     file = str(plain_or_gzipped(path, "an4_mfcc.npz"))
-    arrays = _sprites(file)
+    arrays = _arrays(file)
     texts = [re.sub(r"\s+", " ", text.lower()).strip() for text in arrays["text"].tolist()]
     return [
         {"source": Cepstra(file, number), "target": text, "target_words": text.split()}

@@ -6,12 +6,13 @@ depend: samples are read or synthesized when they are needed.
 
 import dataclasses
 import functools
-import hashlib
 import pathlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from attention_lab import files
 
 WINDOW, HOP = 0.025, 0.010  # seconds of a frame, and between two frames
 LONGEST = 120.0  # seconds of a recording
@@ -41,10 +42,7 @@ class SoundFile:
     @property
     def digest(self) -> str:
         """The sha256 of the file. Raises ValueError if it cannot be read."""
-        try:
-            return hashlib.sha256(pathlib.Path(self.path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ValueError(f"{self.path} cannot be read: {error.strerror}") from None
+        return files.digest_of(self.path)
 
     def samples(self, rate: int) -> np.ndarray:
         """Returns float32 [N], resampled to `rate` samples a second.
