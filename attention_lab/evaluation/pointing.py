@@ -86,14 +86,23 @@ def best_pointer(records: Sequence[Record], examples: Sequence[Example]) -> Poin
     if not gold:
         raise ValueError(f"none of {len(examples)} examples has supporting sentences to point at")
     records, examples = [records[i] for i in gold], [examples[i] for i in gold]
-    choices = [
-        Pointer(layer, head)
-        for layer in cross_layers(records[0])
-        for head in (None, *range(len(records[0].weights[layer])))
-    ]
-    if not choices:
-        raise ValueError("the records have no cross-attention, so there is nothing to choose from")
+    choices = pointers(records[0])
     return max(choices, key=lambda one: int(pointing_counts(records, examples, one)[:, 0].sum()))
+
+
+def pointers(record: Record) -> list[Pointer]:
+    """Returns each cross-attention layer with the mean of its heads and with each head, the lowest layer first.
+
+    Raises ValueError if there is no cross-attention.
+    """
+    found = [
+        Pointer(layer, head)
+        for layer in cross_layers(record)
+        for head in (None, *range(len(record.weights[layer])))
+    ]
+    if not found:
+        raise ValueError("the records have no cross-attention, so there is nothing to choose from")
+    return found
 
 
 def cross_layers(record: Record) -> list[str]:

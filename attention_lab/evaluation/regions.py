@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attention_lab.evaluation.pointing import Pointer, cross_layers
+from attention_lab.evaluation.pointing import Pointer, cross_layers, pointers
 from attention_lab.evaluation.records import Record
 
 
@@ -139,11 +139,5 @@ def best_pointer(records: Sequence[Record]) -> Pointer:
     Choose on validation examples. The first one wins a tie: lower layers come first, and means before heads. Raises
     ValueError if there is no cross-attention.
     """
-    choices = [
-        Pointer(layer, head)
-        for layer in cross_layers(records[0])
-        for head in (None, *range(len(records[0].weights[layer])))
-    ]
-    if not choices:
-        raise ValueError("the records have no cross-attention, so there is nothing to choose from")
+    choices = pointers(records[0])
     return max(choices, key=lambda one: float(inside_sums(records, one)[:, 0].sum()))
