@@ -75,7 +75,12 @@ def codec_of(folder: Path) -> Codec | None:
 
 
 def _reader(folder: Path, side: str, origin: Origin) -> Any:
-    saved = next((name for name in SAVED if _path(folder, side, name).exists()), "tokenizer")
+    saved = next((name for name in SAVED if _path(folder, side, name).exists()), "")
+    if not saved:
+        names = " and no ".join(_path(folder, side, name).name for name in SAVED)
+        raise ValueError(
+            f"{folder} has no {names}; restore the one with which the training started"
+        )
     path, reader = _path(folder, side, saved), SAVED[saved].load(_path(folder, side, saved))
     if SAVED[saved].digest_of(reader) != origin.tokenizers.get(side):
         raise ValueError(
