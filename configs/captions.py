@@ -1,13 +1,15 @@
 """Captions of the embedded pictures: Show, Attend and Tell (Xu et al. 2015), without attention, or a Transformer over patches.
 
 python -m experiments.train --config=configs/captions.py:soft
+python -m experiments.train --config=configs/captions.py:hard        # each word reads one cell, which is drawn
+python -m experiments.train --config=configs/captions.py:luong       # the word before is read before it looks
 python -m experiments.train --config=configs/captions.py:none
 python -m experiments.train --config=configs/captions.py:patches
 """
 
 from configs import defaults
 
-MODELS = ("soft", "none", "patches")
+MODELS = ("soft", "hard", "luong", "none", "patches")
 
 
 def get_config(model: str = "soft"):
@@ -20,6 +22,9 @@ def get_config(model: str = "soft"):
     config.training.buckets = 2
     config.training.learning_rate = 2e-3
     config.training.label_smoothing = 0.0
+    config.model.decoder.hard = model == "hard"
+    if model == "luong":
+        config.model.decoder.kind = "luong"
     if model == "none":
         config.model.decoder.kind = "fixed"
     if model == "patches":

@@ -70,6 +70,11 @@ class ImageFile:
         return np.asarray(pillow.alpha_composite(white, color).convert("RGB"))
 
 
+def scaled(pixels: np.ndarray) -> np.ndarray:
+    """Returns float32 [Y, X, 3], −1 to 1, of pixels, uint8 [Y, X, 3]."""
+    return (pixels / 127.5 - 1).astype(np.float32)
+
+
 def _gray(values: np.ndarray) -> np.ndarray:
     """Returns gray pixels, of 16 bits or of any other range, as uint8 [Y, X, 3]."""
     values = values.astype(float)
@@ -100,15 +105,11 @@ class Images:
 
     def arrays(self, sources: Iterable[Image]) -> list[np.ndarray]:
         """Returns float32 [Y, X, 3] of each image."""
-        return [self.array(source.pixels()) for source in sources]
+        return [scaled(self.resized(source.pixels())) for source in sources]
 
     def sizes(self, sources: Sequence[Image]) -> np.ndarray:
         """Returns the pixels of the longer side of each array, [N]."""
         return np.full(len(sources), self.size)
-
-    def array(self, pixels: np.ndarray) -> np.ndarray:
-        """Returns float32 [Y, X, 3] of pixels, uint8 [Y, X, 3]."""
-        return (self.resized(pixels) / 127.5 - 1).astype(np.float32)
 
     def resized(self, pixels: np.ndarray) -> np.ndarray:
         """Returns pixels whose longer side is `size`, by Pillow's bilinear filter; unchanged if it already is."""

@@ -1,6 +1,7 @@
 """Training examples whose sources are not texts: images, read when a batch needs them, and frames, computed once."""
 
 import contextlib
+import functools
 import hashlib
 import io
 import pathlib
@@ -10,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attention_lab import files
-from attention_lab.data import readers
+from attention_lab.data import images, readers
 from attention_lab.data.readers import Reader
 from attention_lab.data.rows import Row
 from attention_lab.data.tokenizer_files import Path
 from attention_lab.data.vocabularies import Codec
+
+KEPT = 2**29  # bytes of images that are kept in memory
 
 
 class Perceived(NamedTuple):
@@ -76,7 +79,12 @@ def perceived(
 def _arrays(reader, sources, cache_dir):
     """Returns the function from the index of a source to its array, and the positions of all of them, [N]."""
     if reader.reads == "image":
-        return lambda index: reader.arrays([sources[index]])[0], reader.sizes(sources)
+        # Reading and drawing images takes longer than storing their bytes: as many as fit are kept.
+        @functools.lru_cache(KEPT // (reader.size**2 * images.CHANNELS))
+        def resized(index):
+            return reader.resized(sources[index].pixels())
+
+        return lambda index: images.scaled(resized(index)), reader.sizes(sources)
     rows = cached_frames(reader, sources, cache_dir)
     return lambda index: rows[index].astype(np.float32), np.array([len(one) for one in rows], int)
 

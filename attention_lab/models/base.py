@@ -52,6 +52,7 @@ class Readout(NamedTuple):
     features: Array
     weights: dict[str, Array]  # as in `Output`, {} where not requested
     losses: dict[str, Array] | None = None  # as in `Output`
+    drawn: Any = None  # a `Drawn` of hard attention
 
 
 class Encoded(NamedTuple):
@@ -139,7 +140,7 @@ class Model(NamedTuple):
     limits: (params) -> Limits, the lengths of tables that are indexed by position.
     blank: () -> a source of one position, which is valid: Padded ids [1], frames [1, F] or an image [1, 1, C].
     reads: "tokens", "frames", "image", or "nothing"; stride: the positions of a source, along each axis, that one state
-    replaces.
+    replaces. draws: whether `apply` draws something besides dropout, so that training requires an rng without dropout too.
     matrices: (params) -> for each parameter, whether it is a matrix: weight decay applies to these only (`optimizer.move`).
     """
 
@@ -153,6 +154,7 @@ class Model(NamedTuple):
     blank: Callable[[], Padded] = lambda: blank("tokens", 1)
     reads: str = "tokens"
     stride: int = 1
+    draws: bool = False
 
 
 # The number of axes of positions of each kind of source.

@@ -21,6 +21,7 @@ from attention_lab.models.base import (
     shift_right,
     starts_of,
 )
+from attention_lab.models.decoders.hard import losses
 from attention_lab.models.embeddings import Embeddings, Scales
 from attention_lab.padded import Padded
 
@@ -72,7 +73,12 @@ class EncoderDecoder(nn.Module):
         inputs = shift_right(target.values, starts) if inputs is None else inputs
         embedded = self.embeddings.of_target(inputs, dtype)
         readout = self.decoder(encoded, embedded, dropout, weights, starts, target.valid)
-        return self._output(readout, weights, encoded.weights)
+        output = self._output(readout, weights, encoded.weights)
+        if readout.drawn is None:
+            return output
+        expected = self.embeddings.logits(readout.drawn.expected)
+        added = losses(self.decoder.hard, readout.drawn, output.logits, expected, target)
+        return output._replace(losses={**(output.losses or {}), **added})
 
     def start(self, source: Padded, length: int) -> tuple[Source, Any]:
         """Returns the encoded source as the decoder stores it, and the state before the first of `length` tokens."""
@@ -141,7 +147,8 @@ def make_encoder_decoder(
         target = decoder.target_limit(params["decoder"])
         return Limits(least(*states), target, encoder.stride)
 
-    name, kind = f"{encoder.label}, {decoder.label}", (encoder.reads, encoder.stride)
+    name = f"{encoder.label}, {decoder.label}"
+    kind = encoder.reads, encoder.stride, getattr(decoder, "hard", None) is not None
     return Model(name, init, apply, start, step, matrices, limits, blank_source, *kind)
 
 

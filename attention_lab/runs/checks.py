@@ -100,6 +100,7 @@ RULES: dict[str, Rule] = {
     },
     "model.encoder.joins": COUNT,
     "model.decoder.doubly_stochastic": AMOUNT,
+    **{f"model.decoder.hard_{term}": AMOUNT for term in ("expected", "reinforce", "entropy")},
     **{
         f"model.{side}.{size}": MAYBE
         for side in ("encoder", "decoder")

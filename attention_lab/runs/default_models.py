@@ -82,6 +82,10 @@ def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, A
             "input_feeding": True,  # a field of luong
             "gate": False,  # a field of bahdanau: whether the state scales the context
             "doubly_stochastic": 0.0,  # the weight of a penalty on states that are not attended to once
+            "hard": False,  # whether each step reads one place, which is drawn in training
+            "hard_expected": 1.0,  # the weights of the terms of its objective: expected contexts,
+            "hard_reinforce": 1.0,  # the estimated gradient of where to look,
+            "hard_entropy": 0.01,  # and a bonus for the entropy of the weights
             "embedding": 256,
             "hidden": 256,
             "layers": 1,

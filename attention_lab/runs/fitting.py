@@ -116,7 +116,7 @@ def fit(
     several = jax.process_count() > 1
     if not several:  # saving is collective, and the clocks of processes differ
         hooks.append(every_minutes(MINUTES, save))
-    drops = any(hyper["dropout"] for hyper in hypers)
+    drops = model.draws or any(hyper["dropout"] for hyper in hypers)
     one_step = setup.step_of(config, model, optimizer, updates, drops)
     step = jax.jit(spread(one_step, group.layout), donate_argnums=0)
     if not validate.reason_to_stop():  # an earlier session may have stopped early

@@ -55,7 +55,8 @@ def make_train_step(
     adds to it for each target as a whole (`Output.losses`). schedule: the
     factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
     accumulated; the update is the same, to rounding, and requires less memory. z_loss: as in `cross_entropy`.
-    drops: False if the dropout of every state is 0; no random numbers are then drawn, and the update is the same.
+    drops: False if the dropout of every state is 0 and the model draws nothing else; no random numbers are then drawn, and
+    the update is the same.
     """
 
     def loss_of(params, batch, rngs, hyper, tokens):

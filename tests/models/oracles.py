@@ -76,6 +76,7 @@ def recurrent_decoder(
     coverage=False,
     feeding=True,
     gate=False,
+    hard=False,
 ):
     """Readouts [T, E] and weights [T, K]: Cho et al. 2014; Bahdanau et al. 2015; Luong et al. 2015."""
     states, summary = encoded
@@ -92,7 +93,7 @@ def recurrent_decoder(
         asked = {"score": score, "score_params": own["score"], "extra": extra, **options}
         context, weights = reference.attend(state[-1][0], t, states, states, **asked)
         rows.append(weights)
-        return context
+        return states[np.argmax(weights)] if hard else context  # Xu et al. 2015, section 4.1
 
     def advance(t, x):
         for n in range(layers):

@@ -82,6 +82,7 @@ STRUCTURES = {
     "luong, no input feeding": lambda: recurrent("luong", input_feeding=False),
     "no attention": lambda: recurrent("fixed", layers=2),
     "coverage": lambda: recurrent(attention={"score": "additive", "feedback": "coverage"}),
+    "hard": lambda: recurrent("luong", attention={"score": "general"}, hard=True),
     "local-p": lambda: recurrent("luong", attention={"score": "general", "locality": "local_p(3)"}),
     "transformer to bahdanau": lambda: pair("transformer", "bahdanau"),
     "transformer to luong": lambda: pair("transformer", "luong", attention={"score": "general"}),

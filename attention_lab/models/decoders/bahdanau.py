@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from attention_lab.mechanism.contracts import matmul
+from attention_lab.models.decoders.contract import Variant
 from attention_lab.models.decoders.deep_output import deep_init, deep_readout
-from attention_lab.models.decoders.recurrent import Variant, make_recurrent
+from attention_lab.models.decoders.recurrent import make_recurrent
 
 
 def _init(rng, sizes):
@@ -21,15 +22,15 @@ def _init(rng, sizes):
     return params | ({"gate": gate} if sizes.gate else {})
 
 
-def _step(cells, source, state, entered, keep):
+def _step(cells, source, state, entered, noise):
     query = cells.top(state)
-    context, weights, state = cells.attend(state, source)
+    context, place, state = cells.attend(state, source, noise)
     if "gate" in cells.params["readout"]:
         gate = cells.params["readout"]["gate"]
         opened = jax.nn.sigmoid(matmul(gate["w"], query, query.dtype) + gate["b"][0])
         context = (opened * context).astype(context.dtype)
-    state = cells.advance(state, entered, context, keep)
-    return state, jnp.concatenate([cells.top(state), context]), weights
+    state = cells.advance(state, entered, context, noise)
+    return state, jnp.concatenate([cells.top(state), context]), place
 
 
 bahdanau = partial(

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from attention_lab.mechanism.contracts import Array, Params, matmul
-from attention_lab.models.decoders.recurrent import Sizes, weights_init
+from attention_lab.models.decoders.contract import Sizes, weights_init
 
 
 def deep_init(rng: Array, sizes: Sizes) -> Params:

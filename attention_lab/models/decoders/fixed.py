@@ -7,12 +7,13 @@ from functools import partial
 
 import jax.numpy as jnp
 
+from attention_lab.models.decoders.contract import Variant
 from attention_lab.models.decoders.deep_output import deep_init, deep_readout
-from attention_lab.models.decoders.recurrent import Variant, make_recurrent
+from attention_lab.models.decoders.recurrent import make_recurrent
 
 
-def _step(cells, source, state, entered, keep):
-    state = cells.advance(state, entered, source.summary, keep)
+def _step(cells, source, state, entered, noise):
+    state = cells.advance(state, entered, source.summary, noise)
     return state, jnp.concatenate([cells.top(state), source.summary]), None
 
 

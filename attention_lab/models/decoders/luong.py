@@ -8,23 +8,24 @@ from functools import partial
 import jax.numpy as jnp
 
 from attention_lab.mechanism.contracts import matmul
-from attention_lab.models.decoders.recurrent import Variant, make_recurrent, weights_init
+from attention_lab.models.decoders.contract import Variant, weights_init
+from attention_lab.models.decoders.recurrent import make_recurrent
 
 
 def _init(rng, sizes):
     return {"W_c": weights_init(rng, (sizes.source + sizes.hidden, sizes.embedding))}
 
 
-def _step(cells, source, state, entered, keep):
+def _step(cells, source, state, entered, noise):
     now = state.position
-    state = cells.advance(state, entered, state.fed, keep)
-    context, weights, state = cells.attend(state._replace(position=now), source)
+    state = cells.advance(state, entered, state.fed, noise)
+    context, place, state = cells.attend(state._replace(position=now), source, noise)
     both = jnp.concatenate([context, cells.top(state)])
     attentional = jnp.tanh(matmul(both, cells.params["readout"]["W_c"], both.dtype))
     return (
         state._replace(fed=attentional[: state.fed.size], position=now + 1),
         attentional,
-        weights,
+        place,
     )
 
 

@@ -1,119 +1,28 @@
-"""The common part of recurrent decoders: cells, a state, teacher forcing by one scan, and one step.
+"""The common part of recurrent decoders: parameters, teacher forcing by one scan, and one step of a `Variant`."""
 
-s_t = f([y_{t−1}; extra], s_{t−1}),  r_t = readout(s_t, ..),  p(y_t) = softmax(W r_t)
-
-A `Variant` defines the extra input, when the source is attended to, and the readout r_t: fixed.py,
-bahdanau.py and luong.py.
-"""
-
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from attention_lab.mechanism import Attention, Dims, attend, init_attention, remember
-from attention_lab.mechanism.contracts import Array, Params, accumulator, affine, matmul
+from attention_lab.mechanism import Attention, Dims, init_attention, remember
+from attention_lab.mechanism.contracts import Array, Params, accumulator, matmul
 from attention_lab.mechanism.feedback import no_feedback
 from attention_lab.mechanism.legality import Request, why_not
 from attention_lab.mechanism.scores import additive
 from attention_lab.models.base import Dropout, Encoded, Readout, look_up, widened
-from attention_lab.models.cells import CELLS, Cell, project
-
-weights_init = jax.nn.initializers.glorot_uniform()
-
-
-class Sizes(NamedTuple):
-    """Features of a state s_t, of a source's state h_j, and of an embedding y_t, which a readout r_t equals.
-
-    input_feeding: whether `luong` feeds a readout to the next step. gate: whether `bahdanau` scales its context.
-    """
-
-    hidden: int
-    source: int
-    embedding: int
-    input_feeding: bool = True
-    gate: bool = False
-
-
-class SourceMemory(NamedTuple):
-    """An encoded source as a recurrent decoder stores it."""
-
-    memory: Any  # a Memory; None where nothing is attended to
-    summary: Array  # the fixed context
-
-
-class State(NamedTuple):
-    """The state of a decoder between two positions."""
-
-    layers: tuple[Any, ...]  # the state of each cell, lowest first
-    fed: Array  # the part of the last readout that this step reads, [0] where none
-    feedback: Any  # the state of the attention's feedback
-    position: Array  # t
-
-
-class Cells(NamedTuple):
-    """A decoder's cells and attention, with their parameters {"cells": [..], "attention", "readout"}."""
-
-    cell: Cell
-    attention: Attention
-    params: Params
-
-    def top(self, state: State) -> Array:
-        """Returns s_t [N] of the highest layer, in the type of computation."""
-        return self.cell.output(state.layers[-1]).astype(state.fed.dtype)
-
-    def enter(self, embedded: Array) -> Array:
-        """Returns W_y y + b of the lowest cell for an embedding [E], which needs no state: it is computed for all t at once."""
-        lowest = self.params["cells"][0]
-        return affine(embedded, lowest["W"][: embedded.size], lowest["b"]).astype(embedded.dtype)
-
-    def advance(self, state: State, entered: Array, extra: Array, keep: Array) -> State:
-        """Returns the next state. extra: the lowest cell's input beside y; keep: [layers − 1, N], the mask of dropout."""
-        cells = self.params["cells"]
-        beside = cells[0]["W"][cells[0]["W"].shape[0] - extra.size :]
-        projected = entered + matmul(extra, beside, extra.dtype)
-        layers: list[Any] = []
-        for number, (params, before) in enumerate(zip(cells, state.layers, strict=True)):
-            if number:
-                below = self.cell.output(layers[-1]).astype(keep.dtype)
-                projected = project(params, below * keep[number - 1])
-            layers.append(self.cell.step(params, projected, before))
-        return state._replace(layers=tuple(layers), position=state.position + 1)
-
-    def attend(self, state: State, source: SourceMemory) -> tuple[Array, Array | None, State]:
-        """Returns c_t, the weights [K], and the state with the attention's feedback."""
-        context = attend(
-            self.attention,
-            self.params["attention"],
-            self.top(state),
-            state.position,
-            source.memory,
-            state.feedback,
-        )
-        return context.vector, context.weights, state._replace(feedback=context.feedback_state)
-
-
-class Variant(NamedTuple):
-    """The step of a recurrent decoder, written for ONE position of ONE example.
-
-    attends: whether it attends to the source. extra, fed: the number of features that the lowest cell reads beside
-    y_{t−1}, and of those that a readout passes to the next step.
-    step: (cells, source, state, entered, keep) -> state, features [F], weights [K] or None.
-    readout: (params, features [T, F], embedded [T, E]) -> r [T, E], for all positions at once.
-    gated: whether its context may be scaled by a gate.
-    """
-
-    name: str
-    attends: bool
-    extra: Callable[[Sizes], int]
-    fed: Callable[[Sizes], int]
-    init: Callable[[Array, Sizes], Params]
-    step: Callable[..., tuple[State, Array, Array | None]]
-    readout: Callable[[Params, Array, Array], Array]
-    gated: bool = False
+from attention_lab.models.cells import CELLS, Cell
+from attention_lab.models.decoders.contract import (
+    Cells,
+    Noise,
+    Sizes,
+    SourceMemory,
+    State,
+    Variant,
+    weights_init,
+)
+from attention_lab.models.decoders.hard import Drawn, Hard, gumbel, of_pass
 
 
 class Recurrent(nn.Module):
@@ -127,12 +36,13 @@ class Recurrent(nn.Module):
     positions: int
     recompute: bool
     doubly_stochastic: float = 0.0
+    hard: Hard | None = None
 
     @property
     def label(self) -> str:
         """The variant and the score."""
         return (
-            f"{self.variant.name}({self.attention.score.name})"
+            f"{self.variant.name}({'hard ' if self.hard else ''}{self.attention.score.name})"
             if self.variant.attends
             else self.variant.name
         )
@@ -194,24 +104,48 @@ class Recurrent(nn.Module):
         ones = jnp.ones((len(embedded), self.layers - 1, self.sizes.hidden), embedded.dtype)
         keep, kept = dropout(ones), widened((source, state))
         first = source, state
+        rng = dropout.next_rng() if self.hard else None
+        noise = Noise(keep, self._noise(rng, len(embedded), source))
 
         def one(state, inputs):
             narrow, fresh = jax.tree.map(lambda wide, x: wide.astype(x.dtype), kept, first)
             begins, *inputs = inputs
             if starts is not None:
                 state = jax.tree.map(partial(jnp.where, begins), fresh, state)
-            state, features, row = self.variant.step(self.cells, narrow, state, *inputs)
-            return state, (features, row)
+            state, features, place = self.variant.step(self.cells, narrow, state, *inputs)
+            return state, (features, place)
 
         entered = jax.vmap(self.cells.enter)(embedded)
         if self.recompute:  # otherwise each step's scores are stored for the backward pass
             one = jax.checkpoint(one, prevent_cse=False)
-        _, (features, rows) = jax.lax.scan(one, state, (starts, entered, keep))
-        readout = self._read_out(features, embedded, rows, dropout, weights)
+
+        def decode(expected=None):
+            inputs = noise._replace(expected=expected)
+            _, (features, places) = jax.lax.scan(one, state, (starts, entered, inputs))
+            return features, places
+
+        if rng is None:
+            features, places = decode()
+            readout = self._read_out(features, embedded, places, dropout, weights)
+        else:  # both the places that are drawn and expected contexts, as one program
+            both = jnp.broadcast_to(jnp.array([[False], [True]]), (2, len(embedded)))
+            features, places = jax.vmap(decode)(both)
+            readout, expected = (
+                self._read_out(features[n], embedded, of_pass(places, n), dropout, weights)
+                for n in (0, 1)
+            )
+            places = of_pass(places, 0)
+            drawn = Drawn(places.log_probability, places.entropy, expected.features)
+            readout = readout._replace(drawn=drawn)
         if not self.doubly_stochastic:
             return readout
         exists = jnp.ones(len(embedded), bool) if valid is None else valid
-        return readout._replace(losses={"coverage": self._penalty(rows, exists, encoded.valid)})
+        penalty = self._penalty(places.weights, exists, encoded.valid)
+        return readout._replace(losses={"coverage": penalty})
+
+    def _noise(self, rng, length, source):
+        """Returns the noise [T, K] of hard attention, or None."""
+        return None if self.hard is None else gumbel(rng, (length, len(source.memory.valid)))
 
     def _penalty(self, rows, exists, valid):
         """Returns λ Σ_j (1 − Σ_t w_tj)² over the source's states: each is to be attended to once (Xu et al. 2015, eq. 14)."""
@@ -225,15 +159,16 @@ class Recurrent(nn.Module):
     ) -> tuple[State, Readout]:
         """Returns the next state, and r_t after one more token, embedded [E]."""
         keep = jnp.ones((self.layers - 1, self.sizes.hidden), embedded.dtype)
+        noise = Noise(keep, None if self.hard is None else self._noise(None, 1, source)[0])
         entered = self.cells.enter(embedded)
-        state, features, row = self.variant.step(self.cells, source, state, entered, keep)
-        return state, self._read_out(features, embedded, row, Dropout(None, None), weights)
+        state, features, place = self.variant.step(self.cells, source, state, entered, noise)
+        return state, self._read_out(features, embedded, place, Dropout(None, None), weights)
 
-    def _read_out(self, features, embedded, rows, dropout, weights):
-        """rows: weights [.., K] of one or all positions."""
+    def _read_out(self, features, embedded, place, dropout, weights):
+        """place: of one or of all positions."""
         readout = self.variant.readout(self.cells.params["readout"], features, embedded)
         # One head: [H, T, K], or [H, K] of one step.
-        shown = {"cross/0": rows[None]} if weights and rows is not None else {}
+        shown = {"cross/0": place.weights[None]} if weights and place is not None else {}
         return Readout(dropout(readout), shown)
 
     def source_limit(self, params: Params) -> int | None:
@@ -263,6 +198,10 @@ def make_recurrent(
     input_feeding: bool = True,
     gate: bool = False,
     doubly_stochastic: float = 0.0,
+    hard: bool = False,
+    hard_expected: float = 1.0,
+    hard_reinforce: float = 1.0,
+    hard_entropy: float = 0.01,
     recompute: bool = False,
 ) -> Recurrent:
     """Returns a recurrent decoder of that variant.
@@ -271,10 +210,11 @@ def make_recurrent(
     states. positions: the number of source states for which a score that is indexed by position (location) has
     entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). gate: of `bahdanau`
     alone, whether the context is scaled by a number that the state decides. doubly_stochastic: the weight λ of a
-    penalty that is added to the cross-entropy of each target (Xu et al. 2015). recompute: whether activations of a step
-    are computed again in the backward pass rather than stored (Chen et al. 2016). Raises ValueError if there is no
-    source, a name is unknown, the attention is defined within one sequence only, or a decoder without attention is to
-    have a gate or a penalty.
+    penalty that is added to the cross-entropy of each target (Xu et al. 2015). hard: whether each step reads one place,
+    drawn from the weights in training and the likeliest otherwise; hard_expected, hard_reinforce, hard_entropy: as in
+    `Hard`. recompute: whether activations of a step are computed again in the backward pass rather than stored (Chen et
+    al. 2016). Raises ValueError if there is no source, a name is unknown, the attention is defined within one sequence
+    only, or a decoder without attention is to have a gate, a penalty or hard attention.
     """
     if source is None:
         raise ValueError(
@@ -292,7 +232,12 @@ def make_recurrent(
         raise ValueError(
             f"doubly_stochastic={doubly_stochastic}: decoder {variant.name} attends to nothing"
         )
+    if hard and not variant.attends:
+        raise ValueError(
+            f"decoder {variant.name} attends to nothing, and cannot do so with hard=True"
+        )
     sizes = Sizes(hidden, source, embedding, input_feeding, gate)
     chosen = look_up("cell", CELLS, cell)
-    numbers = layers, positions, recompute, doubly_stochastic
+    draws = Hard(hard_expected, hard_reinforce, hard_entropy) if hard else None
+    numbers = layers, positions, recompute, doubly_stochastic, draws
     return Recurrent(variant, chosen, attention, sizes, *numbers)
