@@ -12,6 +12,7 @@ import numpy as np
 
 from attention_lab import files
 from attention_lab.data import images, readers
+from attention_lab.data.augmentation import Augment
 from attention_lab.data.readers import Reader
 from attention_lab.data.rows import Row
 from attention_lab.data.tokenizer_files import Path
@@ -23,13 +24,15 @@ KEPT = 2**29  # bytes of images that are kept in memory
 class Perceived(NamedTuple):
     """Sources with the ids of their targets, each ending in END, and the number of those left out, by reason.
 
-    array: (index) -> the array of a source. sizes: [N] the positions of each, along its longer axis.
+    array: (index) -> the array of a source. sizes: [N] the positions of each, along its longer axis. augment: changes the
+    array in each epoch; None: nothing does.
     """
 
     array: Callable[[int], np.ndarray]
     sizes: np.ndarray
     target: Sequence[np.ndarray]  # int32 [T] each
     left_out: dict[str, int]
+    augment: Augment | None = None
 
     @property
     def lengths(self) -> tuple[np.ndarray, np.ndarray]:
@@ -37,9 +40,16 @@ class Perceived(NamedTuple):
         return self.sizes, np.array([len(ids) for ids in self.target], int)
 
     def epoch(self, seed: int, number: int, /) -> Callable[[int], Row]:
-        """Returns the function from the index of an example to its row, which is the same in every epoch."""
-        del seed, number
-        return lambda index: Row(self.array(index), self.target[index])
+        """Returns the function from the index of an example to its row; it is a pure function of its arguments."""
+        augment = self.augment
+        if augment is None:
+            return lambda index: Row(self.array(index), self.target[index])
+
+        def row(index):
+            rng = np.random.default_rng([seed, number, 2, index])
+            return Row(augment(self.array(index), rng), self.target[index])
+
+        return row
 
 
 def perceived(
@@ -48,11 +58,12 @@ def perceived(
     max_length: int,
     cache_dir: Path,
     longest: int | None = None,
+    augment: Augment | None = None,
 ) -> Perceived:
     """Encodes the targets of examples, and finds the arrays of their sources.
 
     Examples with a blank target, more than max_length tokens, or more than `longest` positions of the source are left out
-    and counted. cache_dir: the folder in which frames are cached.
+    and counted. cache_dir: the folder in which frames are cached. augment: as in `Perceived`.
     """
     targets = codec.target.arrays(example["target"] for example in examples)
     blank = np.array([len(ids) == 1 for ids in targets], bool)
@@ -73,6 +84,7 @@ def perceived(
         sizes[fits],
         [targets[kept[i]] for i in chosen],
         left_out,
+        augment,
     )
 
 

@@ -34,6 +34,7 @@ EACH_SEED: Rule = (f"whole numbers from 0 to {SEEDS - 1}", lambda x: all(map(SEE
 POSITIVE: Rule = ("a number greater than 0", lambda x: isfinite(x) and x > 0)
 AMOUNT: Rule = ("a number, at least 0", lambda x: isfinite(x) and x >= 0)
 FRACTION: Rule = ("at least 0 and less than 1", lambda x: 0 <= x < 1)
+SHARE: Rule = ("at least 0 and at most 1", lambda x: 0 <= x <= 1)
 PAIR: Rule = ("two numbers, as (10, 2.0)", lambda x: len(x) == 2 and all(n >= 0 for n in x))
 SENTENCES: Rule = (
     "sentences, as ('The cat sat', 'I am here')",
@@ -57,6 +58,11 @@ RULES: dict[str, Rule] = {
     "data.rate": NATURAL,
     "data.mels": NATURAL,
     "data.max_seconds": POSITIVE,
+    **{
+        f"data.augment.{size}": COUNT
+        for size in ("shift", "frequency_masks", "frequency_width", "time_masks", "time_width")
+    },
+    **{f"data.augment.{share}": SHARE for share in ("contrast", "brightness", "time_share")},
     "tokenizer.size": NATURAL,
     "tokenizer.extra": COUNT,
     "devices.data": MAYBE,
@@ -75,6 +81,7 @@ RULES: dict[str, Rule] = {
     "training.z_loss": AMOUNT,
     "training.dropout": FRACTION,
     "training.label_smoothing": FRACTION,
+    "training.sampled_inputs": SHARE,
     "training.clip": POSITIVE,
     "training.validations": NATURAL,
     "training.validation_sentences": NATURAL,

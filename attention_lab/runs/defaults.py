@@ -89,6 +89,7 @@ def translation() -> dict[str, Any]:
             "weight_decay": 0.0,
             "dropout": 0.1,
             "label_smoothing": 0.1,
+            "sampled_inputs": 0.0,  # the share of the decoder's inputs that are the model's own predictions
             "clip": 1.0,  # the maximum global norm of the gradients
             "validations": 8,  # the number of validations in a run, evenly spaced
             "validation_sentences": 500,
@@ -194,6 +195,8 @@ def captioning() -> dict[str, Any]:
             "options": {},
             "size": 64,  # pixels of the longer side of an image, a multiple of 16
             "max_length": 32,  # training captions with more tokens are left out, and counted
+            # Of training images, in each epoch anew: the most pixels by which they move, and how much their light changes.
+            "augment": {"shift": 0, "contrast": 0.0, "brightness": 0.0},
             "test": "test",
             "bleu_tokenize": "13a",
         },
@@ -222,6 +225,13 @@ def speech() -> dict[str, Any]:
             "mels": 40,  # mel bands, the features of a frame
             "max_length": 128,  # training transcripts with more tokens are left out, and counted
             "max_seconds": 15.0,  # and so are longer recordings
+            "augment": {  # of training recordings, in each epoch anew (SpecAugment)
+                "frequency_masks": 0,  # bands that are hidden
+                "frequency_width": 8,  # mel bands, at most
+                "time_masks": 0,  # times that are hidden
+                "time_width": 20,  # frames, at most
+                "time_share": 0.2,  # and at most this share of a recording
+            },
             "test": "test",
         },
         "tokenizer": {**config["tokenizer"], "kind": "char", "size": 200},

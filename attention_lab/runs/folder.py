@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -36,6 +37,16 @@ COMPUTATION = (
     "training.microbatches",
     "model.encoder.recompute",
     "model.decoder.recompute",
+)
+# Fields that were added to configs, with the values that compute what was computed without them.
+ADDED: Mapping[str, Any] = MappingProxyType(
+    {
+        "training.sampled_inputs": 0.0,
+        "model.decoder.hard": False,
+        "model.decoder.hard_expected": 1.0,
+        "model.decoder.hard_reinforce": 1.0,
+        "model.decoder.hard_entropy": 0.01,
+    }
 )
 
 
@@ -109,9 +120,11 @@ def differences(old: Config, new: Config, field: str = "") -> list[str]:
     """Returns the fields in which two configs differ, as "model.hidden: 16, now 18"."""
     differing = []
     for name in dict.fromkeys([*old, *new]):
-        a, b = old.get(name), new.get(name)
+        path = f"{field}{name}"
+        # A config without a field that was added later means the value that changes nothing; "base." is that of a study.
+        a, b = (config.get(name, ADDED.get(path.removeprefix("base."))) for config in (old, new))
         if isinstance(a, Mapping) and isinstance(b, Mapping):
-            differing += differences(a, b, f"{field}{name}.")
+            differing += differences(a, b, f"{path}.")
         elif a != b:
-            differing.append(f"{field}{name}: {a}, now {b}")
+            differing.append(f"{path}: {a}, now {b}")
     return differing

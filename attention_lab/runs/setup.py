@@ -193,7 +193,6 @@ def step_of(
     schedule = SCHEDULES[training["schedule"]](training["warmup"], updates, training["final"])
     if training["compute"] != "float32":
         model = computed_in(model, training["compute"])
-    step = make_train_step(
-        model, optimizer, schedule, training["microbatches"], training["z_loss"], drops
-    )
+    options = training["microbatches"], training["z_loss"], drops, training["sampled_inputs"]
+    step = make_train_step(model, optimizer, schedule, *options)
     return skip_nonfinite(at_precision(step, training["matmul_precision"]))

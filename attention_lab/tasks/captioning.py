@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from attention_lab.data.augmentation import Shifts
 from attention_lab.data.images import Images
 from attention_lab.data.perceived import Perceived, perceived
 from attention_lab.data.vocabularies import Codec, target_tokenizer
@@ -25,12 +26,16 @@ def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
 
 def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Perceived:
     """Encodes captions; leaves out those with more than `data.max_length` tokens. Images are read when they are needed."""
-    return perceived(codec, examples, config["data"]["max_length"], cache)
+    data = config["data"]
+    return perceived(
+        codec, examples, data["max_length"], cache, augment=Shifts(**data["augment"]) or None
+    )
 
 
 def check(config: Config) -> None:
-    """Raises ValueError if images cannot have the size."""
+    """Raises ValueError if images cannot have the size, or cannot be augmented so."""
     Images(config["data"]["size"])
+    Shifts(**config["data"]["augment"])
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from attention_lab.data.augmentation import Masks
 from attention_lab.data.perceived import Perceived, perceived
 from attention_lab.data.sounds import HOP, Spectrograms
 from attention_lab.data.vocabularies import Codec, target_tokenizer
@@ -25,14 +26,16 @@ def prepare(config: Config, examples: Sequence[Example], cache: Path) -> Codec:
 
 
 def check(config: Config) -> None:
-    """Raises ValueError if there are no such frames."""
+    """Raises ValueError if there are no such frames, or they cannot be augmented so."""
     _reader(config)
+    Masks(**config["data"]["augment"])
 
 
 def encode(config: Config, codec: Codec, examples: Sequence[Example], cache: Path) -> Perceived:
     """Encodes transcripts, and computes frames once; leaves out what is longer than `max_length` or `max_seconds`."""
     data = config["data"]
-    return perceived(codec, examples, data["max_length"], cache, round(data["max_seconds"] / HOP))
+    longest, augment = round(data["max_seconds"] / HOP), Masks(**data["augment"]) or None
+    return perceived(codec, examples, data["max_length"], cache, longest, augment)
 
 
 def metrics(config: Config) -> tuple[Metric, ...]:

@@ -11,6 +11,7 @@ from attention_lab.mechanism.contracts import Array, Params
 from attention_lab.models.base import Hyper, Model
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.optimizer import Schedule, move
+from attention_lab.training.sampled_inputs import sample_inputs
 
 # {"source": Padded [B, K], "target": Padded [B, T]}, and where rows have them "inputs" and "segments", int[B, T].
 Batch = dict[str, Any]
@@ -48,6 +49,7 @@ def make_train_step(
     microbatches: int = 1,
     z_loss: float = 0.0,
     drops: bool = True,
+    sampled_inputs: float = 0.0,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns train_step(state, batch) -> state, {"loss", "tokens", "gradient_norm", "learning_rate"}.
 
@@ -56,13 +58,17 @@ def make_train_step(
     factor of the learning rate at each step. microbatches: the number of parts of a batch over which gradients are
     accumulated; the update is the same, to rounding, and requires less memory. z_loss: as in `cross_entropy`.
     drops: False if the dropout of every state is 0 and the model draws nothing else; no random numbers are then drawn, and
-    the update is the same.
+    the update is the same. sampled_inputs: the share of inputs that `sample_inputs` draws from the model.
     """
 
     def loss_of(params, batch, rngs, hyper, tokens):
-        output = jax.vmap(lambda example, rng: model.apply(params, example, rng=rng, hyper=hyper))(
-            batch, rngs
-        )
+        def apply(example, rng):
+            if sampled_inputs:
+                rng, own = jax.random.split(rng)
+                example = sample_inputs(model, params, example, own, sampled_inputs)
+            return model.apply(params, example, rng=rng if drops else None, hyper=hyper)
+
+        output = jax.vmap(apply)(batch, rngs)
         target = batch["target"]
         losses = cross_entropy(output.logits, target.values, hyper["label_smoothing"], z_loss)
         total = jnp.where(target.valid, losses, 0).sum()
@@ -73,7 +79,8 @@ def make_train_step(
     def loss_and_gradients(params, batch, rng, *rest):
         value_and_gradients = jax.value_and_grad(loss_of)
         batch = jax.tree.map(lambda x: _divisible(x, microbatches), batch)
-        rngs = jax.random.split(rng, len(batch["target"].valid)) if drops else None
+        draws = drops or sampled_inputs
+        rngs = jax.random.split(rng, len(batch["target"].valid)) if draws else None
         if microbatches == 1:
             return value_and_gradients(params, batch, rngs, *rest)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from attention_lab.runs import defaults, origin
+from attention_lab.runs import defaults, folder, origin
 from attention_lab.studies import defaults as of_studies
 
 ATTENTION = {
@@ -29,6 +29,10 @@ RECURRENT = {
         "input_feeding": True,
         "gate": False,
         "doubly_stochastic": 0.0,
+        "hard": False,
+        "hard_expected": 1.0,
+        "hard_reinforce": 1.0,
+        "hard_entropy": 0.01,
         "embedding": 256,
         "hidden": 256,
         "layers": 1,
@@ -112,6 +116,7 @@ RUN = {
         "validations": 8,
         "validation_sentences": 500,
         "patience": 0,
+        "sampled_inputs": 0.0,
     },
     "decoding": {
         "beam": 5,
@@ -148,7 +153,8 @@ def test_a_run_and_a_study_have_the_defaults_of_the_published_results():
 
 def test_every_field_belongs_to_a_version_of_the_folder():
     """A run is read with its own config: one whose fields are others has to be refused by its version."""
-    fields = sorted(field for name, field in paths(defaults.translation()))
+    added = set(folder.ADDED)  # what an older config means without them is known
+    fields = sorted({field for name, field in paths(defaults.translation())} - added)
     digest = hashlib.sha256(" ".join(fields).encode()).hexdigest()[:12]
     assert (origin.VERSION, digest) == (3, "3b3f8751e443"), (
         "fields changed: increase origin.VERSION"
@@ -178,3 +184,26 @@ def test_a_score_and_a_decoder_can_be_chosen():
     mechanisms = [stacks["encoder"]["attention"], stacks["decoder"]["attention"]]
     mechanisms.append(stacks["decoder"]["cross"])
     assert mechanisms == [{**ATTENTION, "score": "cosine"}] * 3
+
+
+def test_a_config_without_an_added_field_is_the_one_that_computes_the_same():
+    new = defaults.translation()
+    old = {**new, "training": {**new["training"]}}
+    del old["training"]["sampled_inputs"]
+    assert folder.differences(old, new) == []
+    assert folder.differences({"base": old}, {"base": new}) == []
+    new["training"] = {**new["training"], "sampled_inputs": 0.1}
+    assert folder.differences(old, new) == ["training.sampled_inputs: 0.0, now 0.1"]
+
+
+def test_added_fields_have_their_defaults():
+    found = dict(all_of(defaults.translation()))
+    assert {field: found[field] for field in folder.ADDED} == dict(folder.ADDED)
+
+
+def all_of(config, prefix=""):
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from all_of(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

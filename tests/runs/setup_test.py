@@ -53,6 +53,7 @@ def config(**training):
     numbers = {"learning_rate": 1e-3, "weight_decay": 0.0, "dropout": 0.1, "label_smoothing": 0.2}
     how = {"microbatches": 1, "compute": "float32", "matmul_precision": "highest"}
     schedule = {"schedule": "constant", "warmup": 10, "final": 0.0, "tokens": 24, "z_loss": 0.5}
+    schedule["sampled_inputs"] = 0.25
     data = {"name": "corpus", "test": "other", "options": {"path": "p", "size": 3}}
     return {
         "task": "none",
@@ -118,7 +119,7 @@ def test_a_step_has_the_schedule_the_parts_and_the_type_of_its_config(monkeypatc
     )
     setup.step_of(config(compute="bfloat16"), model, optimizer, 20)
     first, second = made
-    assert first[:2] == (model, optimizer) and first[3:] == (3, 0.5, True)
+    assert first[:2] == (model, optimizer) and first[3:] == (3, 0.5, True, 0.25)
     factors = [float(first[2](t)) for t in (0, 1, 2, 10)]
     assert factors == pytest.approx([0.5, 1, 1, 0.25], abs=1e-6)
     assert second[0] != model and second[1] is optimizer and second[3] == 1
