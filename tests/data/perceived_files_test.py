@@ -1,0 +1,94 @@
+"""Images and recordings of one's own: lines of JSON, the files that they name, and what is reported."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attention_lab.data import sources
+from attention_lab.data.images import ImageFile
+from attention_lab.data.sounds import SoundFile
+
+BOX = {"label": "cat", "box": [0, 1, 2, 3]}
+
+
+def written(folder, name, *rows):
+    text = "".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows)
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / "{split}.jsonl")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    (tmp_path / "cats").mkdir()
+    Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "cats/1.png")
+    (tmp_path / "a.wav").touch()
+    return tmp_path
+
+
+def test_images_have_one_or_several_captions_and_perhaps_regions(photo):
+    path = written(
+        photo,
+        "dev.jsonl",
+        {"image": "cats/1.png", "caption": "a cat"},
+        "\n",
+        {"image": "cats/1.png", "captions": ["a cat", "one"], "regions": [BOX], "links": [[0, 1]]},
+    )
+    first, second = sources.load("image_files", "validation", path=path)
+    assert first == {
+        "source": ImageFile(str(photo / "cats/1.png")),
+        "target": "a cat",
+        "target_words": ["a", "cat"],
+    }
+    assert first["source"].pixels().shape == (4, 6, 3)
+    assert second["targets"] == ["a cat", "one"] and second["links"] == [(0, 1)]
+    assert second["regions"] == [{"label": "cat", "box": (0, 1, 2, 3)}]
+
+
+def test_recordings_have_a_transcript(photo):
+    region = {"label": "so", "box": [0.25, 0.5]}
+    row = {"audio": "a.wav", "text": "so it is", "regions": [region], "links": [[0, 0]]}
+    (one,) = sources.load("sound_files", "test", path=written(photo, "test.jsonl", row))
+    assert one["source"] == SoundFile(str(photo / "a.wav"))
+    assert one["target"] == "so it is" and one["regions"][0]["box"] == (0.25, 0.5)
+
+
+def test_the_digest_is_that_of_the_files_content(photo):
+    path = written(photo, "test.jsonl", {"image": "cats/1.png", "caption": "a cat"})
+    before = sources.digest_of(sources.load("image_files", "test", path=path))
+    Image.fromarray(np.ones((4, 6, 3), np.uint8)).save(photo / "cats/1.png")
+    assert sources.digest_of(sources.load("image_files", "test", path=path)) != before
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"image": "2.png", "caption": "a"}, r"jsonl:1: there is no file .*2\.png"),
+        ({"caption": "a"}, "there is no 'image'"),
+        ({"image": "cats/1.png"}, "there is no 'captions' or 'caption'"),
+        ({"image": "cats/1.png", "captions": []}, "'captions' must be one or more texts"),
+        ({"image": "cats/1.png", "captions": ["a", 3]}, "'captions' must be one or more texts"),
+        ({"image": "cats/1.png", "captions": 3}, "must be a list, not 3"),
+        ({"image": "cats/1.png", "caption": "a", "regions": [3]}, "a region must be an object"),
+        ({"image": "cats/1.png", "caption": "a", "regions": [{"label": "x"}]}, "no 'box'"),
+        (
+            {"image": "cats/1.png", "caption": "a", "regions": [{"label": "x", "box": [1, 2]}]},
+            "must be 4 numbers",
+        ),
+        (
+            {"image": "cats/1.png", "caption": "a", "regions": [BOX], "links": [[0, 1]]},
+            "of 1 regions and 1 words",
+        ),
+        ("{]\n", "jsonl:1: invalid JSON"),
+    ],
+)
+def test_what_is_wrong_is_reported_with_its_line(row, message, photo):
+    path = written(photo, "train.jsonl", row)
+    with pytest.raises(ValueError, match=message):
+        sources.load("image_files", "train", path=path)
+
+
+def test_a_path_for_all_splits_is_refused(photo):
+    with pytest.raises(ValueError, match=r"put \{split\} into the name"):
+        sources.load("sound_files", "train", path=str(photo / "all.jsonl"))
