@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,10 @@ _GROUNDS = (
 )
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SCHEMES = ("take", "speaker")
+LONG, LONG_STRINGS = (
+    range(6, 21),
+    20,
+)  # digits of the strings of test_long, and the number of strings of each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,38 +158,88 @@ def _recordings(path):
         return np.cumsum(steps, dtype=np.int16), arrays["offsets"], int(arrays["rate"])
 
 
-def fsdd_strings(split: str, *, path: Folder, scheme: str = "take") -> list[dict[str, Any]]:
+def fsdd_strings(
+    split: str, *, path: Folder, scheme: str = "take", longest: int = 7
+) -> list[dict[str, Any]]:
     """Strings of spoken digits: {"source": Digits, "target": "two nine", "target_words", "regions", "links"}.
 
     path: the folder of fsdd.npz and fsdd_strings.jsonl, gzipped or not. scheme: "take" tests other recordings of the same
-    six speakers, and "speaker" another speaker. A region is the time of a digit, in seconds.
+    six speakers, and "speaker" another speaker. longest: the most digits of a string; longer ones are left out. The split
+    test_long has strings of 6 to 20 digits, which are joined here from the recordings of the test split, with gaps like
+    those of the others. A region is the time of a digit, in seconds.
     """
     if scheme not in SCHEMES:
         raise ValueError(unknown("scheme of fsdd_strings", scheme, SCHEMES))
+    if type(longest) is not int or longest < 1:
+        raise ValueError(f"longest={longest!r}: a string has 1 digit or more")
     recordings = str(plain_or_gzipped(path, "fsdd.npz"))
-    rate = _recordings(recordings)[2]
+    own = scheme, _SPLITS[split.removesuffix("_long")]
 
-    def example(row: dict[str, Any]) -> dict[str, Any] | None:
-        if (field(row, str, "scheme"), field(row, str, "split")) != (scheme, _SPLITS[split]):
+    def said(row: dict[str, Any]) -> _String | None:
+        if (field(row, str, "scheme"), field(row, str, "split")) != own:
             return None
-        said = field(row, list, "words")
-        words = [_DIGITS[digit] for digit, _, _ in said]
-        source = Digits(
-            recordings, tuple(field(row, list, "recs")), tuple(field(row, list, "gaps"))
-        )
-        return {
-            "source": source,
-            "target": " ".join(words),
-            "target_words": words,
-            "regions": [
-                {"label": word, "box": (first / rate, last / rate)}
-                for word, (_, first, last) in zip(words, said, strict=True)
-            ],
-            "links": [(number, number) for number in range(len(words))],
-        }
+        words = [(digit, first, last) for digit, first, last in field(row, list, "words")]
+        numbers = field(row, list, "recs"), field(row, list, "gaps")
+        return _String(field(row, str, "spk"), words, *numbers)
 
-    rows = rows_of(plain_or_gzipped(path, "fsdd_strings.jsonl"), example)
-    return [one for one in rows if one is not None]
+    rows = [row for row in rows_of(plain_or_gzipped(path, "fsdd_strings.jsonl"), said) if row]
+    if split.endswith("_long"):
+        strings = _long_strings(rows, np.diff(_recordings(recordings)[1]).tolist())
+    else:
+        strings = [row for row in rows if len(row.words) <= longest]
+    return [_example(recordings, string) for string in strings]
+
+
+class _String(NamedTuple):
+    """A string as in the file: words (digit, first sample, last sample); gaps in samples before, between and after them."""
+
+    speaker: str
+    words: list[tuple[int, int, int]]
+    recordings: list[int]
+    gaps: list[int]
+
+
+def _example(recordings, string):
+    rate = _recordings(recordings)[2]
+    words = [_DIGITS[digit] for digit, _, _ in string.words]
+    return {
+        "source": Digits(recordings, tuple(string.recordings), tuple(string.gaps)),
+        "target": " ".join(words),
+        "target_words": words,
+        "regions": [
+            {"label": word, "box": (first / rate, last / rate)}
+            for word, (_, first, last) in zip(words, string.words, strict=True)
+        ],
+        "links": [(number, number) for number in range(len(words))],
+    }
+
+
+def _long_strings(strings, sizes):
+    """LONG_STRINGS strings of each number of digits in LONG, each of one speaker. sizes: the samples of each recording."""
+    rng = np.random.RandomState(0)  # of which numbers are the same in every version of NumPy
+    by_speaker: dict[str, dict[int, int]] = {}
+    for one in strings:
+        digits = (digit for digit, _, _ in one.words)
+        by_speaker.setdefault(one.speaker, {}).update(zip(one.recordings, digits, strict=True))
+    gaps = np.array([gap for one in strings for gap in one.gaps])
+    speakers = sorted(by_speaker)
+    return [
+        _joined(rng, speakers[rng.randint(len(speakers))], by_speaker, gaps, sizes, count)
+        for count in LONG
+        for _ in range(LONG_STRINGS if speakers else 0)
+    ]
+
+
+def _joined(rng, speaker, by_speaker, gaps, sizes, count):
+    """A string of so many recordings of a speaker, with gaps like the given ones."""
+    own = sorted(by_speaker[speaker].items())
+    chosen = [own[i] for i in rng.randint(len(own), size=count)]
+    between = gaps[rng.randint(len(gaps), size=count + 1)].tolist()
+    words, start = [], between[0]
+    for (number, digit), gap in zip(chosen, between[1:], strict=True):
+        words.append((digit, start, start + sizes[number]))
+        start += sizes[number] + gap
+    return _String(speaker, words, [number for number, _ in chosen], between)
 
 
 @dataclasses.dataclass(frozen=True)

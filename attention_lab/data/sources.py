@@ -227,7 +227,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
         "scan": Dataset(scan),
         "scitldr": Dataset(scitldr),
         "emoji_scenes": Dataset(emoji_scenes, (*SPLITS, "comp")),
-        "fsdd_strings": Dataset(fsdd_strings),
+        "fsdd_strings": Dataset(fsdd_strings, (*SPLITS, "test_long")),
         "an4": Dataset(an4),
         "image_files": Dataset(image_files, splits=()),
         "sound_files": Dataset(sound_files, splits=()),

@@ -139,7 +139,10 @@ def library_p(
 def of_lengths(
     rows: Sequence[Row], arm: str, metric: Metric, least: int, most: float = np.inf
 ) -> np.ndarray | None:
-    """Returns the statistics [R, N, P] of the examples of all splits whose source has `least` to `most` words."""
+    """Returns the statistics [R, N, P] of the examples of all splits whose source has `least` to `most` words.
+
+    The words of a source that is not a text are those of its target.
+    """
     arm_rows = of_arm(rows, arm)
     if not arm_rows:
         return None

@@ -119,8 +119,9 @@ def statistics_of(
     stats = {name: plain(values) for name, values in result.statistics.items()}
     if not result.texts:  # nothing is generated
         return stats
-    if all(isinstance(example["source"], str) for example in examples):
-        stats["source_words"] = [len(words_of(example["source"])) for example in examples]
+    # The length of a source that is not a text is that of what it says.
+    said = [text if isinstance(text := one["source"], str) else one["target"] for one in examples]
+    stats["source_words"] = [len(words_of(text)) for text in said]
     stats["frequency"] = []
     # A reference with word boundaries has l' and homme, but the text of a translation has l'homme.
     reference_words = given_words(examples)

@@ -73,12 +73,12 @@ def digits(tmp_path):
         offsets=[0, 10, 30, 35], rate=8000,
     )  # fmt: skip
     row = {
-        "scheme": "take", "split": "test", "recs": [1, 0], "gaps": [7, 3, 4], "len": 44,
+        "scheme": "take", "split": "test", "spk": "ann", "recs": [1, 0], "gaps": [7, 3, 4], "len": 44,
         "words": [[3, 7, 27], [0, 30, 40]],
     }  # fmt: skip
     lines(
         tmp_path / "fsdd_strings.jsonl.gz",
-        [row, {**row, "scheme": "speaker", "recs": [2], "gaps": [1, 1]}],
+        [row, {**row, "scheme": "speaker", "recs": [2], "gaps": [1, 1], "words": [[5, 1, 6]]}],
     )
     return tmp_path
 
@@ -98,6 +98,32 @@ def test_recordings_are_joined_with_faint_noise_between(digits):
     assert str(example["source"]) == "2 spoken digits"
     with pytest.raises(ValueError, match="no scheme of fsdd_strings 'takes'; did you mean 'take'"):
         sources.load("fsdd_strings", "test", path=digits, scheme="takes")
+
+
+def test_long_strings_are_joined_from_the_recordings_of_the_test_split(digits):
+    found = sources.load("fsdd_strings", "test_long", path=digits)
+    assert [len(one["target_words"]) for one in found] == [
+        n for n in range(6, 21) for _ in range(20)
+    ]
+    assert {word for one in found for word in one["target_words"]} == {"three", "zero"}
+    level = {"three": -2000 / 32768, "zero": 1000 / 32768}
+    for one in found[::50]:
+        samples = one["source"].samples(8000)
+        for word, region in zip(one["target_words"], one["regions"], strict=True):
+            first, last = (round(8000 * second) for second in region["box"])
+            assert (last - first) == {"three": 20, "zero": 10}[word]
+            np.testing.assert_allclose(samples[first:last], level[word])
+    again = sources.load("fsdd_strings", "test_long", path=digits)
+    assert sources.digest_of(again) == sources.digest_of(found)
+    (other, *_) = sources.load("fsdd_strings", "test_long", path=digits, scheme="speaker")
+    assert set(other["target_words"]) == {"five"}
+
+
+def test_longer_strings_are_left_out_where_they_are_not_wanted(digits):
+    assert sources.load("fsdd_strings", "test", path=digits, longest=1) == []
+    assert len(sources.load("fsdd_strings", "test", path=digits, longest=2)) == 1
+    with pytest.raises(ValueError, match="longest=0: a string has 1 digit or more"):
+        sources.load("fsdd_strings", "test", path=digits, longest=0)
 
 
 def test_given_frames_are_normalized_and_their_number_of_features_is_checked(tmp_path):
