@@ -7,6 +7,7 @@ contracts.py     Claim, Verdict, judge
 quantities.py    quantities with intervals, computed from the rows of a study
 translation.py   claims about translation models
 pretraining.py   claims about objectives with which models are pre-trained
+perception.py    claims about attention to pictures and to speech
 mechanism.py     claims about the mechanism alone, which take seconds to measure
 verdicts.py      all claims by name; verdicts as a table and as JSON
 """

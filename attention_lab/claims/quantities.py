@@ -33,6 +33,34 @@ def score(arm: str, metric: Metric) -> Quantity:
     return quantity
 
 
+def more_at(arm: str, other: str, metric: Metric, least: int, most: float = np.inf) -> Quantity:
+    """The score of an arm minus that of another on sources of `least` to `most` words, of all splits."""
+
+    def quantity(rows):
+        a, b = (findings.of_lengths(rows, one, metric, least, most) for one in (arm, other))
+        if a is None or b is None or a.shape[1] < FEWEST:
+            return None
+        return _interval(
+            statistics.contributions(a, metric.of) - statistics.contributions(b, metric.of)
+        )
+
+    return quantity
+
+
+def more_than(arm: str, metric: Metric, base: Metric) -> Quantity:
+    """The score of an arm by a metric minus its score by another, of the same test examples."""
+
+    def quantity(rows):
+        a, b = (findings.statistics_of(rows, arm, one) for one in (metric, base))
+        if a is None or b is None:
+            return None
+        return _interval(
+            statistics.contributions(a, metric.of) - statistics.contributions(b, base.of)
+        )
+
+    return quantity
+
+
 def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quantity:
     """The percentage of words in the given classes that an arm translates correctly, minus that of another arm."""
 
@@ -46,11 +74,11 @@ def more_words(arm: str, other: str, name: str, classes: Sequence[int]) -> Quant
     return quantity
 
 
-def loss_with_length(arm: str, metric: Metric) -> Quantity:
-    """The score of an arm on short sentences minus its score on long sentences."""
+def loss_with_length(arm: str, metric: Metric, short: int = SHORT, long: int = LONG) -> Quantity:
+    """The score of an arm on sources of at most `short` words minus its score on those of at least `long`."""
 
     def quantity(rows):
-        loss = _lost_with_length(rows, arm, metric)
+        loss = _lost_with_length(rows, arm, metric, short, long)
         return None if loss is None else _interval(loss)
 
     return quantity
@@ -60,7 +88,7 @@ def gain_with_length(arm: str, other: str, metric: Metric) -> Quantity:
     """The lead of an arm over another on long sentences, minus its lead on short sentences."""
 
     def quantity(rows):
-        a, b = (_lost_with_length(rows, one, metric) for one in (arm, other))
+        a, b = (_lost_with_length(rows, one, metric, SHORT, LONG) for one in (arm, other))
         return None if a is None or b is None else _interval(b - a)
 
     return quantity
@@ -108,14 +136,14 @@ def _agreement(rows, arm, of):
     return None if None in values else 100 * np.array(values)
 
 
-def _lost_with_length(rows, arm, metric):
+def _lost_with_length(rows, arm, metric, most, least):
     """Returns the contribution [R, N] of each sentence to the score of short minus that of long sentences.
 
     The difference of the two scores is treated as one score whose sufficient statistics are twice as wide. Both
     scores belong to the same seeds, and each sentence has nonzero statistics in one of them.
     """
     short, long = (
-        findings.of_lengths(rows, arm, metric, *span) for span in ((1, SHORT), (LONG, np.inf))
+        findings.of_lengths(rows, arm, metric, *span) for span in ((1, most), (least, np.inf))
     )
     if short is None or long is None or min(short.shape[1], long.shape[1]) < FEWEST:
         return None

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from math import isinf
 
-from attention_lab.claims import mechanism, pretraining, translation
+from attention_lab.claims import mechanism, perception, pretraining, translation
 from attention_lab.claims.contracts import Claim, Verdict
 from attention_lab.studies import reporting, tables
 from attention_lab.studies.rows import Row
 
-CLAIMS = (*mechanism.CLAIMS, *translation.CLAIMS, *pretraining.CLAIMS)
+CLAIMS = (
+    *mechanism.CLAIMS,
+    *translation.CLAIMS,
+    *pretraining.CLAIMS,
+    *perception.CLAIMS,
+)
 
 
 def chosen(names: Sequence[str]) -> list[Claim]:
