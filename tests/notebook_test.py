@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # What makes a run of a notebook short enough for a test, where a reader waits two minutes.
 SHORTER = {
     "attention_by_hand": {},
+    "captions": {"SIZE = 12000": "SIZE = 60", "TOKENS = 500_000": "TOKENS = 2_000"},
     "chat": {"PAIRS = 12000": "PAIRS = 150", "TOKENS = 1_500_000": "TOKENS = 20_000"},
+    "speech": {"SIZE = 12000": "SIZE = 60", "TOKENS = 600_000": "TOKENS = 4_000"},
     "study": {
         "TOKENS = 250_000": "TOKENS = 2_000",
         "validation_sentences=200": "validation_sentences=20",
