@@ -24,6 +24,7 @@ OPTIONS = {
     "local_m": "local_m(3)",
     "local_p": "local_p(3)",
     "location_aware": "location_aware(filters=2, width=3)",
+    "windowed": "windowed(3)",
 }
 COMPOSED = {"mask": ["both(causal, window(2))", "either(causal, window(2))"]}
 PLACES, IMPLEMENTATIONS = ("self", "cross"), ("dense", "blockwise", "fused")
@@ -163,9 +164,13 @@ def theirs(case, params, inputs, valid):
         turn = reference.rotary_turn(10000.0, halves=options == ["halves=True"])
     bias, _, bias_options = parse(case.bias)
     locality, options, _ = parse(case.locality)
-    feedback = reference.FEEDBACKS[parse(case.feedback)[0]]
+    name, numbers, _ = parse(case.feedback)
+    feedback = reference.FEEDBACKS[name]
     rows, past = [], []
     for i in range(len(queries)):
+        there = np.asarray(valid)
+        if name == "windowed":
+            there = there & reference.around_median(past, LENGTH, *numbers)
         vector, weights = reference.attend(
             queries[i],
             i,
@@ -182,7 +187,7 @@ def theirs(case, params, inputs, valid):
             locality=reference.LOCALITIES[locality](*options),
             locality_params=params["locality"],
             extra=feedback(params["feedback"], past, keys=LENGTH),
-            valid=np.asarray(valid),
+            valid=there,
         )
         rows.append(vector)
         past.append(weights)

@@ -427,7 +427,20 @@ FEEDBACKS = {
     "no_feedback": lambda params, past_weights, keys=None: None,
     "location_aware": location_aware,
     "coverage": coverage,
+    "windowed": lambda params, past_weights, keys=None: None,
 }
+
+
+def around_median(past_weights, keys, width):
+    """Whether each key is in m - width .. m + width - 1, m the median of the newest weights: Chorowski et al. 2015, 2.3."""
+    weights = past_weights[-1] if len(past_weights) > 0 else [0.0] * keys
+    passed, median = 0.0, 0
+    for j in range(keys):
+        passed += float(weights[j])
+        if passed >= sum(map(float, weights)) / 2:
+            median = j
+            break
+    return [median - width <= j <= median + width - 1 for j in range(keys)]
 
 
 # Attention

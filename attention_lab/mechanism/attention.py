@@ -257,10 +257,11 @@ def attend(
     if feedback_state is None:
         feedback_state = feedback.start(params["feedback"], memory)
     term = jnp.asarray(feedback.key(params["feedback"], feedback_state), memory.keys.dtype)
+    # For a single query, what it may not attend to is equivalent to padding.
+    may = memory.valid & feedback.seen(params["feedback"], feedback_state)
     if seen is not None:
-        # For a single query this is equivalent to padding.
-        may = memory.valid & truths("seen", seen, memory.valid.shape)
-        memory = memory._replace(valid=may)
+        may &= truths("seen", seen, memory.valid.shape)
+    memory = memory._replace(valid=may)
     prepared = prepare_query(attention, params, query, i, memory, segment, head=head)
     compare_keys = jax.vmap(partial(compare, attention, params, prepared))
     weights = weigh(attention, compare_keys(memory._replace(keys=memory.keys + term)))

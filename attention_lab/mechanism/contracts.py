@@ -121,7 +121,8 @@ class Locality(NamedTuple):
 class Feedback(NamedTuple):
     """A term that is added to the keys' shares, and depends on the weights of earlier decoding steps.
 
-    `init`'s dims.hidden is A, the width of the key's share that `key` adds to.
+    `init`'s dims.hidden is A, the width of the key's share that `key` adds to. `seen` says to which keys the next query
+    may attend, as far as the earlier weights decide it.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Feedback(NamedTuple):
     start: Callable[[Params, Any], Any]  # memory -> state
     key: Callable[[Params, Any], Any]  # state -> [K, A], or a scalar 0
     update: Callable[[Params, Any, Array, Array], Any]  # state, weights[K], query[D] -> state
+    seen: Callable[[Params, Any], Any] = lambda params, state: True  # state -> bool[K], or True
 
 
 class Stream(NamedTuple):

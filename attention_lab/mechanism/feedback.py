@@ -1,7 +1,7 @@
 """Feedback of the attention weights of earlier decoding steps into the next one.
 
-A feedback adds a term to the keys' shares, and so works with any score. It needs the steps in order:
-it is for recurrent decoders, not for a Transformer, which processes all queries at once.
+A feedback adds a term to the keys' shares, or restricts the next step to some keys, and so works with any score. It
+needs the steps in order: it is for recurrent decoders, not for a Transformer, which processes all queries at once.
 """
 
 import functools
@@ -72,6 +72,40 @@ def _coverage_update(params, state, weights, query):
 coverage = Feedback("coverage", _coverage_init, _no_weights, _coverage_key, _coverage_update)
 
 
+@functools.cache
+def windowed(width: int = 75, feedback: Feedback = no_feedback) -> Feedback:
+    """Attention to keys m − width .. m + width − 1 alone, m the median of the last weights (Chorowski et al. 2015, §2.3).
+
+    Before the first step, m is the first key. feedback: another one, whose term is added to the keys' shares. Keys must
+    be in the order of their positions. No gradient passes through m.
+    """
+    if width < 1:
+        raise ValueError(f"windowed({width}): the width must be 1 or more")
+
+    def seen(params, state):
+        total = jnp.cumsum(state[0])
+        median = jnp.argmax(total >= total[-1] / 2)
+        distance = jnp.arange(total.size) - median
+        return (-width <= distance) & (distance < width) & feedback.seen(params, state[1])
+
+    def update(params, state, weights, query):
+        return weights.astype(state[0].dtype), feedback.update(params, state[1], weights, query)
+
+    return Feedback(
+        f"windowed({width}, {feedback.name})",
+        feedback.init,
+        start=lambda params, memory: (_no_weights(params, memory), feedback.start(params, memory)),
+        key=lambda params, state: feedback.key(params, state[1]),
+        update=update,
+        seen=seen,
+    )
+
+
 FEEDBACKS = MappingProxyType(
-    {"no_feedback": no_feedback, "location_aware": location_aware, "coverage": coverage}
+    {
+        "no_feedback": no_feedback,
+        "location_aware": location_aware,
+        "coverage": coverage,
+        "windowed": windowed,
+    }
 )

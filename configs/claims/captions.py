@@ -2,9 +2,11 @@
 
     python -m experiments.claims --config=configs/claims/captions.py
 
-All arms are Show, Attend and Tell (Xu et al. 2015) but for what their names say. They have half of the budget of
-configs/captions.py.
+All arms are Show, Attend and Tell (Xu et al. 2015) but for what their names say. Fewer nouns are used than in
+configs/captions.py, so that a fifth of its budget suffices.
 """
+
+from ml_collections import ConfigDict
 
 from configs import captions, defaults
 
@@ -13,7 +15,10 @@ def get_config():
     config = defaults.study()
     config.name = "claims_captions"
     config.base = captions.get_config("soft")
-    config.base.training.tokens = 1_500_000
+    config.base.data.options = ConfigDict({"vocabulary": 4})
+    config.base.training.tokens = 600_000
+    config.base.training.batch_tokens = 400
+    config.base.training.warmup = 100
     config.arms = {
         "soft": {},
         "hard": {"model.decoder.hard": True},

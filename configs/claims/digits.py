@@ -16,6 +16,7 @@ def get_config():
     config.name = "claims_digits"
     config.base = digits.get_config()
     config.base.data.options.longest = 5
+    config.base.training.tokens = 200_000
     config.also = ("test_long",)
     config.arms = {
         "content": {},
