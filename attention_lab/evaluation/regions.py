@@ -37,17 +37,36 @@ def looked(record: Record, pointer: Pointer | None = None) -> Iterator[Looked]:
     layers = cross_layers(record)
     if not layers:
         raise ValueError("the record has no cross-attention, so it looks nowhere")
-    layer, head = pointer or Pointer(layers[-1])
-    heads = record.weights[layer]
-    weights = heads.mean(0) if head is None else heads[head]
-    tokens = np.asarray(record.target_word_of)
-    for word in range(len(record.target_words)):
-        boxes = [record.boxes[i] for i, j in sorted(record.links or ()) if j == word]
-        if boxes and (tokens == word).any():
-            row = weights[tokens == word].mean(0, dtype=float)
+    maps = word_maps(record, *(pointer or Pointer(layers[-1])))
+    for word, (row, boxes) in enumerate(zip(maps, boxes_of_words(record), strict=True)):
+        if boxes and word in record.target_word_of:
             total = row.sum()
-            row = row / total if total > 0 else row
-            yield Looked(word, row.reshape(record.states), np.array(boxes))
+            yield Looked(word, row / total if total > 0 else row, np.array(boxes))
+
+
+def word_maps(record: Record, layer: str, head: int | None = None) -> np.ndarray:
+    """Returns the weights [words, *states] of each target word, the mean over its tokens; 0 for a word without tokens.
+
+    head: None means the mean of all heads.
+    """
+    heads = record.weights[layer]
+    weights = heads.mean(0, dtype=float) if head is None else heads[head]
+    tokens = np.asarray(record.target_word_of)
+    rows = [
+        weights[tokens == word].mean(0, dtype=float)
+        if (tokens == word).any()
+        else np.zeros(weights.shape[1])
+        for word in range(len(record.target_words))
+    ]
+    return np.reshape(rows, (-1, *record.states))
+
+
+def boxes_of_words(record: Record) -> list[list[tuple[float, ...]]]:
+    """Returns for each target word the boxes of what it describes, in units of states."""
+    links = sorted(record.links or ())
+    return [
+        [record.boxes[i] for i, j in links if j == word] for word in range(len(record.target_words))
+    ]
 
 
 def covered(states: Sequence[int], boxes: np.ndarray) -> np.ndarray:

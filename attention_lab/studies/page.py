@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attention_lab.data.documents import joined
+from attention_lab.evaluation.regions import contained
 
 STYLE = """
 :root { color-scheme: light; }
@@ -29,12 +30,18 @@ figure { margin: 0; } figure svg { width: 100%; height: auto; } figcaption { fon
 .map thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .3rem 0 0; vertical-align: bottom; }
 .map td.sentence { width: auto; text-align: left; font-size: 13px; padding: 0 .5rem; }
 .map td.linked { outline: 2px solid #D55E00; outline-offset: -2px; }
+.grids { display: flex; flex-wrap: wrap; gap: .4rem .8rem; }
+.rows .word { display: flex; gap: .6rem; } .rows .word figcaption { width: 6rem; text-align: right; overflow: hidden; }
+.word figcaption { font-weight: 400; font-size: 13px; }
+.states td { width: .65rem; height: .65rem; padding: 0; } .rows .states td { width: .35rem; height: 1.1rem; }
+.states td.linked { box-shadow: inset 0 0 0 1px #D55E00; }
 """.strip()
 
 CAPTION = """\
 The weights, in percent, are those of the first seed of each arm under teacher forcing. Columns are source words and rows \
-are target words; where the sentences of the source are known, rows are sentences. Known links, and sentences that \
-support an answer, are outlined."""
+are target words; where the sentences of the source are known, rows are sentences. Each word of a caption has a map of \
+the image, and each word of a transcript a row over time, in which its greatest weight is the darkest. Known links, \
+regions and times, and sentences that support an answer, are outlined."""
 
 
 class Table(NamedTuple):
@@ -97,10 +104,12 @@ def _table(table: Table) -> str:
 def _map(arm: str, example: Mapping[str, Any]) -> str:
     """Returns the weights as a table of colored cells, [target words, source words + 1]; the last belongs to no word.
 
-    If the sentences of the source are known, the table is that of `_passage`.
+    If the sentences of the source are known, the table is that of `_passage`, and if the source is no text, that of `_states`.
     """
     if "supporting" in example:
         return _passage(arm, example)
+    if "boxes" in example:
+        return _states(arm, example)
     links = {tuple(link) for link in example["links"]}
     across = "".join(f'<th scope="col">{escape(word)}</th>' for word in [*example["source"], "∅"])
     lines = []
@@ -127,11 +136,40 @@ def _passage(arm: str, example: Mapping[str, Any]) -> str:
     return f'<figure><figcaption>{caption}</figcaption><table class="map"><tbody>{"".join(lines)}</tbody></table></figure>'
 
 
-def _cell(weight: float, linked: bool) -> str:
+def _states(arm: str, example: Mapping[str, Any]) -> str:
+    """Returns the weights on the states of an image, a small grid for each word, or on those of a recording, a row for each."""
+    words = []
+    for word, weights, boxes in zip(
+        example["target"], example["weights"], example["boxes"], strict=True
+    ):
+        rows = np.atleast_2d(np.array(weights))
+        inside = np.zeros(rows.shape, bool)
+        if boxes:
+            inside = np.atleast_2d(contained(np.shape(weights), np.array(boxes)))
+        shades = rows / max(rows.max(initial=0), 1e-9)  # each word has its own scale
+        lines = [
+            "".join(_cell(shade, within, "") for shade, within in zip(*pair, strict=True))
+            for pair in zip(shades, inside, strict=True)
+        ]
+        cells = "".join(f"<tr>{line}</tr>" for line in lines)
+        words.append(
+            f'<figure class="word"><figcaption>{escape(word)}</figcaption>'
+            f'<table class="states"><tbody>{cells}</tbody></table></figure>'
+        )
+    across = "rows" if np.ndim(example["weights"]) == 2 else "grids"
+    return (
+        f"<figure><figcaption>{escape(arm)}</figcaption>"
+        f'<div class="{across}">{"".join(words)}</div></figure>'
+    )
+
+
+def _cell(weight: float, linked: bool, text: str | None = None) -> str:
+    """Returns a colored cell. text: what it says, by default the weight in percent."""
     shade = min(max(float(weight), 0.0), 1.0)
     # From white to the dark blue of the heatmaps; the number does not depend on color vision.
     red, green, blue = (round(255 + (dark - 255) * shade) for dark in (8, 48, 107))
     ink = "#fff" if shade > 0.5 else "#1b2a41"
     number = f"{100 * weight:.0f}" if weight >= 0.005 else ""
+    number = number if text is None else text
     kind = ' class="linked"' if linked else ""
     return f'<td{kind} style="background:rgb({red},{green},{blue});color:{ink}">{number}</td>'

@@ -20,7 +20,7 @@ import numpy as np
 from attention_lab import runs
 from attention_lab.data.words import divided, words_in, words_of
 from attention_lab.decoding import COARSE
-from attention_lab.evaluation import diagnostics
+from attention_lab.evaluation import diagnostics, regions
 from attention_lab.evaluation.alignment import word_weights
 from attention_lab.evaluation.records import Record
 from attention_lab.runs import evaluation, setup
@@ -33,7 +33,10 @@ from attention_lab.training.replicas import Layout
 Row = dict[str, Any]
 VERSION = 3  # must be increased if the meaning of a field changes
 ATTENTION_SENTENCES = 200  # the number of test sentences whose attention is analyzed
-EXAMPLE_LENGTH = (6, 10)  # the preferred number of source words of the sentence that is shown
+EXAMPLE_LENGTH = (
+    6,
+    10,
+)  # the preferred number of words of the source that is shown, or of what is said of it
 
 
 def counts_of(config: Any) -> Counter[str]:
@@ -175,7 +178,7 @@ def attention_of(
         ]
         for r in records
     ]
-    lengths = [len(record.source_words) for record in records]
+    lengths = [len(one.target_words if one.states else one.source_words) for one in records]
     fitting = (
         n for n, size in enumerate(lengths) if EXAMPLE_LENGTH[0] <= size <= EXAMPLE_LENGTH[1]
     )
@@ -187,17 +190,26 @@ def attention_of(
         if examples and name in examples[number]
     }
     layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)
-    matrix = word_weights(shown, layer, head)
     return {
         "entropy": float(np.nanmean(bits)),
         "agreement": {"heads": np.mean(pairs, axis=1).tolist()} if pairs[0] else {},
-        "example": {
-            "source": list(shown.source_words),
-            "target": list(shown.target_words),
-            "weights": np.round(matrix, 3).tolist(),
-            "links": sorted(shown.links or ()),
-            **sentences,
-        },
+        "example": {**_example(shown, layer, head), **sentences},
+    }
+
+
+def _example(record, layer, head):
+    """The weights of each target word: on the words of the source, or on the states of one that is no text."""
+    if record.states:
+        return {
+            "target": list(record.target_words),
+            "weights": np.round(regions.word_maps(record, layer, head), 4).tolist(),
+            "boxes": regions.boxes_of_words(record),
+        }
+    return {
+        "source": list(record.source_words),
+        "target": list(record.target_words),
+        "weights": np.round(word_weights(record, layer, head), 3).tolist(),
+        "links": sorted(record.links or ()),
     }
 
 

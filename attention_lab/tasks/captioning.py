@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from attention_lab.data.augmentation import Shifts
 from attention_lab.data.images import Images
 from attention_lab.data.perceived import Perceived, perceived
@@ -13,6 +11,7 @@ from attention_lab.data.vocabularies import Codec, target_tokenizer
 from attention_lab.evaluation.metrics import Metric, bleu, perplexity, rouge
 from attention_lab.evaluation.perception import area, cider_d, correctness, region_pointing
 from attention_lab.evaluation.records import Record
+from attention_lab.evaluation.regions import word_maps
 from attention_lab.tasks import text_to_text
 from attention_lab.tasks.contracts import Config, Example, Task
 
@@ -54,18 +53,6 @@ def show(record: Record, layer: str, head: int | None, source: Any) -> tuple[str
     return maps.printed(weights, words, **text.terminal()), maps.over_picture(
         source.pixels(), weights, words
     )
-
-
-def word_maps(record: Record, layer: str, head: int | None) -> np.ndarray:
-    """Returns the weights [words, Y, X] of each target word: the mean of its tokens, and of all heads where head is None."""
-    heads = record.weights[layer]
-    weights = heads.mean(0) if head is None else heads[head]
-    tokens = np.asarray(record.target_word_of)
-    rows = [
-        weights[tokens == word].mean(0) if (tokens == word).any() else np.zeros(weights.shape[1])
-        for word in range(len(record.target_words))
-    ]
-    return np.reshape(rows, (-1, *record.states))
 
 
 CAPTIONING = Task(

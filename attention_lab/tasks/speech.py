@@ -12,8 +12,8 @@ from attention_lab.evaluation.metrics import Metric, perplexity
 from attention_lab.evaluation.perception import area, correctness, distance, region_pointing
 from attention_lab.evaluation.recognition import character_errors, word_errors
 from attention_lab.evaluation.records import Record
+from attention_lab.evaluation.regions import word_maps
 from attention_lab.tasks import text_to_text
-from attention_lab.tasks.captioning import word_maps
 from attention_lab.tasks.contracts import Config, Example, Task
 
 MARGIN = 0.05  # seconds by which the time of a word is widened: a state is that long, or a sound known so early

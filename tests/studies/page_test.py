@@ -106,6 +106,29 @@ def test_an_answer_is_shown_over_the_sentences_of_its_source():
     assert ['class="linked"' in line for line in lines] == [False, True]
 
 
+def test_weights_on_an_image_are_a_grid_for_each_word_with_its_region_outlined():
+    weights = [[[0.1, 0.2], [0.3, 0.4]], [[0.0, 0.0], [0.0, 0.0]]]
+    example = {"target": [HOSTILE, "cat"], "weights": weights, "boxes": [[[0, 0, 1, 2]], []]}
+    text = page("T", "S", [], {}, {HOSTILE: example}, "N")
+    assert "script" not in read(text).tags and '<div class="grids">' in text
+    lines = re.findall(r"<tr>(.*?)</tr>", text)
+    assert [line.count("</td>") for line in lines] == [2] * 4
+    assert ['class="linked"' in line for line in lines] == [True, False, False, False]
+    dark, white = "rgb(8,48,107)", "rgb(255,255,255)"
+    assert [dark in line for line in lines] == [False, True, False, False]
+    assert [line.count(white) for line in lines] == [0, 0, 2, 2]
+
+
+def test_weights_on_a_recording_are_a_row_over_time_for_each_word():
+    example = {"target": ["so"], "weights": [[0.1, 0.2, 0.7]], "boxes": [[[0.6, 2.4]]]}
+    text = page("T", "S", [], {}, {"additive": example}, "N")
+    read(text)
+    (line,) = re.findall(r"<tr>(.*?)</tr>", text)
+    cells = re.findall(r"<td( class=\"linked\")?", line)
+    assert [bool(linked) for linked in cells] == [False, True, False]
+    assert '<div class="rows">' in text and "<figcaption>so</figcaption>" in text
+
+
 BROWSER = next(
     (b for b in ("chromium", "chromium-browser", "google-chrome", "chrome") if shutil.which(b)),
     None,

@@ -95,6 +95,27 @@ def test_the_example_shows_the_place_and_head_that_were_chosen():
     assert rows.attention_of([wide(6)], None)["example"]["links"] == []
 
 
+def test_the_example_of_an_image_has_a_map_and_the_boxes_of_each_word():
+    def image(words):
+        weights = np.zeros((1, words, 4))
+        weights[:, :, 3] = 1
+        return make_record(
+            ["0,0", "0,1", "1,0", "1,1"],
+            [f"t{n}" for n in range(words)],
+            {"cross/0": weights},
+            source_words=["cat"],
+            source_word_of=[-1] * 4,
+            links=[(0, 1)],
+            states=(2, 2),
+            boxes=[(0, 0, 1, 1)],
+        )
+
+    found = rows.attention_of([image(3), image(7)], None)["example"]
+    assert found["target"] == [f"t{n}" for n in range(7)] and "source" not in found
+    assert found["weights"] == [[[0, 0], [0, 1]]] * 7
+    assert found["boxes"] == [[], [(0, 0, 1, 1)], *[[]] * 5]
+
+
 def test_the_example_of_an_answer_has_the_sentences_of_its_source():
     examples = [{"source": "a"}, {"sentence_of": (0, 0, 0, 1, 1, 1, -1), "supporting": (1,)}]
     found = rows.attention_of([wide(3), wide(7)], None, examples)["example"]

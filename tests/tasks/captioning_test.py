@@ -7,9 +7,10 @@ from attention_lab.data.images import Images
 from attention_lab.data.rosetta.pictures import rosetta_pictures
 from attention_lab.evaluation.metrics import Outcome
 from attention_lab.evaluation.records import make_record
+from attention_lab.evaluation.regions import word_maps
 from attention_lab.runs import checks, defaults
 from attention_lab.tasks import TASKS
-from attention_lab.tasks.captioning import CAPTIONING, word_maps
+from attention_lab.tasks.captioning import CAPTIONING
 
 CONFIG = defaults.captioning()
 
