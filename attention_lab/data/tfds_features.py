@@ -1,7 +1,8 @@
 """Which features of a dataset of TFDS are the source and the target of an example, or its text.
 
 Most datasets say it themselves: they have two languages, one text, or name their input and output ("supervised_keys").
-ROLES has the others. Features are named by their paths: "answers/text" is the feature text within answers.
+ROLES has the others. Features are named by their paths: "answers/text" is the feature text within answers. The source
+may also be an image or a recording, and the target of one may be the name of a class.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,8 +40,13 @@ ROLES: Mapping[str, Roles] = MappingProxyType(
         "c4": _TEXT,
         "wiki40b": _TEXT,
         "wikipedia": _TEXT,
+        "coco_captions": Roles(("image",), "captions/text"),
+        "librispeech": Roles(("speech",), "text"),
+        "speech_commands": Roles(("audio",), "label"),
     }
 )
+# The kinds of features that are sources and no texts.
+PERCEIVED = ("Image", "Audio")
 
 
 def roles_of(
@@ -56,9 +62,10 @@ def roles_of(
     there is no such feature, or the roles are ambiguous.
     """
     texts = texts_of(info.features)
+    known = [*texts, *perceived_of(info.features)]
     given = [source] if isinstance(source, str) else list(source or ())
     for feature in (*given, target, text):
-        if feature is not None and feature not in texts:
+        if feature is not None and feature not in known:
             raise ValueError(unknown(f"text in {PREFIX}{name}", feature, texts))
     if text is not None:
         if given or target is not None:
@@ -73,7 +80,7 @@ def roles_of(
                 f"source and target are both {target!r}; name two of {', '.join(texts)}"
             )
         return Roles(tuple(given), target)
-    roles = _usual(name, info, texts)
+    roles = _usual(name, info, texts, known)
     if roles is None or (roles.text and (given or target)):
         if not texts:
             raise ValueError(f"{PREFIX}{name} has no features that are texts")
@@ -91,13 +98,25 @@ def texts_of(features: Mapping[str, Any]) -> list[str]:
     return sorted(_paths(features))
 
 
-def example_of(row: Mapping[str, Any], roles: Roles) -> Example:
-    """Returns the example of a row: {"text"}, or {"source", "target"} with the gold that the row has."""
+def perceived_of(features: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the features that are images or recordings, and of classes."""
+    return sorted(
+        key for key in features if type(features[key]).__name__ in (*PERCEIVED, "ClassLabel")
+    )
+
+
+def example_of(row: Mapping[str, Any], roles: Roles, source: Any = None) -> Example:
+    """Returns the example of a row: {"text"}, or {"source", "target"} with the gold that the row has.
+
+    source: the source, if it is no text.
+    """
     if roles.text:
         return {"text": _text(_at(row, roles.text))}
     target = _at(row, roles.target)
-    parts = [_text(part) for feature in roles.source for part in _several(_at(row, feature))]
-    example: Example = {"source": " ".join(parts)}
+    if source is None:
+        parts = [_text(part) for feature in roles.source for part in _several(_at(row, feature))]
+        source = " ".join(parts)
+    example: Example = {"source": source}
     if isinstance(target, str | bytes):
         example["target"] = _text(target)
     else:
@@ -116,10 +135,10 @@ def example_of(row: Mapping[str, Any], roles: Roles) -> Example:
     return example
 
 
-def _usual(name, info, texts):
+def _usual(name, info, texts, known):
     dataset, _, config = name.partition("/")
     single = [path for path in texts if _single(info.features, path)]
-    if dataset in ROLES and {*_named(ROLES[dataset])} <= {*texts}:
+    if dataset in ROLES and {*_named(ROLES[dataset])} <= {*known}:
         return ROLES[dataset]
     if {"source", "target"} <= {*single}:
         return Roles(("source",), "target")

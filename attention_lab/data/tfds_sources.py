@@ -7,6 +7,7 @@ corpus of ours (see tfds_builders.py) without TensorFlow, an official one with i
 import contextlib
 import difflib
 import functools
+import hashlib
 import importlib
 import io
 import os
@@ -14,9 +15,12 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from attention_lab.data.corpus_files import VALIDATION
 from attention_lab.data.parallel_files import Example
-from attention_lab.data.tfds_features import PREFIX, Roles, example_of, roles_of
+from attention_lab.data.sounds import resampled
+from attention_lab.data.tfds_features import PERCEIVED, PREFIX, Roles, example_of, roles_of
 from attention_lab.mechanism.registry import unknown
 
 FORMAT = "array_record"
@@ -47,6 +51,7 @@ def tfds(
     """
     builder = open_builder(name, data_dir)
     roles = roles_of(name, builder.info, source, target, text)
+    kind = kind_of(builder.info.features, roles)
     splits = tuple(builder.info.splits)  # empty where nothing was prepared, and of mocked data
     names = VALIDATION if split == "validation" else (split,)
     called = next((word for word in names if word in splits), split)
@@ -57,7 +62,7 @@ def tfds(
             f'{split}="{splits[0]}[99%:]"'
         )
     try:
-        return Prepared(builder.as_data_source(split=where), roles)
+        return Prepared(builder.as_data_source(split=where), roles, builder.info.features, kind)
     except (KeyError, NotImplementedError):  # no such split; another file format
         place = "" if data_dir is None else f" --data_dir={data_dir}"
         raise ValueError(
@@ -67,16 +72,76 @@ def tfds(
 
 
 class Prepared:
-    """The rows of a TFDS data source as examples; texts are bytes or str there."""
+    """The rows of a TFDS data source as examples; texts are bytes or str there.
 
-    def __init__(self, rows: Any, roles: Roles) -> None:
-        self.rows, self.roles = rows, roles
+    kind: that of the source's feature, "Image" or "Audio", or "" for texts.
+    """
+
+    def __init__(self, rows: Any, roles: Roles, features: Any = None, kind: str = "") -> None:
+        self.rows, self.roles, self.features, self.kind = rows, roles, features, kind
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Example:
-        return example_of(self.rows[range(len(self))[index]], self.roles)
+        number = range(len(self))[index]
+        row = self.rows[number]
+        if not self.kind:
+            return example_of(row, self.roles)
+        (feature,) = self.roles.source
+        made = StoredImage if self.kind == "Image" else StoredSound
+        source = made(self.rows, number, feature, getattr(self.features[feature], "sample_rate", 0))
+        target = self.roles.target
+        if target in self.features and hasattr(self.features[target], "int2str"):
+            row = {**row, target: self.features[target].int2str(int(row[target]))}
+        return example_of(row, self.roles, source)
+
+
+class Stored:
+    """An image or a recording of a prepared dataset, which is read when it is needed."""
+
+    def __init__(self, rows: Any, number: int, feature: str, rate: int) -> None:
+        self.rows, self.number, self.feature, self.rate = rows, number, feature, rate
+
+    def __str__(self):
+        return f"{self.feature} {self.number}"
+
+    def values(self) -> np.ndarray:
+        """Returns the array of the feature."""
+        return np.asarray(self.rows[self.number][self.feature])
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the values."""
+        return hashlib.sha256(np.ascontiguousarray(self.values()).data).hexdigest()
+
+
+class StoredImage(Stored):
+    """An image: uint8 [Y, X, 1], [Y, X, 3] or [Y, X, 4]."""
+
+    def pixels(self) -> np.ndarray:
+        """Returns uint8 [Y, X, 3]; transparency is ignored."""
+        values = self.values()
+        return np.repeat(values, 3, -1) if values.shape[-1] == 1 else values[..., :3]
+
+
+class StoredSound(Stored):
+    """A recording: samples of 16 bits, or of any other type of integers, [N] or [N, channels]."""
+
+    def samples(self, rate: int) -> np.ndarray:
+        """Returns float32 [N], `rate` samples a second. Raises ValueError if the dataset does not say its rate."""
+        if not self.rate:
+            raise ValueError(f"{self} has no known number of samples a second")
+        values = self.values().astype(np.float32)
+        mono = values.mean(-1) if values.ndim == 2 else values
+        return resampled(mono / 32768, self.rate, rate)
+
+
+def kind_of(features: Any, roles: Roles) -> str:
+    """Returns the kind of the source's feature, if it is an image or a recording, else ""."""
+    kinds = [type(features[name]).__name__ for name in roles.source if name in features]
+    found = [kind for kind in kinds if kind in PERCEIVED]
+    return found[0] if found and len(kinds) == 1 else ""
 
 
 def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
@@ -90,6 +155,8 @@ def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
             f"TFDS has no dataset {dataset!r}{nearest(dataset, registered())}, and no dataset of that name has been "
             f"prepared in {data_dir or 'its directory'}"
         ) from None
+    except ModuleNotFoundError:
+        return _from_files(library, name, data_dir, options)
     except ValueError:
         configs = [one.name for one in library.builder_cls(dataset).BUILDER_CONFIGS]
         if config in configs:
@@ -97,6 +164,20 @@ def open_builder(name: str, data_dir: Any = None, **options: Any) -> Any:
         raise ValueError(
             f"{dataset} of TFDS has no config {config!r}{nearest(config, configs)}"
         ) from None
+
+
+def _from_files(library, name, data_dir, options):
+    """Returns the builder of a prepared dataset whose own code needs TensorFlow, which is not installed."""
+    try:
+        read = library.core.read_only_builder.builder_from_files
+        return read(name, data_dir=data_dir, **options)
+    except library.core.registered.DatasetNotFoundError:
+        reason = f"has not been prepared in {data_dir or 'the directory of TFDS'}, which needs"
+    except ModuleNotFoundError:  # as all recordings
+        reason = "is read by TFDS with"
+    raise ValueError(
+        f"{PREFIX}{name} {reason} TensorFlow; pip install tensorflow-cpu importlib_resources (the extra tfds-prepare)"
+    )
 
 
 def nearest(word: str, words: Any) -> str:
