@@ -80,6 +80,56 @@ def chen2018() -> Model:
     }
 
 
+def xu2015() -> Model:
+    """Show, Attend and Tell (Xu et al. 2015, §3.1), soft: an LSTM over 14 x 14 cells of an image of 224 pixels, gated.
+
+    Here the cells, of 512 features as in the paper, are computed by convolutions that are trained with the rest; the
+    paper's are those of VGG, trained on ImageNet. The readout has a tanh, and c_0 is 0. Hard attention is
+    decoder.hard=True. The size of the LSTM, which the paper tuned for each data set, is 1,000.
+    """
+    model = _recurrent(
+        "bahdanau",
+        "additive",
+        both={},
+        decoder={"cell": "lstm", "embedding": 512, "hidden": 1000, "gate": True},
+    )
+    model["decoder"]["doubly_stochastic"] = 1.0
+    encoder = {**defaults.convolutional(), "features": 512, "stride": 16}
+    return {**model, "encoder": encoder, "tie": "nothing"}
+
+
+def chan2016() -> Model:
+    """Listen, Attend and Spell (Chan et al. 2016, §4): a BLSTM, three that join two states each, a speller of two LSTMs.
+
+    Here the query and the keys are projected by one layer each, and the state is the query of its own step, as in the
+    paper. Its training samples a tenth of the inputs: training.sampled_inputs=0.1.
+    """
+    model = _recurrent(
+        "luong",
+        "general",
+        both={},
+        decoder={"cell": "lstm", "embedding": 512, "hidden": 512, "layers": 2},
+    )
+    encoder = {**defaults.pyramidal(), "features": 512}  # 256 in each direction
+    return {**model, "encoder": encoder, "tie": "nothing"}
+
+
+def chorowski2015() -> Model:
+    """Chorowski et al. 2015, §4.1: three layers of bidirectional GRUs of 256, location-aware features, smoothing.
+
+    Here convolutions first leave one of two frames, and the deep output is a tanh layer; the paper's is a maxout layer.
+    """
+    model = _recurrent(
+        "bahdanau",
+        "additive",
+        both={"cell": "gru"},
+        encoder={"reads": "frames", "stride": 2, "embedding": 256, "features": 512, "layers": 3},
+        decoder={"embedding": 256, "hidden": 256},
+    )
+    model["decoder"]["attention"] |= {"feedback": "location_aware", "normalize": "smoothing"}
+    return {**model, "tie": "nothing"}
+
+
 def gpt2() -> Model:
     """GPT-2 (Radford et al. 2019), the smallest: a decoder of 12 layers, 768 features, a context of 1,024 tokens.
 
@@ -158,6 +208,9 @@ NAMED: Mapping[str, Callable[[], Model]] = {
     "luong2015": luong2015,
     "vaswani2017": vaswani2017,
     "chen2018": chen2018,
+    "xu2015": xu2015,
+    "chan2016": chan2016,
+    "chorowski2015": chorowski2015,
     "gpt2": gpt2,
     "t5_1_0_small": t5_1_0_small,
     "t5_1_1_small": t5_1_1_small,

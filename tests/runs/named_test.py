@@ -20,7 +20,8 @@ def shapes_of(name, vocabulary=100, divide=1):
 
     def both():
         params = model.init(jax.random.key(0))
-        return params, model.apply(params, {"source": pad(one), "target": pad(one)}, weights=True)
+        source = pad(one) if model.reads == "tokens" else model.blank()
+        return params, model.apply(params, {"source": source, "target": pad(one)}, weights=True)
 
     return jax.eval_shape(both)
 
@@ -42,6 +43,9 @@ def test_a_named_model_attends_where_its_paper_says(name):
         "fixed2014": set(),
         "bahdanau2015": {"cross"},
         "luong2015": {"cross"},
+        "xu2015": {"cross"},
+        "chan2016": {"cross"},
+        "chorowski2015": {"cross"},
         "vaswani2017": {"encoder", "decoder", "cross"},
         "chen2018": {"encoder", "cross"},
         "gpt2": {"decoder"},
@@ -85,6 +89,18 @@ SIZES = {
         {"cell": "lstm", "embedding": 1000, "features": 1000, "layers": 4},
         {"cell": "lstm", "embedding": 1000, "hidden": 1000, "layers": 4, "input_feeding": True},
     ),
+    "xu2015": (
+        {"features": 512, "stride": 16},
+        {"cell": "lstm", "embedding": 512, "hidden": 1000, "gate": True, "doubly_stochastic": 1.0},
+    ),
+    "chan2016": (
+        {"cell": "lstm", "features": 512, "joins": 3},
+        {"cell": "lstm", "embedding": 512, "hidden": 512, "layers": 2},
+    ),
+    "chorowski2015": (
+        {"cell": "gru", "features": 512, "layers": 3},
+        {"cell": "gru", "embedding": 256, "hidden": 256, "layers": 1},
+    ),
     "vaswani2017": ({**TRANSFORMER, "norm": "post"}, {**TRANSFORMER, "norm": "post"}),
     "chen2018": (
         {**TRANSFORMER, "norm": "pre"},
@@ -112,6 +128,9 @@ def test_a_named_model_has_the_sizes_of_its_paper(name):
         == {
             "bahdanau2015": {"decoder": "additive"},
             "luong2015": {"decoder": "general"},
+            "xu2015": {"decoder": "additive"},
+            "chan2016": {"decoder": "general"},
+            "chorowski2015": {"decoder": "additive"},
             "vaswani2017": {"encoder": "scaled_dot", "decoder": "scaled_dot"},
             "chen2018": {"encoder": "scaled_dot", "decoder": "additive"},
         }[name]
@@ -134,3 +153,14 @@ def test_names_and_sizes_that_cannot_be_are_refused():
     config = configs.get_config("luong2015,4")
     assert (config.name, config.model.decoder.hidden) == ("luong2015_4", 250)
     assert config.model.decoder.attention.locality == "local_p"
+
+
+def test_a_named_model_has_the_task_for_which_it_was_made():
+    tasks = {name: configs.get_config(name).task for name in named.NAMED}
+    others = {
+        "xu2015": "captioning",
+        "chan2016": "speech",
+        "chorowski2015": "speech",
+        "gpt2": "language",
+    }
+    assert tasks == {name: others.get(name, "translation") for name in named.NAMED}
