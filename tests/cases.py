@@ -23,6 +23,8 @@ OPTIONS = {
     "t5": "t5(buckets=8, max_distance=12)",
     "local_m": "local_m(3)",
     "local_p": "local_p(3)",
+    "local_grid": "local_grid(5, 2)",
+    "grid_window": "grid_window(5, 1)",
     "location_aware": "location_aware(filters=2, width=3)",
     "windowed": "windowed(3)",
 }

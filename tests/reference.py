@@ -267,7 +267,23 @@ def either(a, b):
     return lambda i, j: a(i, j) or b(i, j)
 
 
-MASKS = {"everything": everything, "causal": causal, "window": window, "prefix": prefix}
+def grid_window(columns, reach):
+    """The square of 2 reach + 1 cells around that of i, on a grid read row by row: Parmar et al. 2018, section 3.1."""
+
+    def mask(i, j):
+        (y, x), (v, u) = divmod(int(i), columns), divmod(int(j), columns)
+        return abs(y - v) <= reach and abs(x - u) <= reach
+
+    return mask
+
+
+MASKS = {
+    "everything": everything,
+    "causal": causal,
+    "window": window,
+    "grid_window": grid_window,
+    "prefix": prefix,
+}
 
 
 # Biases: what positions add to a score.
@@ -387,7 +403,37 @@ def local_p(half_width):
     return around
 
 
-LOCALITIES = {"global_": global_, "local_m": local_m, "local_p": local_p}
+def local_grid(columns, half_width):
+    """local_p along rows and columns: the gain is the product of both."""
+
+    def around(params, query, i, length):
+        hidden = tanh(matvec(params["W"], query))
+        rows = math.ceil(length / columns)
+        p_y = rows * logistic(dot(params["V"][0], hidden))
+        p_x = columns * logistic(dot(params["V"][1], hidden))
+        sigma = half_width / 2.0
+
+        def inside(j):
+            y, x = divmod(int(j), columns)
+            down, across = abs(y - math.floor(p_y)), abs(x - math.floor(p_x))
+            return down <= half_width and across <= half_width
+
+        def gain(j):
+            y, x = divmod(int(j), columns)
+            down = math.exp(-((y - p_y) ** 2) / (2.0 * sigma**2))
+            return down * math.exp(-((x - p_x) ** 2) / (2.0 * sigma**2))
+
+        return inside, gain
+
+    return around
+
+
+LOCALITIES = {
+    "global_": global_,
+    "local_m": local_m,
+    "local_p": local_p,
+    "local_grid": local_grid,
+}
 
 
 # Feedbacks: what earlier weights add to each key's share. Before the first step every earlier

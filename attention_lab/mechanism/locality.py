@@ -78,4 +78,40 @@ def local_p(half_width: int = 10) -> Locality:
     return Locality(f"local_p({half_width})", init, query_focus, inside, gain)
 
 
-LOCALITIES = MappingProxyType({"global_": global_, "local_m": local_m, "local_p": local_p})
+@functools.cache
+def local_grid(columns: int, half_width: int = 2) -> Locality:
+    """Predictive, as `local_p`, on a grid that is read row by row, j = columns · y + x.
+
+    (p_y, p_x) = (rows, columns) ∘ σ(V tanh(W q)), rows = ⌈length / columns⌉, and the keys with |y − ⌊p_y⌋| and
+    |x − ⌊p_x⌋| at most half_width. Their weights are multiplied by exp(−((y − p_y)² + (x − p_x)²) / 2σ²), σ =
+    half_width / 2, and not renormalized.
+    """
+    _check("local_grid", half_width)
+    if columns < 1:
+        raise ValueError(f"local_grid({columns}): there must be 1 column or more")
+
+    def init(rng, dims):
+        rng_w, rng_v = jax.random.split(rng)
+        return {"W": matrix(rng_w, dims.width, dims.query), "V": matrix(rng_v, 2, dims.width)}
+
+    def query_focus(params, query, i, length):
+        wide = accumulator(query.dtype)
+        hidden = jnp.tanh(params["W"].astype(wide) @ query.astype(wide))
+        size = jnp.stack([-(-jnp.asarray(length) // columns), jnp.asarray(columns)]).astype(wide)
+        return size * jax.nn.sigmoid(params["V"].astype(wide) @ hidden)
+
+    def place(j):
+        return jnp.stack([j // columns, j % columns])
+
+    def inside(params, focus, j):
+        return jnp.all(jnp.abs(place(j) - jnp.floor(focus)) <= half_width)
+
+    def gain(params, focus, j):
+        return jnp.exp(-jnp.sum((place(j) - focus) ** 2) / (2 * (half_width / 2) ** 2))
+
+    return Locality(f"local_grid({columns}, {half_width})", init, query_focus, inside, gain)
+
+
+LOCALITIES = MappingProxyType(
+    {"global_": global_, "local_m": local_m, "local_p": local_p, "local_grid": local_grid}
+)

@@ -40,6 +40,21 @@ def window(reach: int) -> Mask:
 
 
 @functools.cache
+def grid_window(columns: int, reach: int = 1) -> Mask:
+    """|y_i − y_j| ≤ reach and |x_i − x_j| ≤ reach, the neighbors on a grid that is read row by row: i = columns · y + x."""
+    if columns < 1 or reach < 0:
+        raise ValueError(
+            f"grid_window({columns}, {reach}): there must be 1 column or more, and the reach must be 0 or more"
+        )
+
+    def grid_mask(i, j):
+        across = jnp.abs(i % columns - j % columns) <= reach
+        return (jnp.abs(i // columns - j // columns) <= reach) & across
+
+    return grid_mask
+
+
+@functools.cache
 def prefix(length: int) -> Mask:
     """j < length or j ≤ i: a prefix to which all may attend, then causal (Raffel et al. 2020, fig. 4)."""
     if length < 0:
@@ -64,5 +79,11 @@ def either(first: Mask, second: Mask) -> Mask:
 
 
 MASKS = MappingProxyType(
-    {"everything": everything, "causal": causal, "window": window, "prefix": prefix}
+    {
+        "everything": everything,
+        "causal": causal,
+        "window": window,
+        "grid_window": grid_window,
+        "prefix": prefix,
+    }
 )
