@@ -31,6 +31,9 @@ def get_config(model: str = "additive"):
         config.model.decoder.kind = "fixed"
     if model == "las":
         config.model.encoder = defaults.pyramidal()
+        config.model.decoder.update(kind="luong", layers=2)
+        config.training.sampled_inputs = 0.1
+        config.training.label_smoothing = 0.1
     if model == "transformer":
         config.model = defaults.transformer()
         config.model.tie = "output"
