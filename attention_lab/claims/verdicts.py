@@ -5,7 +5,7 @@ from math import isinf
 
 from attention_lab.claims import mechanism, perception, pretraining, translation
 from attention_lab.claims.contracts import Claim, Verdict
-from attention_lab.studies import reporting, tables
+from attention_lab.studies import reporting, summary, tables
 from attention_lab.studies.rows import Row
 
 CLAIMS = (
@@ -49,7 +49,7 @@ def table(verdicts: Sequence[Verdict]) -> tuple[list[str], list[list[str]]]:
 def legend(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> str:
     """Returns the notes of a table: the meaning of EARLY, skipped updates, and sentences that were refused."""
     notes = [reporting.EARLY_NOTE] if any(one.early for one in verdicts) else []
-    return "\n\n".join([*notes, *filter(None, [reporting.skipped(rows), reporting.refused(rows)])])
+    return "\n\n".join([*notes, *filter(None, [summary.skipped(rows), summary.refused(rows)])])
 
 
 def as_json(one: Verdict) -> dict[str, object]:

@@ -4,6 +4,7 @@ Classes are numbered from 0 and named below; class −1 contains the words that 
 per sentence, so that their sums have intervals (`statistics.contributions` with `statistics.ratio_of`).
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -16,9 +17,14 @@ from attention_lab.evaluation.records import Link
 FREQUENCIES = (0, 1, 10, 100, 1000)
 FREQUENCY_NAMES = ("never", "1-9", "10-99", "100-999", "1000 or more")
 LENGTHS = (1, 11, 21, 31, 41, 51)  # the least value of each class: source words
-LENGTH_NAMES = ("1-10", "11-20", "21-30", "31-40", "41-50", "51 or more")
 JUMP_NAMES = ("next in order", "one away", "two away", "further")
 FERTILITY_NAMES = ("of no word", "of a word for itself", "one of two", "one of more")
+
+
+def length_names(lengths: Sequence[int] = LENGTHS) -> tuple[str, ...]:
+    """Returns the names of classes of lengths, "1-10", .., "51 or more", from the least length of each."""
+    closed = (f"{least}-{above - 1}" for least, above in itertools.pairwise(lengths))
+    return *closed, f"{lengths[-1]} or more"
 
 
 def hits(hypothesis: Sequence[str], reference: Sequence[str]) -> np.ndarray:

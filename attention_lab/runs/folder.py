@@ -41,6 +41,7 @@ COMPUTATION = (
 # Fields that were added to configs, with the values that compute what was computed without them.
 ADDED: Mapping[str, Any] = MappingProxyType(
     {
+        "lengths": [],  # of a study
         "training.sampled_inputs": 0.0,
         "model.decoder.hard": False,
         "model.decoder.hard_expected": 1.0,

@@ -27,4 +27,5 @@ def study() -> dict[str, Any]:
             "seeds": (100,),
         },
         "also": (),  # splits that are translated in addition to the test set
+        "lengths": (),  # the least number of words of each class of lengths in the report, by default 1, 11, .., 51
     }

@@ -11,18 +11,29 @@ from attention_lab.views import curves
 from attention_lab.views.curves import Curve
 
 
-def figures(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> dict[str, curves.Figure]:
-    """Returns the figures of the study's main metric by title; a figure without data is left out."""
+def figures(
+    rows: Sequence[Row],
+    arms: Sequence[str],
+    metric: Metric,
+    classes_of_lengths: Sequence[int] = diagnostics.LENGTHS,
+) -> dict[str, curves.Figure]:
+    """Returns the figures of the study's main metric by title; a figure without data is left out.
+
+    classes_of_lengths: the least length of each class.
+    """
 
     def by_arm(points: Callable[[str], Sequence[Point]]) -> dict[str, Curve]:
         of = {arm: [(p.number, p.score, p.low, p.high) for p in points(arm)] for arm in arms}
         return {arm: Curve(*zip(*known, strict=True)) for arm, known in of.items() if known}
 
     built = {}
-    lengths = by_arm(lambda arm: findings.by_length(rows, arm, metric))
+    lengths = by_arm(lambda arm: findings.by_length(rows, arm, metric, classes_of_lengths))
     if any(len(line.x) > 1 for line in lengths.values()):
         built["By length"] = curves.lines(
-            lengths, x="source words", y=metric.title, ticks=diagnostics.LENGTH_NAMES
+            lengths,
+            x="source words",
+            y=metric.title,
+            ticks=diagnostics.length_names(classes_of_lengths),
         )
     classes = len(diagnostics.FREQUENCIES)
     frequency = by_arm(lambda arm: findings.by_class(rows, arm, "frequency", classes))

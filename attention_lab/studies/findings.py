@@ -169,9 +169,11 @@ def words_of_classes(
     return counts[:, counts[0, :, 1] > 0]
 
 
-def by_length(rows: Sequence[Row], arm: str, metric: Metric) -> list[Point]:
-    """Returns the score for each class of source lengths (`diagnostics.LENGTHS`), over all splits."""
-    edges = [*diagnostics.LENGTHS, np.inf]
+def by_length(
+    rows: Sequence[Row], arm: str, metric: Metric, lengths: Sequence[int] = diagnostics.LENGTHS
+) -> list[Point]:
+    """Returns the score for each class of source lengths, over all splits. lengths: the least length of each class."""
+    edges = [*lengths, np.inf]
     points = []
     for number, (least, above) in enumerate(itertools.pairwise(edges)):
         stats = of_lengths(rows, arm, metric, int(least), above - 1)

@@ -8,12 +8,12 @@ import numpy as np
 from attention_lab import files
 from attention_lab.evaluation import diagnostics
 from attention_lab.evaluation.metrics import Metric
-from attention_lab.runs import setup
-from attention_lab.studies import budgets, findings, page, results, tuning
+from attention_lab.studies import findings, page, results
 from attention_lab.studies.figures import figures
 from attention_lab.studies.page import Table
 from attention_lab.studies.rows import Row
 from attention_lab.studies.study import Study
+from attention_lab.studies.summary import refused, skipped, subtitle
 from attention_lab.studies.tables import (
     EARLY,
     conclusion,
@@ -23,7 +23,6 @@ from attention_lab.studies.tables import (
     marked,
     p_value,
 )
-from attention_lab.training.nonfinite import PATIENCE
 from attention_lab.views import curves
 
 NOTE = """Intervals are 95 % confidence intervals: they contain the true value in 95 of 100 studies like this one with \
@@ -55,8 +54,10 @@ def write(study: Study, report: Callable[[str], object] = lambda tables: None) -
         sections.append(EARLY_NOTE)
     report("\n" + "\n\n".join(filter(None, [*sections, skipped(rows), refused(rows)])))
     files.replace(study.folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    tables = [*main, *claims(study), *details(rows, arms, metrics[0])]
-    svgs = {name: curves.svg(figure) for name, figure in figures(rows, arms, metrics[0]).items()}
+    lengths = tuple(study.config.get("lengths", ())) or diagnostics.LENGTHS
+    tables = [*main, *claims(study), *details(rows, arms, metrics[0], lengths)]
+    drawn = figures(rows, arms, metrics[0], lengths)
+    svgs = {name: curves.svg(figure) for name, figure in drawn.items()}
     (study.folder / "figures").mkdir(exist_ok=True)
     for name, figure in svgs.items():
         files.replace(study.folder / "figures" / f"{name.lower().replace(' ', '_')}.svg", figure)
@@ -68,76 +69,6 @@ def write(study: Study, report: Callable[[str], object] = lambda tables: None) -
     html = page.page(study.name, summary, tables, svgs, examples, note)
     files.replace(study.folder / "report.html", html)
     return f"\nreport   {study.folder / 'report.html'} (and report.md, figures/)"
-
-
-def subtitle(study: Study, rows: Sequence[Row]) -> str:
-    """Returns a description of the study: arms, seeds, budget, data, metrics and tuning."""
-    base = study.config["base"]
-    seeds = {arm.name: len(findings.of_arm(rows, arm.name)) for arm in study.arms}
-    done = [f"{n} seeds" if n else "not finished" for n in dict.fromkeys(seeds.values())]
-    return " ".join(filter(None, [_summary(study, rows, base, done), skipped(rows), refused(rows)]))
-
-
-def _summary(study, rows, base, done):
-    beam = f", beam {rows[0]['search']['beam']}" if rows[0]["search"] else ""
-    return (
-        f"{len(study.arms)} arms, {', '.join(done)}; {budgets.describe(study)}, {setup.names_of(base)}, "
-        f"{rows[0]['sentences']:,} test examples{beam}. "
-        f"{_signatures(study, rows)}{_tuning(study)}"
-    )
-
-
-def skipped(rows: Sequence[Row]) -> str:
-    """Returns a sentence with the replicas that skipped nonfinite updates, or "" if there are none."""
-    lines = [
-        f"{row['arm']}, seed {row['seed']}: {row['skipped']:,}{' (frozen)' * row['frozen']}"
-        for row in rows
-        if row.get("skipped")
-    ]
-    if not lines:
-        return ""
-    frozen = any(row.get("frozen") for row in rows)
-    meaning = (
-        f"; a frozen replica skipped {PATIENCE} in a row, with which a single run would have ended"
-    )
-    return (
-        f"Replicas that skipped nonfinite updates, and are included like the others{meaning * frozen}: "
-        f"{'; '.join(lines)}."
-    )
-
-
-def refused(rows: Sequence[Row]) -> str:
-    """Returns a sentence with the replicas whose model could not encode some sentences, or "" if there are none."""
-    lines = [
-        f"{row['arm']}, seed {row['seed']}: {row['refused']:,}"
-        for row in rows
-        if row.get("refused")
-    ]
-    title = "Sentences that a model could not encode, which count as empty translations"
-    return f"{title}: {'; '.join(lines)}." if lines else ""
-
-
-def _tuning(study):
-    """Returns how the tuned field of each arm was chosen, or "" if the study's folder has no finished trials."""
-    chosen = study.config["tuning"]
-    if not chosen["candidates"] or not tuning.is_done(study.config, study.folder):
-        return ""
-    values = ", ".join(f"{arm.name}: {tuning.value_of(arm, chosen['field'])}" for arm in study.arms)
-    return (
-        f" For each arm, {chosen['field']} was chosen on validation from {', '.join(map(str, chosen['candidates']))}, "
-        f"{tuning.describe(study.config)}; the chosen values are {values}."
-    )
-
-
-def _signatures(study, rows):
-    """Returns the signatures of the metrics that have one."""
-    scores = rows[0]["scores"]
-    signed = [
-        f"{metric.title}: {scores[metric.name]['signature']}"
-        for metric in study.metrics
-        if "signature" in scores.get(metric.name, {})
-    ]
-    return f"{'; '.join(signed)}." if signed else ""
 
 
 def scores(rows: Sequence[Row], arms: Sequence[str], metrics: Sequence[Metric]) -> Table:
@@ -215,11 +146,17 @@ WORD_CLASSES = (
 )
 
 
-def details(rows: Sequence[Row], arms: Sequence[str], metric: Metric) -> list[Table]:
-    """Returns the tables of diagnostics that the study's corpus allows."""
-    lengths = {arm: findings.by_length(rows, arm, metric) for arm in arms}
+def details(
+    rows: Sequence[Row],
+    arms: Sequence[str],
+    metric: Metric,
+    lengths: Sequence[int] = diagnostics.LENGTHS,
+) -> list[Table]:
+    """Returns the tables of diagnostics that the study's corpus allows. lengths: the least length of each class."""
+    by_arm = {arm: findings.by_length(rows, arm, metric, lengths) for arm in arms}
     note = f"{metric.title} of test sentences, by the number of source words."
-    tables = [_by_class("By length", note, "sentences", diagnostics.LENGTH_NAMES, lengths)]
+    names = diagnostics.length_names(lengths)
+    tables = [_by_class("By length", note, "sentences", names, by_arm)]
     for title, field, names, note in WORD_CLASSES:
         points = {arm: findings.by_class(rows, arm, field, len(names)) for arm in arms}
         tables.append(_by_class(title, note, "words", names, points))

@@ -101,7 +101,7 @@ def study_of(config: Config, folder: Path) -> Study:
     """Returns the study that a config describes.
 
     config: {"name", "base": a config of experiments.train, "arms": {name: {field: value}}, "axes": {field: [values]},
-    "seeds", "also": further splits to translate}. The arms are those listed, followed by the full grid of the axes.
+    "seeds", "also": further splits to translate, "lengths": the least of each class}. The arms are those listed, followed by the full grid of the axes.
     Raises ValueError if the config is invalid.
     """
     changes = dict(config["arms"])
@@ -118,6 +118,11 @@ def study_of(config: Config, folder: Path) -> Study:
         raise ValueError("the study has no arms: give config.arms or config.axes")
     if len(set(seeds)) != len(seeds) or not seeds:
         raise ValueError(f"seeds must be different numbers, at least one, but are {list(seeds)}")
+    lengths = list(config.get("lengths", ()))
+    if lengths != sorted(set(lengths)) or not all(type(n) is int and n > 0 for n in lengths):
+        raise ValueError(
+            f"lengths must be whole numbers that increase, as (1, 11, 21), not {lengths}"
+        )
     files = file_names(changes)
     arms = tuple(
         Arm(

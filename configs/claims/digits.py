@@ -18,6 +18,7 @@ def get_config():
     config.base.data.options.longest = 5
     config.base.training.tokens = 200_000
     config.also = ("test_long",)
+    config.lengths = (1, 6, 11, 16)
     config.arms = {
         "content": {},
         "location": {FEEDBACK: "location_aware"},

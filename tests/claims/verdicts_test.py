@@ -14,7 +14,7 @@ from attention_lab.claims.contracts import (
     within,
 )
 from attention_lab.evaluation.statistics import Interval
-from attention_lab.studies import reporting
+from attention_lab.studies import reporting, summary
 from tests.studies import made
 
 
@@ -113,7 +113,7 @@ def test_a_verdict_as_json_is_what_a_report_reads():
 
 def test_the_legend_reports_of_early_of_skipped_and_of_refused():
     some = [{"arm": "a", "seed": 0, "skipped": 2, "frozen": False, "refused": 3}]
-    skipped, refused = reporting.skipped(some), reporting.refused(some)
+    skipped, refused = summary.skipped(some), summary.refused(some)
     assert skipped and refused
     assert legend([verdict(), verdict(True)], some) == "\n\n".join(
         [reporting.EARLY_NOTE, skipped, refused]

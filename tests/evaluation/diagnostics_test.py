@@ -13,7 +13,6 @@ from attention_lab.evaluation.diagnostics import (
     FREQUENCIES,
     FREQUENCY_NAMES,
     JUMP_NAMES,
-    LENGTH_NAMES,
     LENGTHS,
 )
 
@@ -52,8 +51,14 @@ def test_lengths_are_classes():
     ]
 
 
+def test_classes_of_lengths_are_called_by_their_bounds():
+    names = ("1-10", "11-20", "21-30", "31-40", "41-50", "51 or more")
+    assert diagnostics.length_names() == names
+    assert diagnostics.length_names((1, 6, 11)) == ("1-5", "6-10", "11 or more")
+
+
 def test_every_class_has_a_name():
-    assert len(FREQUENCIES) == len(FREQUENCY_NAMES) and len(LENGTHS) == len(LENGTH_NAMES)
+    assert len(FREQUENCIES) == len(FREQUENCY_NAMES)
     assert len(JUMP_NAMES) == len(FERTILITY_NAMES) == 4
 
 

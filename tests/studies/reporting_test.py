@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attention_lab.evaluation.statistics import Interval
-from attention_lab.studies import figures, findings, page, reporting, tables
+from attention_lab.studies import figures, findings, page, reporting, summary, tables
 from attention_lab.studies.findings import Comparison, Point
 from attention_lab.studies.page import Table
 from attention_lab.studies.rows import VERSION
@@ -137,19 +137,17 @@ def test_skipped_updates_are_reported_by_arm_and_seed():
         "Replicas that skipped nonfinite updates, and are included like the others: "
         "a, seed 1: 1,200."
     )
-    assert reporting.skipped(rows) == message
+    assert summary.skipped(rows) == message
     frozen = [*rows, {"arm": "b", "seed": 0, "skipped": 99, "frozen": True}]
-    assert "a frozen replica skipped" in reporting.skipped(frozen)
-    assert reporting.skipped(frozen).endswith(": a, seed 1: 1,200; b, seed 0: 99 (frozen).")
-    assert reporting.skipped(rows[:1]) == reporting.skipped([{"arm": "a", "seed": 0}]) == ""
+    assert "a frozen replica skipped" in summary.skipped(frozen)
+    assert summary.skipped(frozen).endswith(": a, seed 1: 1,200; b, seed 0: 99 (frozen).")
+    assert summary.skipped(rows[:1]) == summary.skipped([{"arm": "a", "seed": 0}]) == ""
 
 
 def test_refused_sentences_are_reported_by_arm_and_seed():
     rows = [{"arm": "a", "seed": n, "refused": n * 1000} for n in range(3)]
-    assert reporting.refused(rows).endswith(
-        "empty translations: a, seed 1: 1,000; a, seed 2: 2,000."
-    )
-    assert reporting.refused(rows[:1]) == reporting.refused([{"arm": "a", "seed": 0}]) == ""
+    assert summary.refused(rows).endswith("empty translations: a, seed 1: 1,000; a, seed 2: 2,000.")
+    assert summary.refused(rows[:1]) == summary.refused([{"arm": "a", "seed": 0}]) == ""
 
 
 def test_words_by_class_have_a_line_for_each_class_and_a_column_for_each_arm():
@@ -275,7 +273,7 @@ def test_a_report_is_written_and_its_main_tables_reported_first(tmp_path):
         reporting.scores(rows, arms, metrics),
         reporting.differences(rows, arms, METRICS, metrics[0]),
     ]
-    notes = [reporting.skipped(rows), reporting.refused(rows)]
+    notes = [summary.skipped(rows), summary.refused(rows)]
     parts = [*(tables.grid(one.header, one.lines) for one in main), *notes]
     assert message == "\n" + "\n\n".join(parts)
     lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
@@ -323,13 +321,13 @@ def test_an_arm_that_has_not_finished_is_left_out_and_one_arm_has_no_differences
     reporting.write(one, messages.append)
     assert messages[0].count("| some") == 1 and "none" not in messages[0]
     assert "some - none" not in messages[0] and messages[0].count("\n\n") == 0
-    subtitle = reporting.subtitle(one, rows)
+    subtitle = summary.subtitle(one, rows)
     assert subtitle.startswith("2 arms, not finished, 2 seeds; ")
     assert "chosen on validation" not in subtitle  # no trial has run
     for group in study_of(tuning_trials(one.config), tmp_path / "tuning").groups:
         group.folder.mkdir(parents=True)
         group.results.write_text("", encoding="utf-8")
-    assert reporting.subtitle(one, rows).endswith(
+    assert summary.subtitle(one, rows).endswith(
         " For each arm, training.learning_rate was chosen on validation from 0.01, 0.1, 5,000 target tokens each, "
         "41.7 % of the budget and of the warm-up (4 updates); the chosen values are none: 0.02, some: 0.02."
     )

@@ -73,6 +73,12 @@ def test_arms_are_those_that_are_listed_and_then_the_grid(tmp_path):
         study_of(config_of(seeds=[]), tmp_path)
 
 
+@pytest.mark.parametrize("lengths", [(11, 1), (1, 1), (0, 5), (1, 2.5)])
+def test_classes_of_lengths_must_increase(lengths, tmp_path):
+    with pytest.raises(ValueError, match="lengths must be whole numbers that increase"):
+        study_of(config_of(lengths=lengths), tmp_path)
+
+
 def test_a_group_has_a_folder_and_each_of_its_replicas_one_within(tmp_path):
     _, group = study_of(config_of(also=["more"]), tmp_path).groups
     assert group.name == "additive" and group.also == ("more",)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from attention_lab.studies import checks, reporting, results, scheduler, sizes
+from attention_lab.studies import checks, results, scheduler, sizes, summary
 from attention_lab.studies.budgets import balanced
 from attention_lab.studies.plan import plan
 from attention_lab.studies.study import changed, study_of
@@ -113,12 +113,12 @@ def test_the_report_says_that_arms_were_tuned_only_where_they_were(tmp_path):
     arms = {"no attention": {**CONFIG["arms"]["no attention"], TUNING["field"]: 0.1}}
     config = {**CONFIG, "arms": {**CONFIG["arms"], **arms}}
     study = study_of(config, tmp_path)
-    assert "chosen on validation" not in reporting.subtitle(study, rows)
+    assert "chosen on validation" not in summary.subtitle(study, rows)
     for group in study_of(trials(config), tmp_path / "tuning").groups:
-        assert "chosen on validation" not in reporting.subtitle(study, rows)
+        assert "chosen on validation" not in summary.subtitle(study, rows)
         group.folder.mkdir(parents=True)
         group.results.write_text("", encoding="utf-8")
-    message = reporting.subtitle(study, rows)
+    message = summary.subtitle(study, rows)
     assert "learning_rate was chosen on validation from 0.01, 0.1" in message
     assert (
         "the chosen values are no attention: 0.1, additive: 0.02, additive, no dropout: 0.02."
