@@ -74,10 +74,13 @@ def executed(name, package, folder):
     return code_cells(notebook)
 
 
-# .ci/run executes the study's notebook with the installed package.
+# .ci/run executes these with the installed package.
+INSTALLED = ("captions", "speech", "study")
+
+
 @jupyter
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "study")) for name in SHORTER]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in INSTALLED)) for name in SHORTER]
 )
 def test_every_cell_runs_and_every_assert_in_it_holds(name, tmp_path):
     cells = executed(name, ROOT, tmp_path)

@@ -79,7 +79,7 @@ def local_p(half_width: int = 10) -> Locality:
 
 
 @functools.cache
-def local_grid(columns: int, half_width: int = 2) -> Locality:
+def local_grid(columns: int = 8, half_width: int = 2) -> Locality:
     """Predictive, as `local_p`, on a grid that is read row by row, j = columns · y + x.
 
     (p_y, p_x) = (rows, columns) ∘ σ(V tanh(W q)), rows = ⌈length / columns⌉, and the keys with |y − ⌊p_y⌋| and

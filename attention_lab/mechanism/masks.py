@@ -40,7 +40,7 @@ def window(reach: int) -> Mask:
 
 
 @functools.cache
-def grid_window(columns: int, reach: int = 1) -> Mask:
+def grid_window(columns: int = 8, reach: int = 1) -> Mask:
     """|y_i − y_j| ≤ reach and |x_i − x_j| ≤ reach, the neighbors on a grid that is read row by row: i = columns · y + x."""
     if columns < 1 or reach < 0:
         raise ValueError(

@@ -56,14 +56,14 @@ KINDS = (
         "mask",
         "mask",
         "which keys a query\nmay see",
-        options={"window": "window(2)", "prefix": "prefix(4)"},
+        options={"window": "window(2)", "grid_window": "grid_window(4)", "prefix": "prefix(4)"},
         more=("both(causal, window(3))",),
     ),
     Kind(
         "locality",
         "locality",
         "where a query\nlooks",
-        options={"local_m": "local_m(2)", "local_p": "local_p(2)"},
+        options={"local_m": "local_m(2)", "local_p": "local_p(2)", "local_grid": "local_grid(4, 1)"},
     ),
     Kind("bias", "bias", "what positions add\nto a score", options={"shaw": "shaw(3)"}),
 )

@@ -18,7 +18,7 @@ DECAY = {
     *("rows/table", "columns/table", "layer_0/W", "layer_1/W", "project/W"),
     *("ward/W", "ward/U", "cell_0/W", "cell_0/U", "cell_1/W", "cell_1/U"),
     *("readout/W", "readout/W_c", "kernel", "heads/W_Q", "heads/W_K", "heads/W_V", "heads/W_O"),
-    *("score/W", "score/W_q", "score/W_k", "locality/W", "bias/a", "feedback/F", "feedback/U"),
+    *("score/W", "score/W_q", "score/W_k", "locality/W", "locality/V", "bias/a", "feedback/F", "feedback/U"),
 }
 KEPT = {
     *("ward/b", "ward/b_n", "cell_0/b", "cell_0/b_n", "cell_1/b", "cell_1/b_n"),
@@ -106,7 +106,8 @@ def test_every_parameter_of_a_model_is_trained(model):
     @jax.jit
     @jax.grad
     def gradient(params):
-        return jnp.sum(made.apply(params, one).logits ** 2)
+        output = made.apply(params, one, rng=jax.random.key(1))
+        return jnp.sum(output.logits**2) + sum((output.losses or {}).values())
 
     found = named(gradient(made.init(jax.random.key(0))))
     assert {path for path, g in found.items() if not np.any(g)} == set()

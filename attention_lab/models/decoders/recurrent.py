@@ -109,27 +109,30 @@ class Recurrent(nn.Module):
 
         def one(state, inputs):
             narrow, fresh = jax.tree.map(lambda wide, x: wide.astype(x.dtype), kept, first)
-            begins, *inputs = inputs
+            begins, projected, noise = inputs
             if starts is not None:
                 state = jax.tree.map(partial(jnp.where, begins), fresh, state)
-            state, features, place = self.variant.step(self.cells, narrow, state, *inputs)
+            projected = projected.astype(embedded.dtype)
+            state, features, place = self.variant.step(self.cells, narrow, state, projected, noise)
             return state, (features, place)
 
         entered = jax.vmap(self.cells.enter)(embedded)
         if self.recompute:  # otherwise each step's scores are stored for the backward pass
             one = jax.checkpoint(one, prevent_cse=False)
 
-        def decode(expected=None):
+        def decode(entered, expected=None):
             inputs = noise._replace(expected=expected)
             _, (features, places) = jax.lax.scan(one, state, (starts, entered, inputs))
             return features, places
 
         if rng is None:
-            features, places = decode()
+            features, places = decode(entered)
             readout = self._read_out(features, embedded, places, dropout, weights)
         else:  # both the places that are drawn and expected contexts, as one program
-            both = jnp.broadcast_to(jnp.array([[False], [True]]), (2, len(embedded)))
-            features, places = jax.vmap(decode)(both)
+            expected = jnp.broadcast_to(jnp.array([[False], [True]]), (2, len(embedded)))
+            # The gradient of `entered` is a sum over both, hence wide.
+            wide = jnp.stack([widened(entered)] * 2)
+            features, places = jax.vmap(decode)(wide, expected)
             readout, expected = (
                 self._read_out(features[n], embedded, of_pass(places, n), dropout, weights)
                 for n in (0, 1)
