@@ -24,6 +24,7 @@ ROOMS["training"] = {*ROOMS["decoding"], *ROOMS["data"], "training"}
 ROOMS["evaluation"] = {*ROOMS["decoding"], *ROOMS["data"], "evaluation"}
 ROOMS["tasks"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "tasks"}
 ROOMS["runs"] = {*ROOMS["tasks"], "runs"}
+ROOMS["pretrained"] = {*ROOMS["runs"], "pretrained"}
 ROOMS["studies"] = {*ROOMS["runs"], "studies"}
 ROOMS["claims"] = {*ROOMS["studies"], "claims"}
 ROOMS["benchmarks"] = {*ROOMS["runs"], "benchmarks"}

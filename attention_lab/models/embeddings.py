@@ -22,12 +22,14 @@ class Scales(NamedTuple):
 
     scaled: whether embeddings are multiplied by √D (Vaswani et al. 2017, §3.4); with the default init and a tied table,
     both inputs and logits then have unit variance. init: one of `INITS`; an output matrix of its own always starts with
-    1/√D. divided_logits: whether logits are divided by √D, as T5's are (Raffel et al. 2020, their code).
+    1/√D. divided_logits: whether logits are divided by √D, as T5's are (Raffel et al. 2020, their code). logits_bias:
+    whether a bias is added to logits.
     """
 
     scaled: bool = True
     init: str = "lecun"
     divided_logits: bool = False
+    logits_bias: bool = False
 
 
 def make_scales(**words: Any) -> Scales:
@@ -36,7 +38,7 @@ def make_scales(**words: Any) -> Scales:
         look_up("option of embeddings", Scales._fields, name)
     scales = Scales(**words)
     look_up("init of embeddings", INITS, scales.init)
-    for name in ("scaled", "divided_logits"):
+    for name in ("scaled", "divided_logits", "logits_bias"):
         if not isinstance(getattr(scales, name), bool):
             raise ValueError(f"embeddings: {name}={getattr(scales, name)!r} must be True or False")
     return scales
@@ -81,6 +83,9 @@ class Embeddings(nn.Module):
                 self.source = table("source", self.source_vocabulary, self.source_features)
         untied = self.tie in ("nothing", "inputs")
         self.output = table("output", self.target_vocabulary, wide, None) if untied else self.target
+        self.bias = None
+        if self.scales.logits_bias:
+            self.bias = self.param("bias", nn.initializers.zeros, (self.target_vocabulary,))
 
     @property
     def dtype(self) -> Any:
@@ -96,9 +101,12 @@ class Embeddings(nn.Module):
         return self._look_up(self.target, tokens, dtype)
 
     def logits(self, features: Array) -> Array:
-        """Returns W r, or W r / √D: [.., D] -> [.., V], in float32 at least."""
+        """Returns W r, or W r / √D, plus a bias if there is one: [.., D] -> [.., V], in float32 at least."""
         logits = affine(features, self.output.T)
-        return logits / math.sqrt(features.shape[-1]) if self.scales.divided_logits else logits
+        logits = logits / math.sqrt(features.shape[-1]) if self.scales.divided_logits else logits
+        if self.bias is None:
+            return logits
+        return logits + jnp.reshape(self.bias, (1,) * (logits.ndim - 1) + (-1,))
 
     def _look_up(self, table, tokens, dtype):
         # An id outside the vocabulary gives NaN rather than the embedding of another word.

@@ -35,13 +35,14 @@ def gelu_exact(x: Array) -> Array:
     return x * (0.5 + 0.5 * jax.lax.erf(x * math.sqrt(0.5)))
 
 
-# gelu is its tanh form, as in GPT-2 and in T5's gate; relu2 is relu(x)² (So et al. 2021).
+# gelu is its tanh form, as in GPT-2 and in T5's gate; relu2 is relu(x)² (So et al. 2021); silu is x σ(x).
 ACTIVATIONS = MappingProxyType(
     {
         "relu": Activation(nn.relu),
         "relu2": Activation(lambda x: jnp.square(nn.relu(x))),
         "gelu": Activation(nn.gelu),
         "gelu_exact": Activation(gelu_exact),
+        "silu": Activation(nn.silu),
         "reglu": Activation(nn.relu, gated=True),
         "geglu": Activation(nn.gelu, gated=True),
         "swiglu": Activation(nn.silu, gated=True),

@@ -113,6 +113,7 @@ def embeddings() -> dict[str, Any]:
         "scaled": True,  # embeddings are multiplied by sqrt(D)
         "init": "lecun",  # their initial scale: lecun 1 / sqrt(D), normal and gpt2 .02, t5 1
         "divided_logits": False,  # logits are divided by sqrt(D)
+        "logits_bias": False,  # a bias is added to logits
     }
 
 

@@ -43,6 +43,7 @@ ADDED: Mapping[str, Any] = MappingProxyType(
     {
         "lengths": [],  # of a study
         "training.sampled_inputs": 0.0,
+        "model.embeddings.logits_bias": False,
         "model.decoder.hard": False,
         "model.decoder.hard_expected": 1.0,
         "model.decoder.hard_reinforce": 1.0,

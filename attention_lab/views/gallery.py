@@ -63,7 +63,11 @@ KINDS = (
         "locality",
         "locality",
         "where a query\nlooks",
-        options={"local_m": "local_m(2)", "local_p": "local_p(2)", "local_grid": "local_grid(4, 1)"},
+        options={
+            "local_m": "local_m(2)",
+            "local_p": "local_p(2)",
+            "local_grid": "local_grid(4, 1)",
+        },
     ),
     Kind("bias", "bias", "what positions add\nto a score", options={"shaw": "shaw(3)"}),
 )

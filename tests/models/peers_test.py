@@ -2,7 +2,7 @@
 
     pip install -r requirements-peers.txt && python -m pytest -m slow tests/models/peers_test.py
 
-The models are the named ones, with small sizes. A table says by what name transformers has each of our parameters.
+The models are the named ones, with small sizes.
 """
 
 import re
@@ -16,6 +16,8 @@ import pytest
 from attention_lab.mechanism.registry import choose
 from attention_lab.models import make_model
 from attention_lab.padded import Padded
+from attention_lab.pretrained.architectures import ARCHITECTURES
+from attention_lab.pretrained.names import linear
 from attention_lab.runs import named
 
 # Their libraries warn of what is theirs.
@@ -34,131 +36,21 @@ def torch():
     return pytest.importorskip("torch", reason=REASON)
 
 
-# --- What theirs is called ---------------------------------------------------------------------------
-
-
-# The sublayer around each attention.
-AROUND = {
-    "attend": "around_attend",
-    "attend_past": "around_past",
-    "attend_source": "around_source",
-}
-
-
-def attention(ours, theirs, query="q", key="k", value="v", output="o"):
-    names = {"Q": query, "K": key, "V": value, "O": output}
-    weights = {f"{ours}/heads/W_{x}": f"{theirs}.{name}.weight" for x, name in names.items()}
-    biases = {f"{ours}/heads/b_{x}": f"{theirs}.{name}.bias" for x, name in names.items()}
-    return weights | biases
-
-
-def norm(ours, theirs):
-    return {f"{ours}/scale": f"{theirs}.weight", f"{ours}/bias": f"{theirs}.bias"}
-
-
-def dense(ours, theirs):
-    return {f"{ours}/kernel": f"{theirs}.weight", f"{ours}/bias": f"{theirs}.bias"}
-
-
-def gpt2_names():
-    block, layer = "transformer.h.{n}", "decoder/layer_{n}"
-    return {
-        "embeddings/target": "transformer.wte.weight",
-        "decoder/positions/table": "transformer.wpe.weight",
-        **norm(f"{layer}/around_past/norm", f"{block}.ln_1"),
-        **attention(f"{layer}/attend_past", f"{block}.attn"),
-        **norm(f"{layer}/around_feed/norm", f"{block}.ln_2"),
-        **dense(f"{layer}/feed/W_1", f"{block}.mlp.c_fc"),
-        **dense(f"{layer}/feed/W_2", f"{block}.mlp.c_proj"),
-        **norm("decoder/norm", "transformer.ln_f"),
-    }
-
-
-def gpt2_linear(state):
-    """Their Conv1D has W [in, out], and one for q, k and v: as Linear has them, each by itself."""
-    linear = {}
-    for name, x in state.items():
-        if ".attn.c_attn." in name:
-            for letter, part in zip("qkv", np.split(x, 3, axis=-1), strict=True):
-                linear[name.replace("c_attn", letter)] = part.T
-        elif ".attn.c_proj." in name:
-            linear[name.replace("c_proj", "o")] = x.T
-        else:
-            linear[name] = x.T if ".mlp." in name else x
-    return linear
-
-
-def t5_names():
-    feed = {"encoder": 1, "decoder": 2}
-    names: dict[str, str] = {
-        "embeddings/target": "shared.weight",
-        "embeddings/output": "lm_head.weight",
-        **attention("decoder/layer_{n}/attend_source", "decoder.block.{n}.layer.1.EncDecAttention"),
-        **norm("decoder/layer_{n}/around_source/norm", "decoder.block.{n}.layer.1.layer_norm"),
-    }
-    for side, own in (("encoder", "attend"), ("decoder", "attend_past")):
-        layer, block = f"{side}/layer_{{n}}", f"{side}.block.{{n}}.layer"
-        forward = f"{block}.{feed[side]}"
-        shared = f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-        names |= {
-            f"{side}/bias/heads/attention/bias/table": shared,
-            **attention(f"{layer}/{own}", f"{block}.0.SelfAttention"),
-            **norm(f"{layer}/{AROUND[own]}/norm", f"{block}.0.layer_norm"),
-            **norm(f"{layer}/around_feed/norm", f"{forward}.layer_norm"),
-            **norm(f"{side}/norm", f"{side}.final_layer_norm"),
-            **dense(f"{layer}/feed/W_1", f"{forward}.DenseReluDense.wi"),
-            **dense(f"{layer}/feed/W_2", f"{forward}.DenseReluDense.wo"),
-        }
-    return names
-
-
-def t5_gated_names():
-    names = t5_names()
-    for side, number in (("encoder", 1), ("decoder", 2)):
-        forward = f"{side}.block.{{n}}.layer.{number}.DenseReluDense"
-        for ours, theirs in (("W_1", "wi_0"), ("W_3", "wi_1")):
-            names |= dense(f"{side}/layer_{{n}}/feed/{ours}", f"{forward}.{theirs}")
-    return names
-
-
-def bart_names():
-    """PEGASUS' names too."""
-    names: dict[str, str] = {"embeddings/target": "model.shared.weight"}
-    places = {
-        "encoder": {"attend": "self_attn"},
-        "decoder": {"attend_past": "self_attn", "attend_source": "encoder_attn"},
-    }
-    projections = [f"{x}_proj" for x in ("q", "k", "v", "out")]
-    for side, own in places.items():
-        layer, block = f"{side}/layer_{{n}}", f"model.{side}.layers.{{n}}"
-        names |= {
-            f"{side}/positions/table": f"model.{side}.embed_positions.weight",
-            **norm(f"{side}/embedding_norm", f"model.{side}.layernorm_embedding"),
-            **norm(f"{layer}/around_feed/norm", f"{block}.final_layer_norm"),
-            **dense(f"{layer}/feed/W_1", f"{block}.fc1"),
-            **dense(f"{layer}/feed/W_2", f"{block}.fc2"),
-            **norm(f"{side}/norm", f"model.{side}.layer_norm"),
-        }
-        for ours, theirs in own.items():
-            names |= attention(f"{layer}/{ours}", f"{block}.{theirs}", *projections)
-            names |= norm(f"{layer}/{AROUND[ours]}/norm", f"{block}.{theirs}_layer_norm")
-    return names
-
-
 # --- Theirs and ours ---------------------------------------------------------------------------------
 
 
 class Peer(NamedTuple):
-    """A named model, and theirs: the classes of its config and of the model, and what the config is told.
+    """A named model, and theirs: the architecture, the classes of its config and of the model, and what the config is told."""
 
-    unused: what ours lacks: biases of keys, which no logit depends on, and tables of constants.
-    """
-
-    names: Any
+    architecture: str
     config: str
     model: str
     options: dict[str, Any]
-    unused: str = r"$."
+
+    @property
+    def names(self):
+        """What each parameter of ours is called."""
+        return ARCHITECTURES[self.architecture].names(self.options)
 
 
 T5 = {"d_model": D, "d_kv": KEY, "d_ff": F, "num_layers": N, "num_heads": H}
@@ -168,28 +60,24 @@ for side in ("encoder", "decoder"):
     BART |= {f"{side}_layers": N, f"{side}_attention_heads": H, f"{side}_ffn_dim": F}
 PEERS = {
     "gpt2": Peer(
-        gpt2_names,
+        "gpt2",
         "GPT2Config",
         "GPT2LMHeadModel",
         {"n_embd": D, "n_head": H, "n_inner": F, "n_layer": N, "n_positions": P},
-        r"attn\.k\.bias",
     ),
-    "t5_1_0_small": Peer(t5_names, "T5Config", "T5ForConditionalGeneration", T5),
+    "t5_1_0_small": Peer("t5", "T5Config", "T5ForConditionalGeneration", T5),
     "t5_1_1_small": Peer(
-        t5_gated_names,
+        "t5",
         "T5Config",
         "T5ForConditionalGeneration",
         {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
     ),
-    "bart_base": Peer(
-        bart_names, "BartConfig", "BartForConditionalGeneration", BART, r"k_proj\.bias"
-    ),
+    "bart_base": Peer("bart", "BartConfig", "BartForConditionalGeneration", BART),
     "pegasus_base": Peer(
-        bart_names,
+        "pegasus",
         "PegasusConfig",
         "PegasusForConditionalGeneration",
         {**BART, "scale_embedding": True, "activation_function": "relu"},
-        r"k_proj\.bias|embed_positions",
     ),
 }
 
@@ -210,7 +98,9 @@ def their_model(torch, name):
         if x.ndim == 1 and path.endswith("weight"):
             torch.nn.init.normal_(x, 1.0, 0.3, generator)
     state = {path: x.detach().numpy() for path, x in model.named_parameters()}
-    return model, gpt2_linear(state) if name == "gpt2" else state
+    if name == "gpt2":
+        state = dict(pair for path, x in state.items() for pair in linear(path, x))
+    return model, state
 
 
 def our_model(name):
@@ -262,8 +152,9 @@ def test_a_named_model_has_the_logits_of_transformers(name, torch):
     theirs, state = their_model(torch, name)
     model = our_model(name)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
-    params, used = converted(shapes, peer.names(), state)
-    left = {path for path in set(state) - used if not re.search(peer.unused, path)}
+    params, used = converted(shapes, peer.names, state)
+    unused = ARCHITECTURES[peer.architecture].unused
+    left = {path for path in set(state) - used if not path.endswith(unused)}
     assert not left, "parameters of theirs that ours lacks"
 
     inputs = np.roll(target.values, 1, axis=1)  # whatever the decoder reads

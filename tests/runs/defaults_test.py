@@ -13,7 +13,7 @@ ATTENTION = {
     "locality": "global_",
     "feedback": "no_feedback",
 }
-EMBEDDINGS = {"scaled": True, "init": "lecun", "divided_logits": False}
+EMBEDDINGS = {"scaled": True, "init": "lecun", "divided_logits": False, "logits_bias": False}
 RECURRENT = {
     "encoder": {
         "kind": "recurrent",

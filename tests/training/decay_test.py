@@ -18,7 +18,16 @@ DECAY = {
     *("rows/table", "columns/table", "layer_0/W", "layer_1/W", "project/W"),
     *("ward/W", "ward/U", "cell_0/W", "cell_0/U", "cell_1/W", "cell_1/U"),
     *("readout/W", "readout/W_c", "kernel", "heads/W_Q", "heads/W_K", "heads/W_V", "heads/W_O"),
-    *("score/W", "score/W_q", "score/W_k", "locality/W", "locality/V", "bias/a", "feedback/F", "feedback/U"),
+    *(
+        "score/W",
+        "score/W_q",
+        "score/W_k",
+        "locality/W",
+        "locality/V",
+        "bias/a",
+        "feedback/F",
+        "feedback/U",
+    ),
 }
 KEPT = {
     *("ward/b", "ward/b_n", "cell_0/b", "cell_0/b_n", "cell_1/b", "cell_1/b_n"),
