@@ -2,6 +2,7 @@
 
     run = attention_lab.train(config, "runs/mine")          # config: a dict, as in a run's config.json
     run = attention_lab.load("runs/mine")                   # a trained run
+    run = attention_lab.from_pretrained("models/t5-small")  # GPT-2, T5, BART, PEGASUS or Marian, from a folder
     run.translate(["The cat sat on the mat"])[0].text
 
 `attention_lab.studies.run` trains a study, and `attention_lab.claims.judge` tests claims against its results.
@@ -11,7 +12,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["claims", "load", "studies", "train"]
+__all__ = ["claims", "from_pretrained", "load", "studies", "train"]
 
 
 def load(workdir: Any) -> Any:
@@ -24,6 +25,16 @@ def load(workdir: Any) -> Any:
     from attention_lab import runs
 
     return runs.load(workdir)
+
+
+def from_pretrained(folder: Any) -> Any:
+    """Returns the pre-trained model in a folder of the library transformers as a run: GPT-2, T5, BART, PEGASUS or Marian.
+
+    Nothing is downloaded. Raises ValueError if the folder is incomplete, damaged, or of another architecture.
+    """
+    from attention_lab import pretrained
+
+    return pretrained.from_pretrained(folder)
 
 
 def train(config: Any, workdir: Any, **options: Any) -> Any:

@@ -28,7 +28,7 @@ ROOMS["pretrained"] = {*ROOMS["runs"], "pretrained"}
 ROOMS["studies"] = {*ROOMS["runs"], "studies"}
 ROOMS["claims"] = {*ROOMS["studies"], "claims"}
 ROOMS["benchmarks"] = {*ROOMS["runs"], "benchmarks"}
-ROOMS["__init__"] = {"runs", "studies", "claims"}
+ROOMS["__init__"] = {"runs", "pretrained", "studies", "claims"}
 ONLY_IN = {
     "flax": {"models", "benchmarks"},
     "absl": set(),

@@ -67,13 +67,13 @@ class Tokenizer:
         text = self._normalize(text)
         cut = self._cut(written(text))
         spans = _spans(cut, len(text), len(KINDS[self.kind].joiner))
-        owners = _owners(text, words_of(text) if words is None else words)
+        owners = owners_of(text, words_of(text) if words is None else words)
         encoded = Encoded([], [], [])
         for piece, span in zip(cut, spans, strict=True):
             ids = self._ids(piece)
             encoded.ids.extend(ids)
             encoded.pieces.extend(read(piece if i == UNKNOWN else self.pieces[i]) for i in ids)
-            encoded.word_of.extend([_owner(owners, *span)] * len(ids))
+            encoded.word_of.extend([owner_of(owners, *span)] * len(ids))
         return encoded
 
     # What a model that reads its ids reads, as each reader of sources says (data/readers.py).
@@ -236,11 +236,14 @@ def _spans(cut, length, gap):
         start += len(piece) + gap
 
 
-def _owners(text, words):
-    """Returns for each character of the text the index of its word, -1 if it belongs to none."""
+def owners_of(text: str, words: Sequence[str], form: Callable[[str], str] = normalize) -> list[int]:
+    """Returns for each character of the text the index of its word, -1 if it belongs to none.
+
+    form: brings words into the form of the text.
+    """
     owners, end = [-1] * len(text), 0
     for index, own in enumerate(words):
-        word = normalize(own)
+        word = form(own)
         start = text.find(word, end)
         if not word or start < 0:
             raise ValueError(
@@ -255,7 +258,8 @@ def _owners(text, words):
     return owners
 
 
-def _owner(owners, start, end):
+def owner_of(owners: Sequence[int], start: int, end: int) -> int:
+    """Returns the word that has most of the characters start .. end − 1; of none, the next word, or else the last."""
     inside = Counter(word for word in owners[start:end] if word >= 0)
     if inside:
         return inside.most_common(1)[0][0]

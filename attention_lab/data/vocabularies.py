@@ -9,10 +9,13 @@ from attention_lab.data.tokenizer_files import Path, cached
 
 
 class Codec(NamedTuple):
-    """The reader of sources, a tokenizer for texts, and the tokenizer of targets, made once and saved with the run."""
+    """The reader of sources, a tokenizer for texts, and the tokenizer of targets, made once and saved with the run.
+
+    A tokenizer is a `Tokenizer`, or has its methods, as those of pre-trained models.
+    """
 
     source: Any
-    target: Tokenizer
+    target: Any
 
 
 def make_tokenizers(

@@ -1,0 +1,126 @@
+"""Tokenizers and searches against transformers: the same ids for any text, and the same texts.
+
+pip install -r requirements-peers.txt && python -m pytest -m slow tests/pretrained/text_peers_test.py
+"""
+
+import random
+
+import numpy as np
+import pytest
+
+import attention_lab
+from attention_lab import runs
+from attention_lab.special_tokens import END
+from tests.pretrained.made import MODELS, made, tokenized
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+REASON = "a comparison with transformers needs pip install -r requirements-peers.txt"
+
+
+@pytest.fixture(scope="module")
+def torch():
+    # Imported here and not above: it takes seconds, which a session that runs other tests need not pay.
+    pytest.importorskip("transformers", reason=REASON)
+    return pytest.importorskip("torch", reason=REASON)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """By name: their tokenizer and model, and the run here."""
+    known = {}
+
+    def of(name):
+        if name not in known:
+            folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
+            tokenizer = tokenized(name, folder)
+            size = max(len(tokenizer), 37)
+            last = size - 1
+            ends = {
+                "gpt2": {"bos_token_id": 0, "eos_token_id": 0},
+                "marian": {"pad_token_id": last, "decoder_start_token_id": last}
+                | {"bad_words_ids": [[last]]},
+            }.get(name, {})
+            model = made(name, vocab_size=size, **ends)
+            model.save_pretrained(folder)
+            known[name] = tokenizer, model, attention_lab.from_pretrained(folder)
+        return known[name]
+
+    return of
+
+
+def texts(count):
+    """Texts of any Unicode but surrogates: words of the training texts, and characters from everywhere."""
+    rng = random.Random(0)
+    ranges = [
+        (0x20, 0x7F),
+        (0xA0, 0x250),
+        (0x370, 0x400),
+        (0x4E00, 0x4F00),
+        (0x1F300, 0x1F600),
+        (0, 0xD800),
+        (0xE000, 0x110000),
+    ]
+    words = [
+        "the",
+        "cat",
+        "sat",
+        "on",
+        "mat",
+        "naïve",
+        "Füße",
+        "dog,",
+        "ran",
+        "to",
+        "house!",
+        "",
+        "\t\n",
+        "é",
+    ]
+    for _ in range(count):
+        parts = [
+            rng.choice(words) if rng.random() < 0.6 else chr(rng.randrange(*rng.choice(ranges)))
+            for _ in range(rng.randrange(1, 12))
+        ]
+        yield rng.choice(["", " "]).join(parts)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_ids_of_any_text_are_the_same(name, torch, opened):
+    theirs, _, run = opened(name)
+    order = np.array(run.codec.source.theirs)
+    for text in texts(1000):
+        expected = theirs(text)["input_ids"]
+        found = order[run.codec.source.arrays([text])[0]].tolist()
+        if name == "gpt2":  # which has no end
+            found = found[:-1]
+        assert found == expected, repr(text)
+        encoded = run.codec.source.encode(text)
+        assert len(encoded.ids) == len(encoded.word_of) == len(encoded.pieces)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "gpt2"])
+@pytest.mark.parametrize("beam", [1, 3])
+def test_searches_find_the_same_tokens(name, beam, torch, opened):
+    theirs, model, run = opened(name)
+    order = np.array(run.codec.target.theirs)
+    for text in ("the cat sat on the mat", "a dog, naïve", "the old bird ate"):
+        with torch.no_grad():
+            ids = theirs(text, return_tensors="pt")["input_ids"]
+            expected = model.generate(
+                ids, num_beams=beam, do_sample=False, max_new_tokens=12, length_penalty=0.0,
+                early_stopping=False, forced_eos_token_id=None, forced_bos_token_id=None,
+            )[0, 1:].tolist()  # fmt: skip
+        (found,) = run.translate([text], beam=beam, length_penalty=0.0, longest=(12, 0.0))
+        assert order[found.ids].tolist() == expected
+
+
+def test_a_prompt_is_continued_with_the_same_tokens(torch, opened):
+    theirs, model, run = opened("gpt2")
+    order = np.array(run.codec.target.theirs)
+    for text in ("the cat", "a dog, naïve"):
+        ids = theirs(text, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            expected = model.generate(ids, do_sample=False, max_new_tokens=12)[0, ids.shape[1] :]
+        found = runs.generate(run, [text], temperature=0.0, max_length=12, start=False)[0][0]
+        assert order[found.ids].tolist() == expected.tolist()
+        assert found.text == theirs.decode(expected[expected != order[END]])
