@@ -16,15 +16,15 @@ __all__ = ["claims", "from_pretrained", "load", "studies", "train"]
 
 
 def load(workdir: Any) -> Any:
-    """Returns the trained run of a folder: `run = attention_lab.load("runs/quickstart")`.
+    """Returns the trained run of a folder, `run = attention_lab.load("runs/quickstart")`, or what `from_pretrained` does.
 
     It contains run.model, run.params and the tokenizers; run.translate(sentences) translates. Raises ValueError if
-    the folder contains no run.
+    the folder contains no run and no pre-trained model.
     """
     # A local import: the mechanism alone requires neither Flax nor orbax.
-    from attention_lab import runs
+    from attention_lab import pretrained
 
-    return runs.load(workdir)
+    return pretrained.opened(workdir)
 
 
 def from_pretrained(folder: Any) -> Any:

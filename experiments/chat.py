@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from attention_lab import runs
+import attention_lab
 from attention_lab.runs import setup, showing
 from attention_lab.runs.chat import Chat
 from experiments import command, sampling
@@ -36,7 +36,7 @@ def main(words: list[str]) -> int:
     """Holds a dialogue. Returns the exit status."""
     command.no_words(words)
     setup.enable_compilation_cache()
-    run = runs.load(WORKDIR.value)
+    run = attention_lab.load(WORKDIR.value)
     settings = sampling.settings(run)
     chat = Chat(run, seed=sampling.SEED.value, stop=sampling.stop(), **settings)
     if isinstance(sys.stdin, io.TextIOWrapper):  # bytes that are no text become unknown characters

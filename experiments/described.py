@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from attention_lab import runs
+import attention_lab
 from attention_lab.runs import describing, setup
 from experiments import command
 
@@ -36,7 +36,7 @@ def describe(
             raise command.Refusal(f"--save_heatmap draws one file, and {len(paths)} are given")
         command.png("--save_heatmap", HEATMAP.value)
     setup.enable_compilation_cache()
-    run = runs.load(workdir)
+    run = attention_lab.load(workdir)
     describing.checked(run, workdir, reads)
     number = NUMBER.value
     return describing.describe(

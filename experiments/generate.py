@@ -19,6 +19,7 @@ from pathlib import Path
 
 from absl import flags
 
+import attention_lab
 from attention_lab import runs
 from attention_lab.data.parallel_files import lines_of, read_lines
 from attention_lab.runs import evaluation, generation, inspection, setup, showing
@@ -42,7 +43,7 @@ def main(words: list[str]) -> int:
     if PNG.value:
         command.png("--png", PNG.value)
     setup.enable_compilation_cache()
-    run = runs.load(WORKDIR.value)
+    run = attention_lab.load(WORKDIR.value)
     if words:
         return write(run, words)
     if FILE.value:

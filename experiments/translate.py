@@ -16,6 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
+import attention_lab
 from attention_lab import runs
 from attention_lab.data.parallel_files import lines_of, read_lines
 from attention_lab.runs import evaluation, setup, showing
@@ -46,7 +47,7 @@ def main(words: list[str]) -> int:
     if HEATMAP.value:
         command.png("--save_heatmap", HEATMAP.value)
     setup.enable_compilation_cache()
-    run = runs.load(WORKDIR.value)
+    run = attention_lab.load(WORKDIR.value)
     if run.model.reads == "image":
         raise command.Refusal(f"--workdir={WORKDIR.value} reads images; use experiments.caption")
     if words:

@@ -13,6 +13,6 @@ text.py            the tokenizers, with our ids
 """
 
 from attention_lab.pretrained.conversion import Pretrained, load, save
-from attention_lab.pretrained.opening import from_pretrained
+from attention_lab.pretrained.opening import from_pretrained, opened
 
-__all__ = ["Pretrained", "from_pretrained", "load", "save"]
+__all__ = ["Pretrained", "from_pretrained", "load", "opened", "save"]

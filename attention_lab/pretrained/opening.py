@@ -4,7 +4,8 @@ import json
 import pathlib
 from typing import Any
 
-from attention_lab.pretrained.checkpoints import read_json
+from attention_lab import runs
+from attention_lab.pretrained.checkpoints import CONFIG, read_json
 from attention_lab.pretrained.conversion import load
 from attention_lab.pretrained.text import codec_of
 from attention_lab.runs import defaults
@@ -12,6 +13,14 @@ from attention_lab.runs.folder import model_of
 from attention_lab.runs.run import Run
 
 GENERATION = "generation_config.json"
+
+
+def opened(folder: Any) -> Run:
+    """Returns the run that was trained in a folder, or the pre-trained model in it. Raises ValueError if it has neither."""
+    path = pathlib.Path(folder) / CONFIG
+    config = read_json(path) if path.is_file() else {}
+    theirs = isinstance(config, dict) and "model_type" in config
+    return from_pretrained(folder) if theirs else runs.load(folder)
 
 
 def from_pretrained(folder: Any) -> Run:
