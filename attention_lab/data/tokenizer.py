@@ -78,6 +78,7 @@ class Tokenizer:
 
     # What a model that reads its ids reads, as each reader of sources says (data/readers.py).
     reads = "tokens"
+    textless = frozenset({PAD, START, END})  # ids that belong to no word
 
     def arrays(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Returns the ids of each text, with END: int32 [K]. Raises ValueError if `texts` is a single string."""

@@ -94,6 +94,14 @@ class PretrainedTokenizer:
         return tuple(named)
 
     @functools.cached_property
+    def textless(self) -> frozenset[int]:
+        """The ids that belong to no word: special tokens, ours and those of the model."""
+        blank = (i for i, piece in enumerate(self.pieces) if piece.strip(SPACE))
+        return frozenset(
+            {PAD, START, END, *(i for i in blank if not self._spell([self.theirs[i]]))}
+        )
+
+    @functools.cached_property
     def _ours(self) -> np.ndarray:
         ids = np.full(max(self.theirs) + 1, UNKNOWN)
         for number, (there, written) in enumerate(zip(self.theirs, self.written, strict=True)):

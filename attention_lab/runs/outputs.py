@@ -14,7 +14,7 @@ from attention_lab.data.vocabularies import Codec
 from attention_lab.data.words import words_in, words_of
 from attention_lab.evaluation.records import Record, make_record
 from attention_lab.models.base import Limits
-from attention_lab.special_tokens import END, PAD, START
+from attention_lab.special_tokens import END, PAD
 
 END_PIECE = tokenizers.SPECIAL_TOKENS[END]
 
@@ -249,7 +249,7 @@ def word_of_ids(tokenizer: Tokenizer, ids: Sequence[int] | np.ndarray) -> list[i
     counts = [len(words_of(tokenizer.decode(ids[:t]))) for t in range(len(ids) + 1)]
     # A piece that contains several words belongs to the first, as on the source side.
     return [
-        -1 if i in (PAD, START, END) else max(min(before, after - 1), 0)
+        -1 if i in tokenizer.textless or not counts[-1] else max(min(before, after - 1), 0)
         for i, before, after in zip(ids, counts[:-1], counts[1:], strict=True)
     ]
 

@@ -97,7 +97,8 @@ def translation(
     print(f"\n{source}\n{result.text}\n")
     layers = sorted(layer for layer in result.weights if layer.startswith("cross/"))
     if not layers or not result.text.strip():
-        print(f"(no translation: {result.refused})" if result.refused else "(no attention to show)")
+        empty = "the model wrote nothing" if layers else "no attention to show"
+        print(f"({f'no translation: {result.refused}' if result.refused else empty})")
         return
     record = run.record(source, result)
     layer, head = (choice["layer"], choice["head"]) if choice else (layers[-1], None)

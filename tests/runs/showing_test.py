@@ -120,7 +120,7 @@ def test_a_translation_without_attention_says_so(translated, capsys):
     for one, message in (
         (result._replace(weights={}), "(no attention to show)"),
         (result._replace(weights=encoder), "(no attention to show)"),
-        (empty, "(no attention to show)"),
+        (empty, "(the model wrote nothing)"),
         (empty._replace(weights={}, refused="too long"), "(no translation: too long)"),
     ):
         showing.translation(run, WORDS, one)
