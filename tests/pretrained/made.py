@@ -89,7 +89,9 @@ def tokenized(name, folder):
         pieces = [reader.id_to_piece(n) for n in range(len(reader))]
         kept = [one for one in pieces if one not in ("<unk>", "<s>", "</s>")]
         names = ["</s>", "<unk>", *kept, "<pad>"]
-        (folder / "vocab.json").write_text(json.dumps({one: n for n, one in enumerate(names)}))
+        (folder / "vocab.json").write_text(
+            json.dumps({one: n for n, one in enumerate(names)}), encoding="utf-8"
+        )
         return transformers.MarianTokenizer.from_pretrained(folder)
     if name in ("gpt2", "bart"):
         specials = ["<s>", "<pad>", "</s>", "<unk>"] if name == "bart" else []
