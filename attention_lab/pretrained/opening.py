@@ -1,7 +1,9 @@
 """A pre-trained model as a run: what translates, generates, chats and shows attention for a trained run does it too."""
 
+import contextlib
 import json
 import pathlib
+import sys
 from typing import Any
 
 from attention_lab import runs
@@ -16,11 +18,36 @@ GENERATION = "generation_config.json"
 
 
 def opened(folder: Any) -> Run:
-    """Returns the run that was trained in a folder, or the pre-trained model in it. Raises ValueError if it has neither."""
+    """Returns the run that was trained in a folder, or the pre-trained model in it, whose licence is printed to stderr.
+
+    Raises ValueError if it has neither.
+    """
     path = pathlib.Path(folder) / CONFIG
     config = read_json(path) if path.is_file() else {}
-    theirs = isinstance(config, dict) and "model_type" in config
-    return from_pretrained(folder) if theirs else runs.load(folder)
+    if not isinstance(config, dict) or "model_type" not in config:
+        return runs.load(folder)
+    if licence := licence_of(folder):
+        print(f"licence  {licence}", file=sys.stderr)
+    return from_pretrained(folder)
+
+
+def licence_of(folder: Any) -> str | None:
+    """Returns what a folder says of its licence: the field of its README.md, or the first line of a file LICENSE."""
+    folder = pathlib.Path(folder)
+    for name in ("README.md", *sorted(path.name for path in folder.glob("LICEN[CS]E*"))):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            lines = (folder / name).read_text(encoding="utf-8").splitlines()
+            if name == "README.md":  # a header in YAML between two lines of ---
+                header = (
+                    lines[1 : lines.index("---", 1)]
+                    if lines[:1] == ["---"] and "---" in lines[1:]
+                    else []
+                )
+                lines = [line.partition(":")[2] for line in header if line.startswith("license:")]
+            first = next((line.strip() for line in lines if line.strip()), None)
+            if first:
+                return f"{first} ({name})"
+    return None
 
 
 def from_pretrained(folder: Any) -> Run:

@@ -2,14 +2,19 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
 import attention_lab
 from attention_lab import pretrained
+from attention_lab.padded import Padded, pad
+from attention_lab.pretrained.opening import licence_of
 from attention_lab.pretrained.text import TOKENIZER, PretrainedTokenizer, codec_of
 from attention_lab.pretrained.vocabulary import Specials, order_of
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
+from attention_lab.training.optimizer import SCHEDULES, adam
+from attention_lab.training.step import init_state, make_train_step
 from tests.experiments.commands import command
 from tests.pretrained import conversion_test
 
@@ -95,6 +100,35 @@ def test_the_commands_open_it(bart, tmp_path):
     assert TEXT in told.stdout
     told = command("evaluate", f"--workdir={bart}")
     assert told.returncode != 0 and "Traceback" not in told.stderr
+
+
+def test_the_licence_is_shown_where_the_folder_has_one(bart, tmp_path, capsys):
+    attention_lab.load(bart)
+    assert capsys.readouterr().err == ""
+    (bart / "README.md").write_text("---\nlanguage: en\nlicense: apache-2.0\n---\nIt reads.\n")
+    attention_lab.load(bart)
+    assert capsys.readouterr().err == "licence  apache-2.0 (README.md)\n"
+    (tmp_path / "LICENSE.txt").write_text("\n  MIT License\n\nof no one\n")
+    assert licence_of(tmp_path) == "MIT License (LICENSE.txt)"
+    (tmp_path / "README.md").write_text("license: none, as this is no header\n")
+    assert licence_of(tmp_path) == "MIT License (LICENSE.txt)"
+    (bart / "README.md").unlink()
+
+
+def test_training_from_its_parameters_lowers_the_loss(run):
+    optimizer = adam(1.0)
+    hyper = {"learning_rate": 1e-2, "weight_decay": 0.0, "dropout": 0.0, "label_smoothing": 0.0}
+    state = init_state(run.model, optimizer, jax.random.key(0), hyper)._replace(params=run.params)
+    step = jax.jit(make_train_step(run.model, optimizer, SCHEDULES["constant"](0, 9), drops=False))
+    ids = run.codec.source.arrays([TEXT, "the dog ran ."])
+    batch = {side: Padded(*pad(ids, 6)) for side in ("source", "target")}
+    losses = []
+    for _ in range(5):
+        state, metrics = step(state, batch)
+        losses.append(float(metrics["loss"]))
+    assert losses[-1] < 0.8 * losses[0]
+    silent = state.params["embeddings"]["bias"][START]
+    assert silent == run.params["embeddings"]["bias"][START]  # what is never written is not trained
 
 
 def test_a_folder_without_a_tokenizer_says_which_files_it_needs(tmp_path):
