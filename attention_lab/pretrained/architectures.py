@@ -1,11 +1,22 @@
 """Which model of ours the config.json of a pre-trained model describes."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from attention_lab.models.base import look_up
-from attention_lab.pretrained.names import Config, Names, bart_names, gpt2_names, t5_names
+from attention_lab.pretrained.names import (
+    Config,
+    Names,
+    bart_names,
+    gpt2_names,
+    joined,
+    linear,
+    t5_names,
+)
 from attention_lab.pretrained.vocabulary import Specials
 from attention_lab.runs import defaults
 
@@ -30,7 +41,8 @@ class Architecture(NamedTuple):
 
     specials: (config) -> the ids of special tokens. expected: values of the config that the model needs, where it has them.
     unused: the ends of names of tensors that ours lacks: biases of keys, which no weight depends on, and constants.
-    skipped: the rows of tables of positions that no position reads.
+    skipped: the rows of tables of positions that no position reads. form: (name, tensor) -> the names and tensors in the
+    form of the others; back: its inverse, of all tensors together.
     """
 
     model: Callable[[Config], dict[str, Any]]
@@ -39,6 +51,8 @@ class Architecture(NamedTuple):
     expected: Mapping[str, Any] = MappingProxyType({})
     unused: tuple[str, ...] = ()
     skipped: int = 0
+    form: Callable[[str, np.ndarray], list[tuple[str, np.ndarray]]] = lambda name, x: [(name, x)]
+    back: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = dict
 
 
 def architecture_of(config: Config) -> Architecture:
@@ -96,6 +110,14 @@ def _gpt2_model(config: Config) -> dict[str, Any]:
         init="gpt2",
     )
     return {**model, "encoder": {"kind": "nothing"}}
+
+
+def _nanogpt_model(config: Config) -> dict[str, Any]:
+    told = {**config, "n_positions": _number(config, "block_size"), "activation_function": "gelu"}
+    model, bias = _gpt2_model(told), bool(config.get("bias", True))
+    fields = ("projection_bias", "feed_forward_bias", "norm_bias")
+    model["decoder"] = model["decoder"] | dict.fromkeys(fields, bias)
+    return model
 
 
 def _t5_model(config: Config) -> dict[str, Any]:
@@ -210,6 +232,16 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
                 "add_cross_attention": False,
             },
             unused=("attn.k.bias", "attn.bias", "attn.masked_bias"),
+            form=linear,
+            back=joined,
+        ),
+        "nanogpt": Architecture(
+            _nanogpt_model,
+            gpt2_names,
+            lambda config: Specials(None, None, 0, None),
+            unused=("attn.k.bias", "attn.bias"),
+            form=partial(linear, conv1d=False),
+            back=partial(joined, conv1d=False),
         ),
         "t5": Architecture(
             _t5_model,

@@ -25,7 +25,6 @@ from attention_lab.pretrained.checkpoints import (
     checkpoint_of,
     library,
 )
-from attention_lab.pretrained.names import joined, linear
 from attention_lab.pretrained.vocabulary import Order, order_of
 
 UNWRITTEN = -1e4  # the bias of a token that is never written: its probability is 0 in float32
@@ -83,13 +82,13 @@ def save(pretrained: Pretrained, folder: Any) -> None:
 
 def _state(checkpoint: Checkpoint) -> Tensors:
     """The tensors by name, in the form that all architectures but GPT-2 have."""
-    if checkpoint.config["model_type"] != "gpt2":
-        return dict(checkpoint.read())
+    architecture = architecture_of(checkpoint.config)
     state: Tensors = {}
     for name, tensor in checkpoint.read():
-        # A model without its head was saved without this part of the names.
-        whole = name if name.startswith(("transformer.", "lm_head.")) else f"transformer.{name}"
-        state |= dict(linear(whole, tensor))
+        state |= dict(architecture.form(name, tensor))
+    if checkpoint.config["model_type"] == "gpt2" and "wte.weight" in state:
+        # A model that was saved without its head lacks this part of the names.
+        return {f"transformer.{name}": tensor for name, tensor in state.items()}
     return state
 
 
@@ -187,7 +186,7 @@ def _tensors(pretrained: Pretrained) -> Tensors:
         constant = _called(names, f"{side}/positions/table")
         if constant.endswith(CONSTANT_POSITIONS) and constant not in state:
             state[constant] = _sinusoids(pretrained.words[side])
-    return joined(state) if config["model_type"] == "gpt2" else state
+    return architecture.back(state)
 
 
 def _sinusoids(words: Mapping[str, Any]) -> np.ndarray:

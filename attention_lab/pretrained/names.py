@@ -1,7 +1,7 @@
 """What the parameters of pre-trained models are called: for the path of each of ours, the name of theirs.
 
-The names have {n} for the number of a layer. A matrix of transformers is W of W x, ours that of x W; GPT-2's, whose Conv1D
-has x W, and whose projections of queries, keys and values are one, are brought into the form of the others by `linear`.
+The names have {n} for the number of a layer. A matrix of theirs is W of W x, ours that of x W; GPT-2's, whose Conv1D has
+x W, and whose projections of queries, keys and values are one, are brought into the form of the others by `linear`.
 """
 
 from collections.abc import Mapping
@@ -53,29 +53,37 @@ def gpt2_names(config: Config) -> Names:
     }
 
 
-def linear(name: str, tensor: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Returns a tensor of GPT-2 under the names and in the form of the other architectures."""
+def linear(name: str, tensor: np.ndarray, conv1d: bool = True) -> list[tuple[str, np.ndarray]]:
+    """Returns a tensor of GPT-2 under the names and in the form of the other architectures: W of W x; q, k and v apart.
+
+    conv1d: whether matrices are those of x W, as in transformers; nanoGPT's are not. A name may have the prefix that
+    torch.compile gives it.
+    """
+    name = name.removeprefix("_orig_mod.")
+    tensor = tensor.T if conv1d and _of_layer(name) else tensor
     if ".attn.c_attn." in name:
-        parts = np.split(tensor, 3, axis=-1)
-        return [(name.replace("c_attn", x), part.T) for x, part in zip("qkv", parts, strict=True)]
-    if ".attn.c_proj." in name:
-        return [(name.replace("c_proj", "o"), tensor.T)]
-    return [(name, tensor.T if ".mlp." in name else tensor)]
+        parts = np.split(tensor, 3)
+        return [(name.replace("c_attn", x), part) for x, part in zip("qkv", parts, strict=True)]
+    return [(name.replace(".attn.c_proj.", ".attn.o."), tensor)]
 
 
-def joined(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def joined(state: Mapping[str, np.ndarray], conv1d: bool = True) -> dict[str, np.ndarray]:
     """Returns tensors in the form of GPT-2: the inverse of `linear`."""
     found = {}
-    for name, tensor in state.items():
-        if (letter := name.rsplit(".", 2)[-2]) in "qkv" and ".attn." in name:
-            if letter == "q":
-                parts = [state[name.replace(".q.", f".{x}.")].T for x in "qkv"]
-                found[name.replace(".q.", ".c_attn.")] = np.concatenate(parts, -1)
-        elif ".attn.o." in name:
-            found[name.replace(".o.", ".c_proj.")] = tensor.T
-        else:
-            found[name] = tensor.T if ".mlp." in name else tensor
+    for own, tensor in state.items():
+        name = own
+        if (letter := own.rsplit(".", 2)[-2]) in "qkv" and ".attn." in own:
+            if letter != "q":
+                continue
+            name = own.replace(".q.", ".c_attn.")
+            tensor = np.concatenate([state[own.replace(".q.", f".{x}.")] for x in "qkv"])
+        name = name.replace(".attn.o.", ".attn.c_proj.")
+        found[name] = tensor.T if conv1d and _of_layer(name) else tensor
     return found
+
+
+def _of_layer(name: str) -> bool:
+    return ".attn." in name or ".mlp." in name
 
 
 def t5_names(config: Config) -> Names:

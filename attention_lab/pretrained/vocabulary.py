@@ -17,7 +17,7 @@ class Specials(NamedTuple):
     pad: int | None
     unknown: int | None
     start: int
-    end: int
+    end: int | None
 
 
 class Order(NamedTuple):
@@ -43,12 +43,15 @@ def order_of(specials: Specials, size: int) -> Order:
         if number is not None and not 0 <= number < size:
             raise ValueError(f"the id of {name} is {number}, and the vocabulary has {size:,} ids")
     given = {PAD: specials.pad, UNKNOWN: specials.unknown, START: specials.start, END: specials.end}
-    # A token that is several specials at once is written as the first of these.
+    # A token that is several specials at once is written as the first of these. START never is: where another token is
+    # read first, a text may have that token too.
     written, seen = np.zeros(len(given), bool), set()
-    for number in (END, PAD, UNKNOWN, START):
+    for number in (END, PAD, UNKNOWN):
         if given[number] is not None and given[number] not in seen:
             written[number] = True
             seen.add(given[number])
-    first = [specials.end if number is None else number for _, number in sorted(given.items())]
+    # What a model does not have is a copy of another token.
+    other = specials.start if specials.end is None else specials.end
+    first = [other if number is None else number for _, number in sorted(given.items())]
     rest = [number for number in range(size) if number not in seen]
     return Order(np.array([*first, *rest]), np.concatenate([written, np.ones(len(rest), bool)]))

@@ -29,6 +29,8 @@ T5 |= {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
 CONFIGS = {
     "gpt2": {"vocab_size": V, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 9}
     | {"bos_token_id": V - 1, "eos_token_id": V - 1},
+    "nanogpt": {"n_layer": 2, "n_head": 2, "n_embd": 8, "block_size": 9, "vocab_size": V}
+    | {"bias": False},
     "t5": {**T5, "num_decoder_layers": 1},
     "t5 gated": {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
     "bart": BART,
@@ -54,7 +56,7 @@ def model_of(name):
     table["target"] = table["target"][copy]  # copies of a token are read like it
     if "output" in table:
         table["output"] = table["output"][copy]
-    bias = 0.0 if config["model_type"] in ("gpt2", "t5") else table["bias"]
+    bias = 0.0 if config["model_type"] in ("gpt2", "nanogpt", "t5") else table["bias"]
     table["bias"] = jnp.where(order.written, bias, -1e4)
     return pretrained.Pretrained(config, words, model, params, order)
 
@@ -98,6 +100,8 @@ def test_special_tokens_come_first_and_copies_are_never_written():
     order = order_of(Specials(None, None, 3, 3), 4)  # as GPT-2
     assert order.theirs.tolist() == [3, 3, 3, 3, 0, 1, 2]
     assert np.flatnonzero(order.written).tolist() == [END, 4, 5, 6]
+    order = order_of(Specials(None, None, 0, None), 3)  # as nanoGPT's characters
+    assert order.theirs.tolist() == [0, 0, 0, 0, 0, 1, 2] and order.ours.tolist() == [4, 5, 6]
     with pytest.raises(ValueError, match="the id of end is 4, and the vocabulary has 4 ids"):
         order_of(Specials(None, None, 3, 4), 4)
 
@@ -120,6 +124,31 @@ def test_gpt2_s_form_is_that_of_the_others_and_back():
     assert set(back) == set(given)
     for name, x in given.items():
         np.testing.assert_array_equal(back[name], x)
+
+
+def test_nanogpt_is_gpt2_with_linear_layers(tmp_path):
+    before = model_of("gpt2")
+    pretrained.save(before, tmp_path / "gpt2")
+    state = load_file(tmp_path / "gpt2" / WEIGHTS)
+    layers = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
+    state = {
+        f"_orig_mod.{name}": np.ascontiguousarray(x.T) if name.endswith(layers) else x
+        for name, x in state.items()
+    }
+    (tmp_path / "nano").mkdir()
+    save_file(state, tmp_path / "nano" / WEIGHTS)
+    config = {**CONFIGS["nanogpt"], "model_type": "nanogpt", "bias": True}
+    (tmp_path / "nano" / "config.json").write_text(json.dumps(config))
+    found = pretrained.load(tmp_path / "nano")
+    assert found.words["decoder"]["activation"] == "gelu_exact"
+    table = "embeddings"
+    for name in set(found.params) - {table}:
+        for ours, theirs in zip(
+            jax.tree.leaves(found.params[name]), jax.tree.leaves(before.params[name]), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    own = [np.asarray(one.params[table]["target"])[one.order.ours] for one in (found, before)]
+    np.testing.assert_array_equal(*own)
 
 
 def message_of(folder):
@@ -164,7 +193,7 @@ def test_another_architecture_or_option_is_named(bart):
     assert "bart with normalize_before=True is not supported" in message_of(bart)
     rewritten(bart, model_type="llama")
     assert message_of(bart) == (
-        "the architecture 'llama' is not known; known are gpt2, t5, bart, pegasus, marian"
+        "the architecture 'llama' is not known; known are gpt2, nanogpt, t5, bart, pegasus, marian"
     )
 
 
