@@ -41,6 +41,11 @@ def origin_of(folder: Path) -> Origin | None:
     path = folder / "origin.json"
     if not path.is_file():
         old = [name for name in WRITTEN if (folder / name).exists()]
+        if old and _is_pretrained(folder):
+            raise ValueError(
+                f"{folder} is a pre-trained model and no run of this program; translate, generate and chat open it, and "
+                "other commands need the folder of a run: --workdir"
+            )
         if old:
             raise ValueError(
                 f"{folder} was written by an older version of this program (it contains {old[0]} and no {path.name}); "
@@ -61,6 +66,13 @@ def origin_of(folder: Path) -> Origin | None:
                 "that wrote it, or train again in another folder: --workdir"
             )
     return origin
+
+
+def _is_pretrained(folder):
+    """Whether a config.json is one of the library transformers."""
+    path = folder / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    return isinstance(config, dict) and "model_type" in config
 
 
 def codec_of(folder: Path) -> Codec | None:
