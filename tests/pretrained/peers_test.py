@@ -15,14 +15,6 @@ from tests.pretrained.made import MODELS, V, kept
 
 # Their libraries warn of what is theirs.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-REASON = "a comparison with transformers needs pip install -r requirements-peers.txt"
-
-
-@pytest.fixture(scope="module")
-def torch():
-    # Imported here and not above: it takes seconds, which a session that runs other tests need not pay.
-    pytest.importorskip("transformers", reason=REASON)
-    return pytest.importorskip("torch", reason=REASON)
 
 
 @pytest.fixture(scope="module")

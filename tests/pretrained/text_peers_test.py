@@ -14,14 +14,6 @@ from attention_lab.special_tokens import END
 from tests.pretrained.made import MODELS, made, tokenized
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-REASON = "a comparison with transformers needs pip install -r requirements-peers.txt"
-
-
-@pytest.fixture(scope="module")
-def torch():
-    # Imported here and not above: it takes seconds, which a session that runs other tests need not pay.
-    pytest.importorskip("transformers", reason=REASON)
-    return pytest.importorskip("torch", reason=REASON)
 
 
 @pytest.fixture(scope="module")
