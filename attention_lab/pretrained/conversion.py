@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import tempfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -74,10 +75,15 @@ def save(pretrained: Pretrained, folder: Any) -> None:
     from safetensors.numpy import save_file
 
     state = {name: np.ascontiguousarray(x) for name, x in _tensors(pretrained).items()}
-    folder.mkdir(parents=True)
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    text = json.dumps(dict(pretrained.config), indent=2, ensure_ascii=False)
-    (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # The folder appears when it is complete: a full disk leaves none.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as part:
+        made = pathlib.Path(part) / folder.name
+        made.mkdir()
+        save_file(state, made / WEIGHTS, metadata={"format": "pt"})
+        text = json.dumps(dict(pretrained.config), indent=2, ensure_ascii=False)
+        (made / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+        made.rename(folder)
 
 
 def _state(checkpoint: Checkpoint) -> Tensors:

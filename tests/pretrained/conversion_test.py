@@ -228,6 +228,16 @@ def test_what_is_too_large_for_the_memory_is_not_begun(bart, monkeypatch):
     assert checkpoints.free_memory() > 2**20
 
 
+def test_what_cannot_be_written_leaves_no_folder(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with pytest.raises(OSError, match="no space left"):
+        pretrained.save(model_of("bart"), tmp_path / "models" / "bart")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
 def test_nothing_is_overwritten(bart):
     with pytest.raises(ValueError, match="exists; choose another folder"):
         pretrained.save(pretrained.load(bart), bart)
