@@ -131,6 +131,18 @@ CLAIMS = (
         "smoothing",
         "content",
     ),
+    _fewer_beyond(
+        "location with smoothing",
+        "Smoothing helps features of the weights before on speech that is longer than in training.",
+        "location and smoothing",
+        "location",
+    ),
+    _fewer_beyond(
+        "windowing",
+        "A window about the last place helps on speech that is longer than in training.",
+        "windowed location",
+        "location",
+    ),
     _fewer(
         "SpecAugment",
         "Hiding bands of frequencies and times in training improves recognition.",

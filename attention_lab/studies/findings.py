@@ -141,13 +141,13 @@ def of_lengths(
 ) -> np.ndarray | None:
     """Returns the statistics [R, N, P] of the examples of all splits whose source has `least` to `most` words.
 
-    The words of a source that is not a text are those of its target.
+    The words of a source that is not a text are those of its target. None if the rows lack the arm, lengths or the metric.
     """
     arm_rows = of_arm(rows, arm)
     if not arm_rows:
         return None
     splits = arm_rows[0]["statistics"]
-    if not all("source_words" in split for split in splits.values()):
+    if not all({"source_words", metric.name} <= split.keys() for split in splits.values()):
         return None
     length = np.concatenate([splits[split]["source_words"] for split in splits])
     by_split = [[row["statistics"][split][metric.name] for row in arm_rows] for split in splits]

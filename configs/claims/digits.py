@@ -1,4 +1,4 @@
-"""The study that decides the claims about speech: six arms that transcribe spoken digits, with three seeds each.
+"""The study that decides the claims about speech: eight arms that transcribe spoken digits, with three seeds each.
 
     python -m experiments.claims --config=configs/claims/digits.py --config.base.data.options.path=data/speech
 
@@ -23,6 +23,9 @@ def get_config():
         "content": {},
         "location": {FEEDBACK: "location_aware"},
         "smoothing": {NORMALIZE: "smoothing"},
+        "location and smoothing": {FEEDBACK: "location_aware", NORMALIZE: "smoothing"},
+        # A state is 40 ms, so that the window is 0.6 s to either side.
+        "windowed location": {FEEDBACK: "windowed(15, location_aware)"},
         "no attention": {"model.decoder.kind": "fixed"},
         "SpecAugment": {
             "data.augment.frequency_masks": 2,

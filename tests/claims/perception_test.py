@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from attention_lab.claims import perception
+from attention_lab.claims import CLAIMS, perception
 from attention_lab.claims.contracts import FAILS, HOLDS, judge
 from attention_lab.claims.verdicts import bounds
 from configs.claims import captions, digits
@@ -23,6 +23,8 @@ BETWEEN_ARMS = {
     "attention for speech": ("short", "content", "no attention", LESS),
     "location": ("long", "location", "content", LESS),
     "smoothing": ("long", "smoothing", "content", LESS),
+    "location with smoothing": ("long", "location and smoothing", "location", LESS),
+    "windowing": ("long", "windowed location", "location", LESS),
     "SpecAugment": ("short", "SpecAugment", "content", LESS),
     "sampled inputs": ("short", "sampled inputs", "content", LESS),
 }
@@ -50,7 +52,7 @@ def rows(arm, seeds=3, **levels):
 
 def test_every_claim_is_reported_here_and_has_a_study_with_its_arms():
     others = {"looks at what it says", "content breaks"}
-    assert set(BETWEEN_ARMS) | others == set(BY_NAME) and len(perception.CLAIMS) == 13
+    assert set(BETWEEN_ARMS) | others == set(BY_NAME) and len(perception.CLAIMS) == 15
     studies = [set(config.get_config().arms) for config in (captions, digits)]
     for claim in perception.CLAIMS:
         assert any(set(claim.arms) <= arms for arms in studies)
@@ -72,6 +74,17 @@ def test_a_claim_is_about_its_score_of_the_first_arm_less_that_of_the_second(nam
         found = judge(claim, rows(first, **{another: 1}) + rows(second, **{another: 0}))
         assert found.interval.estimate == pytest.approx(0, abs=1e-9)
     assert judge(claim, rows(first)) is None
+
+
+def test_a_study_of_speech_decides_the_claims_about_speech_and_no_others():
+    study = [row for arm in digits.get_config().arms for row in rows(arm)]
+    for row in study:  # what a row of speech has
+        parts = row["statistics"]["test"]
+        row["statistics"]["test"] = {name: parts[name] for name in ("wer", "source_words")}
+    decided = {claim.name for claim in CLAIMS if claim.arms and judge(claim, study)}
+    assert decided == {
+        claim.name for claim in perception.CLAIMS if claim.arms[0] in digits.get_config().arms
+    }
 
 
 def test_where_a_model_looks_is_compared_with_how_large_that_is():
