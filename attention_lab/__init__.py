@@ -22,9 +22,9 @@ def load(workdir: Any) -> Any:
     the folder contains no run and no pre-trained model.
     """
     # A local import: the mechanism alone requires neither Flax nor orbax.
-    from attention_lab import pretrained
+    from attention_lab import runs
 
-    return pretrained.opened(workdir)
+    return runs.opened(workdir)
 
 
 def from_pretrained(folder: Any) -> Any:
@@ -32,9 +32,9 @@ def from_pretrained(folder: Any) -> Any:
 
     Nothing is downloaded. Raises ValueError if the folder is incomplete, damaged, or of another architecture.
     """
-    from attention_lab import pretrained
+    from attention_lab import runs
 
-    return pretrained.from_pretrained(folder)
+    return runs.from_pretrained(folder)
 
 
 def train(config: Any, workdir: Any, **options: Any) -> Any:

@@ -23,12 +23,12 @@ ROOMS = {
 ROOMS["training"] = {*ROOMS["decoding"], *ROOMS["data"], "training"}
 ROOMS["evaluation"] = {*ROOMS["decoding"], *ROOMS["data"], "evaluation"}
 ROOMS["tasks"] = {*ROOMS["training"], *ROOMS["evaluation"], "views", "tasks"}
-ROOMS["runs"] = {*ROOMS["tasks"], "runs"}
-ROOMS["pretrained"] = {*ROOMS["runs"], "pretrained"}
+ROOMS["pretrained"] = {*ROOMS["models"], *ROOMS["data"], "pretrained"}
+ROOMS["runs"] = {*ROOMS["tasks"], "pretrained", "runs"}
 ROOMS["studies"] = {*ROOMS["runs"], "studies"}
 ROOMS["claims"] = {*ROOMS["studies"], "claims"}
 ROOMS["benchmarks"] = {*ROOMS["runs"], "benchmarks"}
-ROOMS["__init__"] = {"runs", "pretrained", "studies", "claims"}
+ROOMS["__init__"] = {"runs", "studies", "claims"}
 ONLY_IN = {
     "flax": {"models", "benchmarks"},
     "absl": set(),

@@ -88,6 +88,11 @@ def config_of(name):
     """The config that `--config=NAME` makes; a study's or a task's file is imported as a module."""
     path, _, argument = name.partition(":")
     assert (pages.ROOT / path).is_file(), path
+    if (
+        path == "configs/fine_tuning.py"
+    ):  # the folder of a model, which is not here, and another config
+        other, colon, argument = argument.rpartition(",")[2].partition(":")
+        return config_of(f"configs/{other}.py{colon}{argument}")
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     return module.get_config(argument) if argument else module.get_config()
 

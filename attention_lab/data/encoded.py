@@ -16,8 +16,8 @@ import sentencepiece
 from attention_lab import files
 from attention_lab.data.rows import Pairs, encode
 from attention_lab.data.tokenizer import Tokenizer
+from attention_lab.data.tokenizer import digest_of as digest_of_tokenizer
 from attention_lab.data.tokenizer_files import Path
-from attention_lab.data.tokenizer_files import to_bytes as tokenizer_to_bytes
 
 VERSION = 3  # must be increased if the results of `encode`, or the format of files, change
 _DIGEST = hashlib.sha256().digest_size
@@ -56,7 +56,7 @@ def digest_of(
     made_with = VERSION, sentencepiece.__version__, unicodedata.unidata_version, max_length
     digest = hashlib.sha256(repr(made_with).encode())
     for tokenizer in (source_tokenizer, target_tokenizer):
-        digest.update(hashlib.sha256(tokenizer_to_bytes(tokenizer)).digest())
+        digest.update(digest_of_tokenizer(tokenizer))
     for example in examples:
         for side in ("source", "target"):
             text = example[side].encode(errors="surrogatepass")

@@ -12,9 +12,10 @@ Names of special tokens such as "</s>" in a text are characters like any others.
 
 import dataclasses
 import functools
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -162,6 +163,14 @@ class Tokenizer:
         return (
             [len(SPECIAL_TOKENS) + b for b in piece.encode()] if self.byte_fallback else (UNKNOWN,)
         )
+
+
+def digest_of(tokenizer: Any) -> bytes:
+    """Returns the sha256 of the fields of a tokenizer, or of any other dataclass that reads texts as it does."""
+    fields = [
+        (field.name, getattr(tokenizer, field.name)) for field in dataclasses.fields(tokenizer)
+    ]
+    return hashlib.sha256(repr((type(tokenizer).__name__, fields)).encode()).digest()
 
 
 def train(

@@ -2,7 +2,8 @@
 
 A hypothesis that is complete leaves the beam, which shrinks until it is empty (Sutskever et al. 2014, §3.2): a beam
 of one is greedy. The loop is over positions of the whole batch; inside, `model.step` is mapped over sentences and
-beams, and the source is not mapped over beams. When half of the searches are finished, the others continue in a
+beams, and the source is not mapped over beams. A full beam (`Search.full`) has 2 N candidates at each position instead,
+of which the N best that have not ended are extended. When half of the searches are finished, the others continue in a
 batch of half the size. Attention weights are stored by step, with pointers to parents, and traced back once.
 """
 
@@ -44,8 +45,8 @@ class Beam(NamedTuple):
     alive: Array  # [B, N] log-probability, −inf if the beam has shrunk
     coverage: Array  # [B, N, K] Σ_i w_ij
     done: "Done"
-    tokens: Array  # [B, N, L] of every step, and
-    parents: Array  # [B, N, L] the beam that it continued
+    tokens: Array  # [B, W, L] of the candidates of every step, of which the first N are the prefixes, and
+    parents: Array  # [B, W, L] the beam that each continued
     weights: dict[str, Array] | None  # [B, N, L, H, K]
 
 
@@ -56,7 +57,7 @@ class Done(NamedTuple):
     ended: Array  # bool[B, N]
     log_probability: Array  # [B, N]
     number: Array  # [B, N] the step of the last token
-    beam: Array  # [B, N] and its index in the beam
+    beam: Array  # [B, N] and its index among the candidates
 
 
 @partial(jax.jit, static_argnums=(0, 3, 4))
@@ -92,6 +93,8 @@ def beam(
     min_batch: batches of at most this size are not reduced further, since each size is one more loop to compile.
     """
     size, batch = checked(search).beam, len(source.valid)
+    full = _is_full(search)
+    width = 2 * size if full else size
     most = model.limits(params).target
     steps = most_steps(model, source, search.longest, most)
     needs_weights = weights or search.coverage_penalty != 0
@@ -101,16 +104,20 @@ def beam(
     def extend(number, beam):
         after, output = step(beam.read, beam.state, beam.token)
         logits = output.logits
-        # The N best of N · V are among the N best of each prefix: two small sorts, and no log-softmax of all.
-        per_prefix = min(size, logits.shape[-1])
+        # The W best of N · V are among the W best of each prefix: two small sorts, and no log-softmax of all.
+        per_prefix = min(width, logits.shape[-1])
         best, token = greatest(mask_special_tokens(logits), per_prefix)
         best = best - jax.nn.logsumexp(logits, -1, keepdims=True) + beam.alive[..., None]
         best = jnp.where(jnp.isnan(best), -jnp.inf, best)  # which a sort places first
-        best, flat = jax.lax.top_k(best.reshape(len(best), -1), size)
+        best, flat = jax.lax.top_k(best.reshape(len(best), -1), width)
         parent = flat // per_prefix
         token = jnp.take_along_axis(token.reshape(len(best), -1), flat, 1).astype(jnp.int32)
         # Where there are fewer than N continuations, the model reads END in place of the missing ones.
         token = jnp.where(jnp.isfinite(best), token, END)
+        counts = jnp.broadcast_to(jnp.arange(width) < size, token.shape)
+        if full:  # those that continue come first; of those that end, the N best candidates count
+            order = jnp.argsort(token == END, axis=-1, stable=True)
+            token, parent, best, counts = (pick(x, order) for x in (token, parent, best, counts))
         coverage = beam.coverage
         if needs_weights and output.weights:
             cross = [w.mean(-2) for p, w in output.weights.items() if p.startswith("cross/")]
@@ -122,21 +129,21 @@ def beam(
         leaves = ends | (number + 1 >= beam.limit)[:, None]
         score = final_score(search, number + 1, beam.read.valid, best, coverage)
         new = Done(
-            jnp.where(leaves & jnp.isfinite(best), score, -jnp.inf),
+            jnp.where(leaves & counts & jnp.isfinite(best), score, -jnp.inf),
             ends,
             best,
             jnp.full_like(parent, number),
-            jnp.broadcast_to(jnp.arange(size), parent.shape),
+            jnp.broadcast_to(jnp.arange(width), parent.shape),
         )
         rows = beam.weights
         if weights:
             rows = jax.tree.map(lambda r, w: r.at[:, :, number].set(w), rows, output.weights)
         return beam._replace(
-            state=jax.tree.map(lambda x: pick(x, parent), after),
-            token=token,
-            alive=jnp.where(leaves, -jnp.inf, best),
-            coverage=coverage,
-            done=best_of(beam.done, new),
+            state=jax.tree.map(lambda x: pick(x, parent[:, :size]), after),
+            token=token[:, :size],
+            alive=jnp.where(leaves, -jnp.inf, best)[:, :size],
+            coverage=coverage[:, :size],
+            done=best_of(beam.done, new, full),
             tokens=beam.tokens.at[:, :, number].set(token),
             parents=beam.parents.at[:, :, number].set(parent),
             weights=rows,
@@ -175,8 +182,8 @@ def beam(
             jnp.zeros((batch, size), int),
             jnp.zeros((batch, size), int),
         ),
-        tokens=jnp.full((batch, size, steps), PAD, jnp.int32),
-        parents=jnp.zeros((batch, size, steps), int),
+        tokens=jnp.full((batch, width, steps), PAD, jnp.int32),
+        parents=jnp.zeros((batch, width, steps), int),
         weights=None,
     )
     if weights:
@@ -191,9 +198,19 @@ def beam(
     return Hypotheses(tokens, done.scores, done.ended, done.log_probability, rows)
 
 
+def _is_full(search: Search) -> bool:
+    return search.full and search.beam > 1  # a beam of one is greedy
+
+
+def _length_penalty(search: Search, length: Any) -> Any:
+    """((k + length) / (k + 1))^α"""
+    offset = search.length_offset
+    return ((offset + length) / (offset + 1)) ** search.length_penalty
+
+
 def final_score(search, length, valid, log_probability, coverage):
     """Returns the score [B, N] by which translations of `length` tokens are ranked (Wu et al. 2016, eq. 14)."""
-    score = log_probability / ((5 + length) / 6) ** search.length_penalty
+    score = log_probability / _length_penalty(search, length)
     if search.coverage_penalty:
         logs = jnp.where(valid[:, None], jnp.log(jnp.clip(coverage, 1e-9, 1.0)), 0)
         score = score + search.coverage_penalty * logs.sum(-1)
@@ -201,8 +218,16 @@ def final_score(search, length, valid, log_probability, coverage):
 
 
 def can_improve(search: Search, number: Array, beam: Beam) -> Array:
-    """Returns bool[B], whether a prefix may still displace one of the n best hypotheses."""
-    largest_penalty = jnp.maximum(((5 + beam.limit) / 6) ** search.length_penalty, 1.0)
+    """Returns bool[B], whether a prefix may still displace one of the n best hypotheses.
+
+    In a full beam this is an estimate, for which all N hypotheses count: a longer prefix may have a better score.
+    """
+    if _is_full(search):
+        best, worst = beam.alive.max(1), beam.done.scores[:, -1]
+        best = best / _length_penalty(search, jnp.maximum(number, 1))
+        finished = search.early & jnp.isfinite(worst)
+        return (number < beam.limit) & jnp.isfinite(best) & (best > worst) & ~finished
+    largest_penalty = jnp.maximum(_length_penalty(search, beam.limit), 1.0)
     upper_bound = beam.alive.max(1) / largest_penalty
     threshold = beam.done.scores[:, search.n_best - 1]
     threshold = jnp.where(beam.done.ended[:, search.n_best - 1], threshold, -jnp.inf)
@@ -230,10 +255,10 @@ def pick(x: Array, parent: Array) -> Array:
     return jax.vmap(lambda rows, order: rows[order])(x, parent)
 
 
-def best_of(old: Done, new: Done) -> Done:
-    """Returns the N best of both; truncated hypotheses rank below all that ended with END."""
+def best_of(old: Done, new: Done, full: bool = False) -> Done:
+    """Returns the N best of both; truncated hypotheses rank below all that ended with END, but not in a full beam."""
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], 1), old, new)
-    rank = jnp.where(both.ended, both.scores, both.scores - 1e9)
+    rank = jnp.where(both.ended | full, both.scores, both.scores - 1e9)
     _, order = jax.lax.top_k(rank, old.scores.shape[1])
     return jax.tree.map(lambda x: pick(x, order), both)
 

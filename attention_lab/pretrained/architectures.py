@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from attention_lab.models import default_models
 from attention_lab.models.base import look_up
 from attention_lab.pretrained.names import (
     Config,
@@ -18,7 +19,6 @@ from attention_lab.pretrained.names import (
     t5_names,
 )
 from attention_lab.pretrained.vocabulary import Specials
-from attention_lab.runs import defaults
 
 # transformers' names of activations.
 ACTIVATIONS = MappingProxyType(
@@ -79,7 +79,7 @@ def _number(config, field):
 
 
 def _model(config, sides, tie, embeddings, score="scaled_dot", **both):
-    model = defaults.transformer(score)
+    model = default_models.transformer(score)
     for side, own in sides.items():
         model[side] |= {**both, **own, "attention_dropout": True}
     scales = {**model["embeddings"], "logits_bias": True, **embeddings}

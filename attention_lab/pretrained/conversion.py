@@ -43,6 +43,12 @@ class Pretrained(NamedTuple):
     order: Order
 
 
+def words_of(folder: Any) -> dict[str, Any]:
+    """Returns the words of `make_model` for the model in a folder. Raises ValueError as `load`, except for its tensors."""
+    config = checkpoint_of(folder).config
+    return architecture_of(config).model(config)
+
+
 def load(folder: Any) -> Pretrained:
     """Returns the pre-trained model in a folder.
 
@@ -53,13 +59,18 @@ def load(folder: Any) -> Pretrained:
     config = checkpoint.config
     architecture = architecture_of(config)
     words = architecture.model(config)
-    size = config.get("vocab_size")
-    if type(size) is not int or size < 1:
-        raise ValueError(f"{checkpoint.folder / CONFIG} has no whole number 'vocab_size'")
-    order = order_of(architecture.specials(config), size)
+    order = order_in(config)
     model = make_model(len(order.theirs), len(order.theirs), **words)
     params = _params(checkpoint, architecture, model, _state(checkpoint), order)
     return Pretrained(config, words, model, params, order)
+
+
+def order_in(config: Mapping[str, Any]) -> Order:
+    """Returns the order of the ids of a config's model. Raises ValueError as `load`, of the config alone."""
+    size = config.get("vocab_size")
+    if type(size) is not int or size < 1:
+        raise ValueError(f"{CONFIG} has no whole number 'vocab_size'")
+    return order_of(architecture_of(config).specials(config), size)
 
 
 def save(pretrained: Pretrained, folder: Any) -> None:

@@ -6,6 +6,7 @@ run.translate(["The cat sat on the mat"])[0].text
 
 from attention_lab.runs.folder import differences, load, model_of, record_session, write
 from attention_lab.runs.generation import Generation, Stream, generate, stream
+from attention_lab.runs.opening import from_pretrained, opened
 from attention_lab.runs.origin import (
     begin,
     codec_of,
@@ -29,9 +30,11 @@ __all__ = [
     "codec_of",
     "compare",
     "differences",
+    "from_pretrained",
     "generate",
     "load",
     "model_of",
+    "opened",
     "origin_of",
     "read_json",
     "record_session",

@@ -90,6 +90,7 @@ RULES: dict[str, Rule] = {
     "decoding.length_penalty": AMOUNT,
     "decoding.coverage_penalty": AMOUNT,
     "decoding.longest": PAIR,
+    "decoding.length_offset": AMOUNT,
     **{
         f"model.{side}.{size}": NATURAL
         for side in ("encoder", "decoder")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attention_lab.runs.default_models import (
+from attention_lab.models.default_models import (
     attention,
     convolutional,
     embeddings,
@@ -100,6 +100,9 @@ def translation() -> dict[str, Any]:
             "length_penalty": 1.0,
             "coverage_penalty": 0.0,
             "longest": (10, 2.0),
+            "length_offset": 5.0,  # k of ((k + length) / (k + 1))^length_penalty
+            "full": False,  # extend as many prefixes as the beam has, although some have ended,
+            "early": False,  # and stop as soon as as many hypotheses are complete
         },
     }
 

@@ -43,6 +43,9 @@ ADDED: Mapping[str, Any] = MappingProxyType(
     {
         "lengths": [],  # of a study
         "training.sampled_inputs": 0.0,
+        "decoding.length_offset": 5.0,
+        "decoding.full": False,
+        "decoding.early": False,
         "model.embeddings.logits_bias": False,
         "model.decoder.hard": False,
         "model.decoder.hard_expected": 1.0,

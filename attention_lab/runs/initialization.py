@@ -1,6 +1,7 @@
-"""Fine-tuning: a run that starts from the best parameters of another run (`config["initialize_from"]`).
+"""Fine-tuning: a run that starts from the best parameters of another run, or from a pre-trained model.
 
 --config.initialize_from=runs/denoising
+--config.initialize_from=models/bart-base      # configs/fine_tuning.py has the model to which its parameters belong
 config["initialize_from"] = "runs/studies/denoising/infilling/infilling_seed_{seed}"     # of the run with the same seed
 """
 
@@ -14,8 +15,11 @@ import jax.numpy as jnp
 from attention_lab.data.vocabularies import Codec
 from attention_lab.mechanism.contracts import Params
 from attention_lab.models import Model
-from attention_lab.runs.folder import load
-from attention_lab.runs.origin import codec_of
+from attention_lab.pretrained import tokenizer_files
+from attention_lab.pretrained.checkpoints import CONFIG, read_json
+from attention_lab.pretrained.conversion import order_in
+from attention_lab.runs.opening import opened
+from attention_lab.runs.origin import codec_of, is_pretrained
 
 
 class Initialized(NamedTuple):
@@ -47,7 +51,10 @@ def codec_from(config: Mapping[str, Any]) -> Codec | None:
     folder = initial_run(config)
     if not folder:
         return None
-    codec = codec_of(Path(folder))
+    path = Path(folder)
+    if is_pretrained(path):
+        return tokenizer_files.codec_of(path, order_in(read_json(path / CONFIG)))
+    codec = codec_of(path)
     if codec is None:
         raise ValueError(f"initialize_from is {folder!r}, and there is no run in that folder")
     return codec
@@ -66,7 +73,7 @@ def initialize(params: Params, configs: Sequence[Mapping[str, Any]]) -> Initiali
     tokenizers, or if no parameter fits.
     """
     folders = list(map(initial_run, configs))
-    runs = {folder: load(folder) for folder in dict.fromkeys(folders)}
+    runs = {folder: opened(folder) for folder in dict.fromkeys(folders)}
     if len({run.codec for run in runs.values()}) > 1:
         raise ValueError(
             f"the runs {', '.join(runs)} have different tokenizers; start from equal ones"

@@ -17,12 +17,17 @@ from attention_lab.data import readers
 from attention_lab.data import tokenizer_files as tokenizers
 from attention_lab.data.tokenizer import Tokenizer
 from attention_lab.data.vocabularies import Codec
+from attention_lab.pretrained import tokenizer_files as pretrained_tokenizers
+from attention_lab.pretrained.tokenizer import PretrainedTokenizer
 from attention_lab.training import checkpoint
 
 VERSION = 3  # of the folder; increased when the meaning of its files changes
 FORMATS = {"version": VERSION, "parameters": checkpoint.VERSION}
 # The modules that save readers, by the end of the files' names.
-SAVED: Mapping[str, Any] = MappingProxyType({"tokenizer": tokenizers, "reader": readers})
+SAVED: Mapping[str, Any] = MappingProxyType(
+    {"tokenizer": tokenizers, "pretrained_tokenizer": pretrained_tokenizers, "reader": readers}
+)
+TOKENIZERS = MappingProxyType({Tokenizer: "tokenizer", PretrainedTokenizer: "pretrained_tokenizer"})
 WRITTEN = ("config.json", "checkpoints")  # versions without origin.json wrote these too
 
 
@@ -41,7 +46,7 @@ def origin_of(folder: Path) -> Origin | None:
     path = folder / "origin.json"
     if not path.is_file():
         old = [name for name in WRITTEN if (folder / name).exists()]
-        if old and _is_pretrained(folder):
+        if old and is_pretrained(folder):
             raise ValueError(
                 f"{folder} is a pre-trained model and no run of this program; translate, generate and chat open it, and "
                 "other commands need the folder of a run: --workdir"
@@ -68,8 +73,8 @@ def origin_of(folder: Path) -> Origin | None:
     return origin
 
 
-def _is_pretrained(folder):
-    """Whether a config.json is one of the library transformers."""
+def is_pretrained(folder: Path) -> bool:
+    """Whether a folder has a config.json of the library transformers, and hence no run of this program."""
     path = folder / "config.json"
     config = read_json(path) if path.is_file() else {}
     return isinstance(config, dict) and "model_type" in config
@@ -89,9 +94,9 @@ def codec_of(folder: Path) -> Codec | None:
 def _reader(folder: Path, side: str, origin: Origin) -> Any:
     saved = next((name for name in SAVED if _path(folder, side, name).exists()), "")
     if not saved:
-        names = " and no ".join(_path(folder, side, name).name for name in SAVED)
+        names = ", ".join(_path(folder, side, name).name for name in SAVED)
         raise ValueError(
-            f"{folder} has no {names}; restore the one with which the training started"
+            f"{folder} has none of {names}; restore the one with which the training started"
         )
     path, reader = _path(folder, side, saved), SAVED[saved].load(_path(folder, side, saved))
     if SAVED[saved].digest_of(reader) != origin.tokenizers.get(side):
@@ -126,7 +131,7 @@ def begin(folder: Path, codec: Codec, data: Mapping[str, str]) -> None:
 
 
 def _saved_as(reader):
-    return "tokenizer" if isinstance(reader, Tokenizer) else "reader"
+    return TOKENIZERS.get(type(reader), "reader")
 
 
 def _path(folder, side, name):

@@ -18,7 +18,8 @@ from attention_lab.training.optimizer import SCHEDULES
 from configs import defaults, text_to_text, vaswani
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in ("__init__", "defaults")]
+OTHER = ("__init__", "defaults", "fine_tuning")  # fine_tuning needs a folder: tests/pretrained
+NAMES = [p.stem for p in (ROOT / "configs").glob("*.py") if p.stem not in OTHER]
 
 
 def parameters(config, vocabulary):

@@ -89,7 +89,7 @@ def test_a_limit_is_a_length_and_so_many_for_each_source_token():
 
 
 def test_a_search_is_of_five_beams_and_normalized_by_length_where_nothing_else_is_printed():
-    assert checked(Search()) == (5, 1.0, 0.0, (10, 2.0), 1)
+    assert checked(Search()) == (5, 1.0, 0.0, (10, 2.0), 1, 5.0, False, False)
     assert checked(Search(longest=(0.5, 0.5))).longest == (0.5, 0.5)  # one token of one
 
 
@@ -203,6 +203,86 @@ def test_stopping_early_loses_none_of_the_n_best(search):
                 assert bool(found.ended[b, n]) == ended
                 lengths.add((len(words), ended))
     assert len(lengths) > 2
+
+
+def searched_full(params, source, search):
+    """(score, ended, log-probability, tokens) of the N best, by a search whose beam stays full, as transformers has it.
+
+    Of the 2 N best continuations, those among the first N that end are complete; the N best others live.
+    """
+    logs, limit = logs_of(params), int(search.longest[0] + search.longest[1] * len(source))
+
+    def scored(total, length):
+        offset = search.length_offset
+        return total / ((offset + length) / (offset + 1)) ** search.length_penalty
+
+    alive, done = [(0.0, [])], []
+    for t in range(limit):
+        grown = [
+            (total + logs[t, words[-1] if words else START, v], [*words, v])
+            for total, words in alive
+            for v in set(range(V)) - {PAD, START}
+        ]
+        best = sorted(grown, key=lambda one: -one[0])[: 2 * search.beam]
+        ends = [words[-1] == END or t + 1 == limit for _, words in best]
+        for (total, words), end in list(zip(best, ends, strict=True))[: search.beam]:
+            if end:
+                done.append((scored(total, t + 1), words[-1] == END, total, words))
+        done = sorted(done, key=lambda one: -one[0])[: search.beam]
+        alive = [one for one, end in zip(best, ends, strict=True) if not end][: search.beam]
+        full = len(done) == search.beam
+        if full and (search.early or scored(alive[0][0], t + 1) <= done[-1][0] if alive else True):
+            break
+    return done
+
+
+FULL = [
+    Search(3, 1.0, 0.0, (5, 1.0), 3, 0.0, True),
+    Search(2, 0.0, 0.0, (5, 1.0), 2, 0.0, True),
+    Search(4, 2.0, 0.0, (2, 1.0), 4, 0.0, True, True),
+    Search(2, 0.7, 0.0, (5, 1.0), 1, 5.0, True),
+]
+
+
+@pytest.mark.parametrize("search", FULL, ids=str)
+def test_a_full_beam_goes_on_with_as_many_where_some_have_ended(search):
+    lengths, narrower = set(), 0
+    shrinking = search._replace(full=False, early=False)
+    for seed in range(12):
+        params = params_of(seed, scale=1.0 + seed % 3)
+        found, other = (
+            decode(table(), params, tokens(SOURCES), one) for one in (search, shrinking)
+        )
+        narrower += not np.array_equal(found.tokens, other.tokens)
+        for b, source in enumerate([SOURCES[0], SOURCES[1]]):
+            expected = searched_full(params, [i for i in source if i != PAD], search)
+            for n, (score, ended, total, words) in enumerate(expected):
+                assert [t for t in found.tokens[b, n].tolist() if t != PAD] == words
+                assert float(found.scores[b, n]) == pytest.approx(score, rel=1e-5)
+                assert float(found.log_probability[b, n]) == pytest.approx(total, rel=1e-5)
+                assert bool(found.ended[b, n]) == ended
+                lengths.add((len(words), ended))
+    assert len(lengths) > 2 and narrower > 2
+
+
+def test_a_full_beam_has_the_weights_of_its_tokens():
+    params, search = params_of(3), FULL[0]
+    found = beam(table(), params, tokens(SOURCES), search, True, 1)
+    for b in range(2):
+        for n in range(3):
+            words = [t for t in found.tokens[b, n].tolist() if t != PAD]
+            for t, last in enumerate([START, *words[:-1]]):
+                looked = np.asarray(params["weights"][t, last])
+                np.testing.assert_allclose(found.weights["cross/0"][b, n, t], looked, rtol=1e-6)
+            assert not np.any(found.weights["cross/0"][b, n, len(words) :])
+
+
+def test_a_full_beam_of_one_is_greedy():
+    params = params_of(4)
+    for weights in (False, True):
+        one = decode(table(), params, tokens(SOURCES), Search(1, full=True), weights)
+        other = decode(table(), params, tokens(SOURCES), Search(1), weights)
+        np.testing.assert_array_equal(one.tokens, other.tokens)
 
 
 def test_a_coverage_penalty_counts_all_that_was_looked_at():

@@ -9,9 +9,10 @@ import pytest
 import attention_lab
 from attention_lab import pretrained
 from attention_lab.padded import Padded, pad
-from attention_lab.pretrained.opening import licence_of
-from attention_lab.pretrained.text import TOKENIZER, PretrainedTokenizer, codec_of
+from attention_lab.pretrained.tokenizer import PretrainedTokenizer
+from attention_lab.pretrained.tokenizer_files import TOKENIZER, codec_of
 from attention_lab.pretrained.vocabulary import Specials, order_of
+from attention_lab.runs.opening import licence_of
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 from attention_lab.training.optimizer import SCHEDULES, adam
 from attention_lab.training.step import init_state, make_train_step
@@ -114,6 +115,21 @@ def test_the_licence_is_shown_where_the_folder_has_one(bart, tmp_path, capsys):
     (tmp_path / "README.md").write_text("license: none, as this is no header\n")
     assert licence_of(tmp_path) == "MIT License (LICENSE.txt)"
     (bart / "README.md").unlink()
+
+
+def test_its_search_is_that_of_its_folder(bart, capsys):
+    path = bart / "generation_config.json"
+    kept = path.read_text()
+    told = {"num_beams": 4, "length_penalty": 2.0, "early_stopping": True, "max_length": 7}
+    path.write_text(json.dumps({**told, "min_length": 5, "no_repeat_ngram_size": 0}))
+    decoding = attention_lab.load(bart).config["decoding"]
+    names = ("beam", "length_penalty", "length_offset", "full", "early", "longest")
+    assert [decoding[name] for name in names] == [4, 2.0, 0.0, True, True, (7, 0.0)]
+    assert capsys.readouterr().err == "not used min_length=5 of generation_config.json\n"
+    path.write_text("{}")
+    decoding = attention_lab.load(bart).config["decoding"]
+    assert [decoding[name] for name in names] == [1, 1.0, 0.0, True, False, (9, 0.0)]
+    path.write_text(kept)
 
 
 def test_training_from_its_parameters_lowers_the_loss(run):

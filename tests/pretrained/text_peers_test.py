@@ -3,6 +3,7 @@
 pip install -r requirements-peers.txt && python -m pytest -m slow tests/pretrained/text_peers_test.py
 """
 
+import itertools
 import random
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 import attention_lab
 from attention_lab import runs
+from attention_lab.decoding import COARSE
+from attention_lab.runs import opening
 from attention_lab.special_tokens import END
 from tests.pretrained.made import MODELS, made, tokenized
 
@@ -90,20 +93,38 @@ def test_the_ids_of_any_text_are_the_same(name, torch, opened):
         assert len(encoded.ids) == len(encoded.word_of) == len(encoded.pieces)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "gpt2"])
-@pytest.mark.parametrize("beam", [1, 3])
-def test_searches_find_the_same_tokens(name, beam, torch, opened):
+# What a folder's generation_config.json says, and nothing, which is a beam with the length as a penalty.
+SEARCHES = [
+    {"num_beams": 1},
+    {"num_beams": 3},
+    {"num_beams": 4, "length_penalty": 2.0},
+    {"num_beams": 2, "length_penalty": 0.0},
+    {"num_beams": 5, "length_penalty": 0.6, "early_stopping": True},
+]
+
+
+PAIRS = [name for name in MODELS if name != "gpt2"]
+FOUND = [("bart", search) for search in SEARCHES]
+FOUND += [(name, search) for name in PAIRS if name != "bart" for search in SEARCHES[:2]]
+
+
+@pytest.mark.parametrize(("name", "search"), FOUND, ids=str)
+def test_searches_find_the_same_tokens(name, search, torch, opened):
     theirs, model, run = opened(name)
     order = np.array(run.codec.target.theirs)
-    for text in ("the cat sat on the mat", "a dog, naïve", "the old bird ate"):
+    lengths = range(COARSE // 2, COARSE + 1)  # for which one program is compiled
+    fitting = (text for text in texts(400) if len(run.codec.source.arrays([text])[0]) in lengths)
+    sentences = list(itertools.islice(filter(str.strip, fitting), 12))
+    settings = {"step": COARSE, "longest": (12, 0.0), **opening.search_in(search)}
+    ours = run.translate(sentences, **settings)
+    for text, found in zip(sentences, ours, strict=True):
         with torch.no_grad():
             ids = theirs(text, return_tensors="pt")["input_ids"]
             expected = model.generate(
-                ids, num_beams=beam, do_sample=False, max_new_tokens=12, length_penalty=0.0,
-                early_stopping=False, forced_eos_token_id=None, forced_bos_token_id=None,
+                ids, do_sample=False, max_new_tokens=12, forced_eos_token_id=None,
+                forced_bos_token_id=None, bad_words_ids=[[model.config.pad_token_id]], **search,
             )[0, 1:].tolist()  # fmt: skip
-        (found,) = run.translate([text], beam=beam, length_penalty=0.0, longest=(12, 0.0))
-        assert order[found.ids].tolist() == expected
+        assert order[found.ids].tolist() == expected, repr(text)
 
 
 def test_a_prompt_is_continued_with_the_same_tokens(torch, opened):

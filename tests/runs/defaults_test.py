@@ -123,6 +123,9 @@ RUN = {
         "length_penalty": 1.0,
         "coverage_penalty": 0.0,
         "longest": (10, 2.0),
+        "length_offset": 5.0,
+        "full": False,
+        "early": False,
     },
 }
 STUDY = {

@@ -1,9 +1,7 @@
-"""The tokenizers of pre-trained models, with our ids: tokenizer.json, read by the library tokenizers, or Marian's two
-models of sentencepiece with vocab.json."""
+"""The tokenizers of pre-trained models, with our ids: that of the library tokenizers, or Marian's of sentencepiece."""
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,13 +9,9 @@ import numpy as np
 
 from attention_lab.data.kinds import SPECIAL_TOKENS
 from attention_lab.data.tokenizer import Encoded, owner_of, owners_of
-from attention_lab.data.vocabularies import Codec
 from attention_lab.data.words import normalize, words_of
-from attention_lab.pretrained.checkpoints import read_json
-from attention_lab.pretrained.vocabulary import Order
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
 
-TOKENIZER, MARIAN = "tokenizer.json", ("source.spm", "target.spm", "vocab.json")
 SPACE = "▁"
 
 
@@ -157,41 +151,6 @@ class PretrainedTokenizer:
     @functools.cached_property
     def _is_bytes(self) -> bool:
         return '"ByteLevel"' in self.content.decode()
-
-
-def codec_of(folder: Any, order: Order) -> Codec:
-    """Returns the tokenizers of both sides. Raises ValueError if the folder has none, or one is damaged."""
-    folder = pathlib.Path(folder)
-    ids = tuple(order.theirs.tolist()), tuple(order.written.tolist())
-    if (path := folder / TOKENIZER).is_file():
-        one = PretrainedTokenizer(path.read_bytes(), *ids)
-        return Codec(one, _checked(one, path))
-    files = [folder / name for name in MARIAN]
-    if not all(path.is_file() for path in files):
-        raise ValueError(
-            f"{folder} has no {TOKENIZER}, and not {', '.join(MARIAN)}, which Marian has; save the tokenizer there: "
-            "AutoTokenizer.from_pretrained(..).save_pretrained(folder)"
-        )
-    numbers = read_json(files[2])
-    try:
-        names = tuple(sorted(numbers, key=numbers.__getitem__))
-        if [numbers[name] for name in names] != list(range(len(names))):
-            raise ValueError
-    except (AttributeError, TypeError, ValueError):
-        raise ValueError(f"{files[2]} is damaged: it has not one number for each token") from None
-    sides = (PretrainedTokenizer(path.read_bytes(), *ids, names) for path in files[:2])
-    return Codec(*(_checked(one, path) for one, path in zip(sides, files, strict=False)))
-
-
-def _checked(tokenizer: PretrainedTokenizer, path: pathlib.Path) -> PretrainedTokenizer:
-    """Returns the tokenizer. Raises ValueError if it cannot be read."""
-    try:
-        tokenizer.encode_ids(["a"])
-    except ValueError:
-        raise
-    except Exception as error:  # the libraries raise Exception and RuntimeError themselves
-        raise ValueError(f"{path} is damaged: {error}") from None
-    return tokenizer
 
 
 def tokenizers() -> Any:
