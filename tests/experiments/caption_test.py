@@ -84,7 +84,7 @@ def test_what_is_not_possible_is_one_line(workdir, words, message):
 
 
 def test_a_model_that_reads_something_else_is_refused(workdir, monkeypatch):
-    monkeypatch.setattr("attention_lab.runs.load", lambda folder: run_of("location"))
+    monkeypatch.setattr("attention_lab.runs.opened", lambda folder: run_of("location"))
     status, _, err = described("runs/other", "a.png")
     assert status == 2 and "--workdir=runs/other: this model reads tokens, not image" in err
     monkeypatch.undo()

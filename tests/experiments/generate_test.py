@@ -118,7 +118,7 @@ def test_a_prompt_that_is_too_long_is_read_from_its_end_and_one_line_says_so(wor
 def test_a_model_with_a_source_writes_from_it():
     translator = run_of("learned positions")
     sources = [WORDS, "", "cat " * 30]
-    with mock.patch.object(runs, "load", lambda workdir: translator):
+    with mock.patch.object(runs, "opened", lambda workdir: translator):
         status, out, err = generated("x", *sources, "--max_length=5", "--temperature=0")
         alone = generated("x", WORDS, "--max_length=5", "--temperature=0", "--show_attention")
     first = runs.generate(translator, [WORDS], max_length=5, temperature=0.0)[0][0].text

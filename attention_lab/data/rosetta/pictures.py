@@ -4,9 +4,10 @@
     Une petite voiture rouge est à gauche de deux chats noirs sur la plage
 
 A picture has one to three groups of things, each of one to three equal sprites, in a place, which is its background.
-Each word of a caption is linked to the sprites that it describes: its noun, its adjectives, its article or number.
-Words of relations and of places are linked to none. A relation can be told from either side, so that a caption with one
-has another that is as good.
+Each word of a caption is linked to the sprites that it describes: a noun, its adjectives and its number. Articles, and
+words of relations and of places, are linked to none. A relation can be told from either side, so that a caption with one
+has another that is as good; while both begin with the same words, nobody can know which of them is being told, and a word
+is linked to what it describes in either.
 """
 
 import functools
@@ -41,6 +42,7 @@ MOST = 3  # groups of a picture
 LEAST = 4  # nouns, without which a picture of three groups is always the same
 
 _NUMBERS = {1: "a", 2: "two", 3: "three"}
+_ARTICLES = frozenset({"a", "an", "un", "une"})  # they describe nothing that can be seen
 # Each relation of the first group to the second, and that of the second to the first, in both languages.
 _ACROSS = (("to the left of", "à gauche de"), ("to the right of", "à droite de"))
 _DOWN = (("above", "au-dessus de"), ("under", "sous"))
@@ -122,14 +124,14 @@ def _pictures(
         captions = _captions([group.nominal for group in groups], across, place)
         if dice.chance(0.5):
             captions.reverse()
-        (target, owners), *others = [_written(caption, language) for caption in captions]
+        written = [_written(caption, language) for caption in captions]
+        (target, _), *others = written
         numbers = np.cumsum([0, *(group.number for group in groups)])
-        links = [
+        links = {
             (region, word)
-            for word, group in enumerate(owners)
-            if group is not None
+            for word, group in _described(written)
             for region in range(numbers[group], numbers[group + 1])
-        ]
+        }
         boxes = [(s.y, s.x, s.y + s.side, s.x + s.side) for own in sprites for s in own]
         labels = [s.noun for own in sprites for s in own]
         yield (
@@ -145,6 +147,18 @@ def _pictures(
             },
             min(spell(_written(caption, "french")[0]) for caption in captions),
         )
+
+
+def _described(written):
+    """Yields each word of the first caption that describes something, with a group that it may describe.
+
+    This is its own, and that of the word at the same place of another caption that begins with the same words.
+    """
+    target, owners = written[0]
+    for place, own in enumerate(owners):
+        for words, groups in written:
+            if own is not None and words[:place] == target[:place] and groups[place] is not None:
+                yield place, groups[place]
 
 
 def _groups(dice, nouns):
@@ -227,7 +241,7 @@ def _related(first, second, relation, where):
 def _written(
     caption: list[tuple[int | None, Phrase]], language: str
 ) -> tuple[tuple[str, ...], list[int | None]]:
-    """Returns the words of a caption in a language, and for each the group that it describes."""
+    """Returns the words of a caption in a language, and for each the group that it describes, None for an article."""
     whole = join(*(phrase for _, phrase in caption))
     of = {
         concept: group
@@ -237,5 +251,8 @@ def _written(
         for concept in word.concepts
     }
     words = english_words(whole.english) if language == "english" else french_words(whole.french)
-    groups = [next((of[c] for c in word.concepts if c in of), None) for word in words]
+    groups = [
+        None if word.text in _ARTICLES else next((of[c] for c in word.concepts if c in of), None)
+        for word in words
+    ]
     return capitalized(word.text for word in words), groups
