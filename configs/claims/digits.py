@@ -24,7 +24,7 @@ def get_config():
         "location": {FEEDBACK: "location_aware"},
         "smoothing": {NORMALIZE: "smoothing"},
         "location and smoothing": {FEEDBACK: "location_aware", NORMALIZE: "smoothing"},
-        # A state is 40 ms, so that the window is 0.6 s to either side.
+        # A state is 80 ms, so that the window is 1.2 s to either side.
         "windowed location": {FEEDBACK: "windowed(15, location_aware)"},
         "no attention": {"model.decoder.kind": "fixed"},
         "SpecAugment": {
