@@ -5,7 +5,7 @@ configs/claims/digits.py, models that transcribe strings of at most five spoken 
 """
 
 from attention_lab.claims.contracts import Claim, above, below, within
-from attention_lab.claims.quantities import loss_with_length, more, more_at, more_than
+from attention_lab.claims.quantities import comparing, loss_with_length, more, more_at, more_than
 from attention_lab.evaluation.metrics import bleu
 from attention_lab.evaluation.perception import area, correctness, region_pointing
 from attention_lab.evaluation.recognition import word_errors
@@ -17,12 +17,7 @@ LEARNT, BEYOND = 5, 6  # digits of a string: at most in training, and at least i
 WORSE = 10  # points of WER by which a model that breaks is worse
 
 
-def _better(name: str, sentence: str, source: str, arm: str, other: str) -> Claim:
-    """A claim that an arm writes better captions than another."""
-    number = f"BLEU, {arm} - {other}"
-    return Claim(
-        name, sentence, source, number, more(arm, other, BLEU), above(0), (arm, other), BLEU
-    )
+_better = comparing("BLEU", BLEU, above(0))  # an arm writes better captions than another
 
 
 def _fewer(name: str, sentence: str, source: str, arm: str, other: str) -> Claim:

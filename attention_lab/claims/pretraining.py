@@ -6,7 +6,7 @@ configs/claims/pretraining_translation.py: models that translate.
 """
 
 from attention_lab.claims.contracts import Claim, above, below, within
-from attention_lab.claims.quantities import more
+from attention_lab.claims.quantities import comparing, more
 from attention_lab.evaluation.metrics import bleu, perplexity, rouge
 
 ROUGE, PERPLEXITY, BLEU = rouge("rougeL", stemming=False), perplexity(), bleu()
@@ -15,20 +15,9 @@ BART = "Lewis et al. 2020"
 PEGASUS = "Zhang et al. 2020"
 
 
-def _better(name: str, sentence: str, source: str, arm: str, other: str) -> Claim:
-    """A claim that an arm writes better headlines than another."""
-    number = f"ROUGE-L, {arm} - {other}"
-    return Claim(
-        name, sentence, source, number, more(arm, other, ROUGE), above(0), (arm, other), ROUGE
-    )
-
-
-def _likelier(name: str, sentence: str, source: str, arm: str, other: str) -> Claim:
-    """A claim that an arm gives the references a lower perplexity than another."""
-    number = f"perplexity, {arm} - {other}"
-    quantity = more(arm, other, PERPLEXITY)
-    return Claim(name, sentence, source, number, quantity, below(0), (arm, other), ROUGE)
-
+# An arm writes better headlines than another, or gives the references a lower perplexity.
+_better = comparing("ROUGE-L", ROUGE, above(0))
+_likelier = comparing("perplexity", PERPLEXITY, below(0), ranked_by=ROUGE)
 
 CLAIMS = (
     _better(

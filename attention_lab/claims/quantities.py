@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from attention_lab.claims.contracts import Claim
 from attention_lab.evaluation import statistics
 from attention_lab.evaluation.metrics import Metric
 from attention_lab.evaluation.statistics import Interval
@@ -21,6 +22,22 @@ FEWEST = 20  # sentences; the score of fewer is too noisy for a verdict
 def more(arm: str, other: str, metric: Metric) -> Quantity:
     """The score of an arm minus that of another."""
     return lambda rows: findings.difference(rows, arm, other, metric)
+
+
+def comparing(
+    what: str, metric: Metric, bounds: tuple[float, float], ranked_by: Metric | None = None
+) -> Callable[[str, str, str, str, str], Claim]:
+    """Returns the function (name, sentence, source, arm, other) -> a claim about the score of an arm minus another's.
+
+    what: the metric in the words of a table. ranked_by: the main metric of the study, by default this one.
+    """
+
+    def claim(name, sentence, source, arm, other):
+        number, quantity = f"{what}, {arm} - {other}", more(arm, other, metric)
+        arms = (arm, other)
+        return Claim(name, sentence, source, number, quantity, bounds, arms, ranked_by or metric)
+
+    return claim
 
 
 def score(arm: str, metric: Metric) -> Quantity:
