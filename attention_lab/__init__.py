@@ -12,7 +12,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["claims", "from_pretrained", "load", "studies", "train"]
+__all__ = ["claims", "from_pretrained", "load", "pretrained", "studies", "train"]
 
 
 def load(workdir: Any) -> Any:
@@ -49,6 +49,6 @@ def train(config: Any, workdir: Any, **options: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("claims", "studies"):
+    if name in ("claims", "pretrained", "studies"):
         return importlib.import_module(f"attention_lab.{name}")
     raise AttributeError(f"module 'attention_lab' has no attribute {name!r}")

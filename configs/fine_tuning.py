@@ -9,25 +9,28 @@ config here. The model, its parameters and its tokenizers are those of the folde
 """
 
 import importlib
+import inspect
 import pathlib
 
 from attention_lab import pretrained
 from configs import defaults
 
+HERE = pathlib.Path(__file__).parent
+NO_RUN = ("__init__", "defaults", "fine_tuning")
+
 
 def get_config(which: str = ""):
-    folder, _, other = which.rpartition(",")
-    name, _, argument = other.partition(":")
-    here = pathlib.Path(__file__).parent
-    known = sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
-    if not folder or name not in known:
-        raise ValueError(
-            f"{which!r} is not FOLDER,CONFIG, as models/bart-base,headlines; configs: {', '.join(known)}"
-        )
-    module = importlib.import_module(f"configs.{name}")
-    config = module.get_config(argument) if argument else module.get_config()
-    if "model" not in config:
-        raise ValueError(f"the config {name} has no model; choose that of a run")
+    folder, comma, other = which.rpartition(",")
+    name, colon, argument = other.partition(":")
+    known = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in NO_RUN)
+    if not comma or not folder:
+        raise ValueError(f"{which!r} is not FOLDER,CONFIG, such as models/bart-base,headlines")
+    if name not in known:
+        raise ValueError(f"there is no config {name!r} to train with; known are {', '.join(known)}")
+    make = importlib.import_module(f"configs.{name}").get_config
+    if colon and not inspect.signature(make).parameters:
+        raise ValueError(f"configs/{name}.py accepts no argument after a colon")
+    config = make(argument) if colon else make()
     config.name = f"{pathlib.Path(folder).name}_{name}"
     config.model = defaults.fields(pretrained.words_of(folder))
     config.initialize_from = folder

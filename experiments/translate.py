@@ -64,7 +64,7 @@ def translate(run: runs.Run, sentences: list[str], weights: bool) -> int:
 
     weights: whether to print or draw the attention weights.
     """
-    size = max(BEAM.value or run.config["decoding"]["beam"], N_BEST.value)
+    size = max(BEAM.value or runs.decoding_of(run.config)["beam"], N_BEST.value)
     with evaluation.bar(len(sentences), "translating") as advance:
         translations = run.n_best(
             sentences, weights=weights, progress=advance, beam=size, n_best=N_BEST.value

@@ -1,6 +1,7 @@
 """Embeddings of source and target tokens, and the logits of the next token."""
 
 import math
+import operator
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,13 +24,14 @@ class Scales(NamedTuple):
     scaled: whether embeddings are multiplied by √D (Vaswani et al. 2017, §3.4); with the default init and a tied table,
     both inputs and logits then have unit variance. init: one of `INITS`; an output matrix of its own always starts with
     1/√D. divided_logits: whether logits are divided by √D, as T5's are (Raffel et al. 2020, their code). logits_bias:
-    whether a bias is added to logits.
+    whether a bias is added to logits. copies: pairs of ids, of which the first is read as the second.
     """
 
     scaled: bool = True
     init: str = "lecun"
     divided_logits: bool = False
     logits_bias: bool = False
+    copies: tuple[tuple[int, int], ...] = ()
 
 
 def make_scales(**words: Any) -> Scales:
@@ -41,7 +43,13 @@ def make_scales(**words: Any) -> Scales:
     for name in ("scaled", "divided_logits", "logits_bias"):
         if not isinstance(getattr(scales, name), bool):
             raise ValueError(f"embeddings: {name}={getattr(scales, name)!r} must be True or False")
-    return scales
+    try:
+        copies = tuple((operator.index(copy), operator.index(of)) for copy, of in scales.copies)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"embeddings: copies={scales.copies!r} must be pairs of ids, as ((2, 3),)"
+        ) from None
+    return scales._replace(copies=copies)
 
 
 class Embeddings(nn.Module):
@@ -109,6 +117,8 @@ class Embeddings(nn.Module):
         return logits + jnp.reshape(self.bias, (1,) * (logits.ndim - 1) + (-1,))
 
     def _look_up(self, table, tokens, dtype):
+        for copy, of in self.scales.copies:
+            tokens = jnp.where(tokens == copy, of, tokens)
         # An id outside the vocabulary gives NaN rather than the embedding of another word.
         rows = jnp.take(table, tokens, axis=0)
         rows = rows * math.sqrt(table.shape[-1]) if self.scales.scaled else rows

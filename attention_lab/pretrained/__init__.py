@@ -12,6 +12,7 @@ vocabulary.py        the order of ids: ours begin with the special tokens
 conversion.py        parameters from tensors, and back
 tokenizer.py         the tokenizers, with our ids
 tokenizer_files.py   their files
+settings.py          searches and sampling, as generation_config.json has them
 """
 
 from attention_lab.pretrained.conversion import Pretrained, load, save, words_of

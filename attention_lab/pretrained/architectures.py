@@ -74,7 +74,7 @@ def architecture_of(config: Config) -> Architecture:
 def _number(config, field):
     """The value of a field that must be there."""
     if type(config.get(field)) is not int:
-        raise ValueError(f"config.json has no whole number {field!r}")
+        raise ValueError(f"there is no whole number {field!r}")
     return config[field]
 
 

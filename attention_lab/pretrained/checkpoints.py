@@ -4,6 +4,7 @@ Files of pickled weights are refused: to read one is to run the code in it.
 """
 
 import json
+import os
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -113,7 +114,8 @@ def _header(path):
         with safetensors.safe_open(str(path), framework="numpy") as file:
             return set(file.keys())
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+        reason = "is damaged" if os.access(path, os.R_OK) else "cannot be read"
+        raise ValueError(f"{path} {reason}: {error}") from None
 
 
 def _check_memory(folder, paths):

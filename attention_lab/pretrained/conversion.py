@@ -1,10 +1,11 @@
 """Parameters of our models from tensors of pre-trained ones, and back."""
 
+import contextlib
 import json
 import pathlib
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -45,8 +46,17 @@ class Pretrained(NamedTuple):
 
 def words_of(folder: Any) -> dict[str, Any]:
     """Returns the words of `make_model` for the model in a folder. Raises ValueError as `load`, except for its tensors."""
-    config = checkpoint_of(folder).config
-    return architecture_of(config).model(config)
+    checkpoint = checkpoint_of(folder)
+    with _of_config(checkpoint.folder):
+        return words_in(checkpoint.config)
+
+
+def words_in(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the words of `make_model` for a config. Copies of tokens are read as these, and learn nothing of their own."""
+    words, order = architecture_of(config).model(config), order_in(config)
+    originals = order.ours[order.theirs]
+    copies = [(copy, int(originals[copy])) for copy in np.flatnonzero(~order.written).tolist()]
+    return words | {"embeddings": {**words["embeddings"], "copies": copies}}
 
 
 def load(folder: Any) -> Pretrained:
@@ -57,19 +67,27 @@ def load(folder: Any) -> Pretrained:
     """
     checkpoint = checkpoint_of(folder)
     config = checkpoint.config
-    architecture = architecture_of(config)
-    words = architecture.model(config)
-    order = order_in(config)
+    with _of_config(checkpoint.folder):
+        architecture, words, order = architecture_of(config), words_in(config), order_in(config)
     model = make_model(len(order.theirs), len(order.theirs), **words)
     params = _params(checkpoint, architecture, model, _state(checkpoint), order)
     return Pretrained(config, words, model, params, order)
+
+
+@contextlib.contextmanager
+def _of_config(folder: pathlib.Path) -> Iterator[None]:
+    """Errors inside say which config.json they are about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from None
 
 
 def order_in(config: Mapping[str, Any]) -> Order:
     """Returns the order of the ids of a config's model. Raises ValueError as `load`, of the config alone."""
     size = config.get("vocab_size")
     if type(size) is not int or size < 1:
-        raise ValueError(f"{CONFIG} has no whole number 'vocab_size'")
+        raise ValueError("there is no whole number 'vocab_size'")
     return order_of(architecture_of(config).specials(config), size)
 
 

@@ -80,6 +80,13 @@ class PretrainedTokenizer:
         """Raises ValueError: there are no reserved tokens."""
         raise ValueError(f"there is no reserved token {number}: a pre-trained tokenizer has none")
 
+    @property
+    def size(self) -> int:
+        """One more than the greatest id that the tokenizer itself has."""
+        if self.names:
+            return len(self.names)
+        return max(self._library.get_vocab().values(), default=-1) + 1
+
     @functools.cached_property
     def pieces(self) -> tuple[str, ...]:
         """The text of each id, in which a space is "▁"."""

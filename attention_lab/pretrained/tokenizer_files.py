@@ -12,9 +12,11 @@ from attention_lab.data.vocabularies import Codec
 from attention_lab.pretrained.checkpoints import read_json
 from attention_lab.pretrained.tokenizer import PretrainedTokenizer
 from attention_lab.pretrained.vocabulary import Order
+from attention_lab.special_tokens import END
 
 VERSION = 1  # of the file in the folder of a run
 TOKENIZER, MARIAN = "tokenizer.json", ("source.spm", "target.spm", "vocab.json")
+MARIAN_END = "</s>"
 Path = str | os.PathLike[str]
 
 
@@ -38,18 +40,28 @@ def codec_of(folder: Any, order: Order) -> Codec:
             raise ValueError
     except (AttributeError, TypeError, ValueError):
         raise ValueError(f"{files[2]} is damaged: it has not one number for each token") from None
+    end = int(order.theirs[END])
+    if names[end : end + 1] != (MARIAN_END,):
+        raise ValueError(
+            f"{files[2]} is of another model: its id {end} is not {MARIAN_END}, which ends texts"
+        )
     sides = (PretrainedTokenizer(path.read_bytes(), *ids, names) for path in files[:2])
     return Codec(*(_checked(one, path) for one, path in zip(sides, files, strict=False)))
 
 
 def _checked(tokenizer: PretrainedTokenizer, path: pathlib.Path) -> PretrainedTokenizer:
-    """Returns the tokenizer. Raises ValueError if it cannot be read."""
+    """Returns the tokenizer. Raises ValueError if it cannot be read, or if it is another model's."""
+    size = max(tokenizer.theirs) + 1
     try:
-        tokenizer.encode_ids(["a"])
+        own = tokenizer.size
+        if own <= size:
+            tokenizer.encode_ids(["a"])
     except ValueError:
         raise
     except Exception as error:  # the libraries raise Exception and RuntimeError themselves
         raise ValueError(f"{path} is damaged: {error}") from None
+    if own > size:
+        raise ValueError(f"{path} is of another model: it has {own:,} ids, and the model {size:,}")
     return tokenizer
 
 

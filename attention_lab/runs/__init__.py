@@ -17,7 +17,7 @@ from attention_lab.runs.origin import (
 )
 from attention_lab.runs.outputs import Translation
 from attention_lab.runs.run import Run, Runs, TeacherForced
-from attention_lab.runs.settings import sampling_of, search_of
+from attention_lab.runs.settings import decoding_of, sampling_of, search_of
 
 __all__ = [
     "Generation",
@@ -29,6 +29,7 @@ __all__ = [
     "begin",
     "codec_of",
     "compare",
+    "decoding_of",
     "differences",
     "from_pretrained",
     "generate",

@@ -137,7 +137,7 @@ def run(config: Config) -> None:
         if splits and data["test"] not in splits:
             raise ValueError(unknown(f"split of {corpus['name']}", data["test"], splits))
     model = make_model(8, 8, **config["model"])  # the sizes of the vocabularies do not matter here
-    if task.reads not in ("", model.reads) and model.reads != "nothing":
+    if task.reads not in ("", model.reads):
         fitting = [name for name, one in ENCODERS.items() if one().reads == task.reads]
         raise ValueError(
             f"the task {task.name} reads {task.reads}, but the encoder {config['model']['encoder']['kind']} reads "

@@ -47,6 +47,7 @@ ADDED: Mapping[str, Any] = MappingProxyType(
         "decoding.full": False,
         "decoding.early": False,
         "model.embeddings.logits_bias": False,
+        "model.embeddings.copies": [],
         "model.decoder.hard": False,
         "model.decoder.hard_expected": 1.0,
         "model.decoder.hard_reinforce": 1.0,

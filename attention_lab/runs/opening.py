@@ -4,29 +4,14 @@ import contextlib
 import json
 import pathlib
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from attention_lab import pretrained
-from attention_lab.pretrained import tokenizer_files
-from attention_lab.pretrained.checkpoints import CONFIG, read_json
+from attention_lab.pretrained import settings, tokenizer_files
 from attention_lab.runs import defaults
 from attention_lab.runs.folder import load, model_of
 from attention_lab.runs.origin import is_pretrained
 from attention_lab.runs.run import Run
-
-GENERATION = "generation_config.json"
-UNUSED = (
-    "min_length",
-    "min_new_tokens",
-    "no_repeat_ngram_size",
-    "encoder_no_repeat_ngram_size",
-    "repetition_penalty",
-    "forced_bos_token_id",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-    "num_beam_groups",
-)
 
 
 def opened(folder: Any) -> Run:
@@ -40,8 +25,9 @@ def opened(folder: Any) -> Run:
     if licence := licence_of(folder):
         print(f"licence  {licence}", file=sys.stderr)
     run = from_pretrained(folder)
-    if others := unused(_generation(pathlib.Path(folder))):
-        print(f"not used {', '.join(others)} of {GENERATION}", file=sys.stderr)
+    others = settings.unused(settings.settings_in(pathlib.Path(folder)), "sampling" in run.config)
+    if others:
+        print(f"not used {', '.join(others)} of {settings.GENERATION}", file=sys.stderr)
     return run
 
 
@@ -68,42 +54,18 @@ def from_pretrained(folder: Any) -> Run:
     """Returns the pre-trained model in a folder of the library transformers as a run; nothing is downloaded.
 
     The folder has config.json, parameters as safetensors, and tokenizer.json or Marian's files. Raises ValueError as
-    `pretrained.load` and `tokenizer_files.codec_of` do.
+    `pretrained.load`, `tokenizer_files.codec_of` and `settings.settings_in` do.
     """
     folder = pathlib.Path(folder)
     model = pretrained.load(folder)
     alone = model.words["encoder"]["kind"] == "nothing"
     config = json.loads(json.dumps(defaults.language() if alone else defaults.translation()))
     config |= {"name": folder.name, "model": model.words}
-    told = _generation(folder)
+    told = settings.settings_in(folder)
     if alone:
-        config["sampling"] = {"temperature": 0.8, "max_length": 100, "start": False}
+        config["sampling"] = settings.sampling_in(told)
     else:
-        longest = told.get("max_length") or told.get("max_position_embeddings") or 128
-        config["decoding"] |= {**search_in(told), "longest": (longest, 0.0)}
+        longest = settings.longest_in(told, told.get("max_position_embeddings") or 128)
+        config["decoding"] |= {**settings.search_in(told), "longest": (longest, 0.0)}
     codec = tokenizer_files.codec_of(folder, model.order)
     return Run(config, model_of(config, codec), model.params, codec)
-
-
-def search_in(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields of a `Search` that finds what transformers finds with these settings."""
-    beam = told.get("num_beams") or 1
-    penalty = told.get("length_penalty")
-    return {
-        "beam": beam,
-        "length_penalty": 1.0 if penalty is None else penalty,
-        "length_offset": 0.0,
-        "full": True,
-        "early": told.get("early_stopping") is True,
-    }
-
-
-def unused(told: Mapping[str, Any]) -> list[str]:
-    """Returns what the settings say of generated texts that searches here do not do, as "min_length=56"."""
-    return [f"{name}={told[name]}" for name in UNUSED if told.get(name) not in (None, 0, 1, False)]
-
-
-def _generation(folder: pathlib.Path) -> dict[str, Any]:
-    """Returns the settings of a folder for generated texts; older folders have them in config.json."""
-    path = folder / GENERATION
-    return {**read_json(folder / CONFIG), **(read_json(path) if path.is_file() else {})}

@@ -29,7 +29,7 @@ from attention_lab.models.base import Limits
 from attention_lab.padded import Padded
 from attention_lab.runs import outputs
 from attention_lab.runs.outputs import Translation
-from attention_lab.runs.settings import search_of
+from attention_lab.runs.settings import decoding_of, search_of
 from attention_lab.training import replicas
 from attention_lab.training.objectives import cross_entropy
 from attention_lab.training.replicas import Layout, spread, take
@@ -175,7 +175,7 @@ class Runs(NamedTuple):
 
         The other parameters are those of `Run.translate`.
         """
-        chosen = search_of({**self.config["decoding"], **search})
+        chosen = search_of({**decoding_of(self.config), **search})
         sources, limits = self.codec.source.arrays(sentences), self.limits
         function = partial(_decoded, self.model, chosen, self.layout, weights)
         readable = outputs.readable(sources, limits)

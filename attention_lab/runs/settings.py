@@ -9,6 +9,15 @@ from attention_lab.models.base import look_up
 Config = Mapping[str, Any]
 
 
+def decoding_of(config: Config) -> Config:
+    """Returns `config["decoding"]`. Raises ValueError if the model continues texts, and hence has none."""
+    if "decoding" not in config:
+        raise ValueError(
+            f"{config['name']} is a language model, which has no source to translate; generate and chat continue texts"
+        )
+    return config["decoding"]
+
+
 def search_of(settings: Config) -> Search:
     """Returns the search that `config["decoding"]` describes. Raises ValueError if a field or its value is invalid."""
     return checked(Search(**_fields("decoding", settings, Search._fields)))

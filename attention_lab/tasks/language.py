@@ -95,4 +95,5 @@ LANGUAGE = Task(
     rank=("cross_entropy",),
     compared=("cross_entropy",),
     show=show,
+    reads="nothing",
 )

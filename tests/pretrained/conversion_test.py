@@ -9,7 +9,7 @@ import pytest
 
 from attention_lab import pretrained
 from attention_lab.models import make_model
-from attention_lab.pretrained import checkpoints
+from attention_lab.pretrained import checkpoints, conversion
 from attention_lab.pretrained.architectures import ARCHITECTURES
 from attention_lab.pretrained.checkpoints import INDEX, WEIGHTS
 from attention_lab.pretrained.names import joined, linear
@@ -45,7 +45,7 @@ def model_of(name):
     config = {"model_type": name.split()[0], **CONFIGS[name]}
     architecture = ARCHITECTURES[config["model_type"]]
     order = order_of(architecture.specials(config), V)
-    words = architecture.model(config)
+    words = conversion.words_in(config)
     model = make_model(len(order.theirs), len(order.theirs), **words)
     rng = np.random.default_rng(0)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
@@ -193,7 +193,7 @@ def test_another_architecture_or_option_is_named(bart):
     assert "bart with normalize_before=True is not supported" in message_of(bart)
     rewritten(bart, model_type="llama")
     assert message_of(bart) == (
-        "the architecture 'llama' is not known; known are gpt2, nanogpt, t5, bart, pegasus, marian"
+        f"{bart / 'config.json'}: the architecture 'llama' is not known; known are gpt2, nanogpt, t5, bart, pegasus, marian"
     )
 
 
@@ -207,9 +207,9 @@ def test_what_is_damaged_or_does_not_fit_is_reported(bart):
     rewritten(bart, decoder_layers=1)
     assert "tensors that a bart of ours lacks, such as model.decoder.layers.1" in message_of(bart)
     rewritten(bart, vocab_size=None)
-    assert "has no whole number 'vocab_size'" in message_of(bart)
+    assert "config.json: there is no whole number 'vocab_size'" in message_of(bart)
     rewritten(bart, vocab_size=V, d_model="8")
-    assert "config.json has no whole number 'd_model'" in message_of(bart)
+    assert "config.json: there is no whole number 'd_model'" in message_of(bart)
     (bart / WEIGHTS).write_bytes((bart / WEIGHTS).read_bytes()[:-8])
     rewritten(bart, d_model=8, decoder_layers=2)
     assert f"{bart / WEIGHTS} is damaged" in message_of(bart)

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 import attention_lab
+from attention_lab import pretrained
+from attention_lab.padded import Padded
 from attention_lab.pretrained import tokenizer_files, words_of
 from attention_lab.pretrained.tokenizer import PretrainedTokenizer
 from attention_lab.runs import origin
+from attention_lab.special_tokens import END, START
 from configs import fine_tuning
 from tests.experiments.commands import command
 from tests.pretrained.opening_test import bart as bart
@@ -68,6 +71,25 @@ def test_training_starts_from_its_parameters_and_lowers_the_loss(trained, bart, 
     assert " not used" not in capsys.readouterr().out
 
 
+def test_what_is_learnt_is_saved_with_copies_of_tokens(trained, bart, tmp_path):
+    run, _ = trained
+    opened = pretrained.load(bart)
+    copies = opened.words["embeddings"]["copies"]
+    assert copies == [(START, END)]  # BART's targets begin with the end of a text
+    pretrained.save(opened._replace(params=run.params), tmp_path / "tuned")
+    again = pretrained.load(tmp_path / "tuned")
+    example = {
+        "source": Padded(np.array([4, 5, 6, END]), np.ones(4, bool)),
+        "target": Padded(np.array([7, 8, END]), np.ones(3, bool)),
+    }
+    one, other = (
+        np.asarray(opened.model.apply(params, example).logits)
+        for params in (run.params, again.params)
+    )
+    written = opened.order.written
+    np.testing.assert_allclose(one[:, written], other[:, written], atol=1e-5)
+
+
 def test_the_run_needs_the_folder_of_the_model_no_longer(trained, tmp_path):
     run, workdir = trained
     moved = tmp_path / "moved"
@@ -119,8 +141,13 @@ def test_the_config_is_that_of_another_with_the_model_of_the_folder(bart):
     assert config.initialize_from == str(bart)
     assert json.loads(config.model.to_json()) == json.loads(json.dumps(words_of(bart)))
     assert fine_tuning.get_config(f"{bart},scitldr:scratch").data.name == "scitldr"
-    for which in ("", str(bart), f"{bart},headline", ",headlines"):
-        with pytest.raises(ValueError, match=r"is not FOLDER,CONFIG, .* configs: an4, answers"):
+    for which in ("", str(bart), ",headlines"):
+        with pytest.raises(ValueError, match="is not FOLDER,CONFIG, such as models/bart-base"):
             fine_tuning.get_config(which)
+    for name in ("headline", "defaults", "fine_tuning", ""):
+        with pytest.raises(ValueError, match=f"no config '{name}' to train with; known are an4, "):
+            fine_tuning.get_config(f"{bart},{name}")
+    with pytest.raises(ValueError, match=r"configs/small_world.py accepts no argument"):
+        fine_tuning.get_config(f"{bart},small_world:big")
     with pytest.raises(ValueError, match="there is no folder nothing"):
         fine_tuning.get_config("nothing,headlines")

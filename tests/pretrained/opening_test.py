@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import attention_lab
-from attention_lab import pretrained
+from attention_lab import pretrained, runs
 from attention_lab.padded import Padded, pad
+from attention_lab.pretrained import settings
 from attention_lab.pretrained.tokenizer import PretrainedTokenizer
 from attention_lab.pretrained.tokenizer_files import TOKENIZER, codec_of
 from attention_lab.pretrained.vocabulary import Specials, order_of
@@ -83,9 +84,9 @@ def test_text_that_is_not_normalized_is_read_as_it_is(run):
 
 
 def test_a_pre_trained_model_is_a_run_with_the_search_of_its_folder(run, bart):
-    assert run.config["decoding"]["beam"] == 2 and run.config["decoding"]["longest"] == (7, 0.0)
+    assert run.config["decoding"]["beam"] == 2 and run.config["decoding"]["longest"] == (6, 0.0)
     (found,) = run.translate([TEXT], weights=True)
-    assert len(found.ids) <= 7
+    assert len(found.ids) <= 6
     record = run.record(TEXT, found)
     assert record.source == ("<s>", "the", "cat", "sat", ".", "</s>")
     assert {place.split("/")[0] for place in record.weights} == {"cross", "decoder"}
@@ -124,12 +125,39 @@ def test_its_search_is_that_of_its_folder(bart, capsys):
     path.write_text(json.dumps({**told, "min_length": 5, "no_repeat_ngram_size": 0}))
     decoding = attention_lab.load(bart).config["decoding"]
     names = ("beam", "length_penalty", "length_offset", "full", "early", "longest")
-    assert [decoding[name] for name in names] == [4, 2.0, 0.0, True, True, (7, 0.0)]
+    assert [decoding[name] for name in names] == [4, 2.0, 0.0, True, True, (6, 0.0)]
     assert capsys.readouterr().err == "not used min_length=5 of generation_config.json\n"
+    wrong = {"num_beams": "4", "length_penalty": -1, "max_length": 0, "top_p": True}
+    for name, value in wrong.items():
+        path.write_text(json.dumps({name: value}))
+        with pytest.raises(ValueError, match=f"{path}: {name} is .*; it must be a") as raised:
+            attention_lab.load(bart)
+        assert "\n" not in str(raised.value)
+    path.write_text("[]")
+    with pytest.raises(ValueError, match="is damaged: it must be a JSON object"):
+        attention_lab.load(bart)
     path.write_text("{}")
     decoding = attention_lab.load(bart).config["decoding"]
     assert [decoding[name] for name in names] == [1, 1.0, 0.0, True, False, (9, 0.0)]
     path.write_text(kept)
+
+
+def test_settings_are_those_of_searches_and_of_sampling_or_are_named():
+    pad, end = {"pad_token_id": 1, "bad_words_ids": [[1]]}, {"forced_eos_token_id": 2}
+    assert settings.longest_in({"max_length": 20, **end}, 64) == 18
+    assert settings.longest_in({"max_length": 20, "max_new_tokens": 5}, 64) == 5
+    assert (settings.longest_in({}, 64), settings.longest_in({"max_length": 1}, 64)) == (64, 1)
+    assert settings.unused({**pad, "forced_bos_token_id": 0, "do_sample": True}, False) == [
+        "forced_bos_token_id=0", "do_sample=True",
+    ]  # fmt: skip
+    told = {"eos_token_id": [2, 5], "early_stopping": "never", "bad_words_ids": [[3]]}
+    assert settings.unused(told, False) == [
+        "bad_words_ids=[[3]]", "early_stopping=never", "eos_token_id=[2, 5]",
+    ]  # fmt: skip
+    assert settings.unused({"num_beams": 4, "min_new_tokens": 3}, True) == ["num_beams=4"]
+    drawn = settings.sampling_in({"do_sample": True, "top_k": 5, "max_new_tokens": 3})
+    assert runs.sampling_of(drawn)[:4] == (1.0, 5, 1.0, 1.0) and drawn["max_length"] == 3
+    assert settings.sampling_in({})["temperature"] == 0.8
 
 
 def test_training_from_its_parameters_lowers_the_loss(run):
@@ -163,9 +191,15 @@ def test_a_folder_without_a_tokenizer_says_which_files_it_needs(tmp_path):
     (tmp_path / "vocab.json").write_text('{"a": 0, "b": 2}')
     with pytest.raises(ValueError, match=r"vocab.json is damaged"):
         codec_of(tmp_path, order)
-    (tmp_path / "vocab.json").write_text('{"a": 0, "b": 1}')
+    (tmp_path / "vocab.json").write_text('{"a": 0, "b": 1, "c": 2}')
+    with pytest.raises(ValueError, match=r"vocab.json is of another model: its id 2 is not </s>"):
+        codec_of(tmp_path, order)
+    (tmp_path / "vocab.json").write_text('{"a": 0, "b": 1, "</s>": 2}')
     with pytest.raises(ValueError, match=r"source.spm is damaged"):
         codec_of(tmp_path, order)
+    (tmp_path / TOKENIZER).write_text(tokenizer_json(), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"of another model: it has 11 ids, and the model 9"):
+        codec_of(tmp_path, order_of(Specials(1, 3, 2, 2), 9))
 
 
 def test_bytes_are_shown_as_text():

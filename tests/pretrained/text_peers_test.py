@@ -12,7 +12,7 @@ import pytest
 import attention_lab
 from attention_lab import runs
 from attention_lab.decoding import COARSE
-from attention_lab.runs import opening
+from attention_lab.pretrained.settings import search_in
 from attention_lab.special_tokens import END
 from tests.pretrained.made import MODELS, made, tokenized
 
@@ -115,7 +115,7 @@ def test_searches_find_the_same_tokens(name, search, torch, opened):
     lengths = range(COARSE // 2, COARSE + 1)  # for which one program is compiled
     fitting = (text for text in texts(400) if len(run.codec.source.arrays([text])[0]) in lengths)
     sentences = list(itertools.islice(filter(str.strip, fitting), 12))
-    settings = {"step": COARSE, "longest": (12, 0.0), **opening.search_in(search)}
+    settings = {"step": COARSE, "longest": (12, 0.0), **search_in(search)}
     ours = run.translate(sentences, **settings)
     for text, found in zip(sentences, ours, strict=True):
         with torch.no_grad():

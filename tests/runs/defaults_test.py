@@ -14,6 +14,7 @@ ATTENTION = {
     "feedback": "no_feedback",
 }
 EMBEDDINGS = {"scaled": True, "init": "lecun", "divided_logits": False, "logits_bias": False}
+EMBEDDINGS["copies"] = []
 RECURRENT = {
     "encoder": {
         "kind": "recurrent",
