@@ -114,7 +114,7 @@ def embeddings() -> dict[str, Any]:
         "init": "lecun",  # their initial scale: lecun 1 / sqrt(D), normal and gpt2 .02, t5 1
         "divided_logits": False,  # logits are divided by sqrt(D)
         "logits_bias": False,  # a bias is added to logits
-        "copies": [],  # pairs of ids, of which the first is read as the second
+        "copies": [],  # pairs of ids, of which the first is read as the second, and never written
     }
 
 

@@ -6,11 +6,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from attention_lab.mechanism.contracts import Array, affine
 from attention_lab.models.base import look_up
 
+UNWRITTEN = -1e4  # the logit of a copy: its probability is 0 in float32
 TIES = ("nothing", "output", "all", "inputs")
 
 
@@ -24,7 +26,8 @@ class Scales(NamedTuple):
     scaled: whether embeddings are multiplied by √D (Vaswani et al. 2017, §3.4); with the default init and a tied table,
     both inputs and logits then have unit variance. init: one of `INITS`; an output matrix of its own always starts with
     1/√D. divided_logits: whether logits are divided by √D, as T5's are (Raffel et al. 2020, their code). logits_bias:
-    whether a bias is added to logits. copies: pairs of ids, of which the first is read as the second.
+    whether a bias is added to logits. copies: pairs of ids, of which the first is read
+    as the second, and has the logit `UNWRITTEN`.
     """
 
     scaled: bool = True
@@ -112,9 +115,12 @@ class Embeddings(nn.Module):
         """Returns W r, or W r / √D, plus a bias if there is one: [.., D] -> [.., V], in float32 at least."""
         logits = affine(features, self.output.T)
         logits = logits / math.sqrt(features.shape[-1]) if self.scales.divided_logits else logits
-        if self.bias is None:
+        if self.bias is not None:
+            logits = logits + jnp.reshape(self.bias, (1,) * (logits.ndim - 1) + (-1,))
+        if not self.scales.copies:
             return logits
-        return logits + jnp.reshape(self.bias, (1,) * (logits.ndim - 1) + (-1,))
+        copies, _ = np.transpose(self.scales.copies)
+        return logits.at[..., copies].set(UNWRITTEN)
 
     def _look_up(self, table, tokens, dtype):
         for copy, of in self.scales.copies:

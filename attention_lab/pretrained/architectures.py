@@ -82,7 +82,7 @@ def _model(config, sides, tie, embeddings, score="scaled_dot", **both):
     model = default_models.transformer(score)
     for side, own in sides.items():
         model[side] |= {**both, **own, "attention_dropout": True}
-    scales = {**model["embeddings"], "logits_bias": True, **embeddings}
+    scales = {**model["embeddings"], **embeddings}
     return {**model, "tie": tie, "embeddings": scales}
 
 
@@ -174,7 +174,11 @@ def _bart_model(config: Config, **options: Any) -> dict[str, Any]:
         config,
         sides,
         "all" if config.get("tie_word_embeddings", True) else "inputs",
-        {"scaled": bool(config.get("scale_embedding", False)), "init": "normal"},
+        {
+            "scaled": bool(config.get("scale_embedding", False)),
+            "init": "normal",
+            "logits_bias": True,
+        },
         epsilon=1e-5,
         activation=look_up("activation", ACTIVATIONS, config.get("activation_function", "gelu")),
         projection_bias=True,

@@ -29,7 +29,6 @@ from attention_lab.pretrained.checkpoints import (
 )
 from attention_lab.pretrained.vocabulary import Order, order_of
 
-UNWRITTEN = -1e4  # the bias of a token that is never written: its probability is 0 in float32
 EMBEDDINGS = ("embeddings/target", "embeddings/output", "embeddings/bias")
 Tensors = dict[str, np.ndarray]
 
@@ -159,13 +158,11 @@ def _params(
         if ours == "embeddings/output" and theirs not in state:  # it is the table of embeddings
             theirs = names["embeddings/target"]
         used.add(theirs)
-        if ours == "embeddings/bias":  # which some architectures have
-            given = state.get(theirs, np.zeros(order.theirs.max() + 1))
-            silenced = np.where(order.written, np.ravel(given)[order.theirs], UNWRITTEN)
-            return jnp.asarray(silenced, jnp.float32)
         if theirs not in state:
             raise ValueError(f"{checkpoint.folder} has no tensor {theirs}")
         value = state[theirs]
+        if ours == "embeddings/bias":
+            value = np.ravel(value)
         if ours in EMBEDDINGS and len(value) > order.theirs.max():
             value = value[order.theirs]
         elif _transposed(ours):

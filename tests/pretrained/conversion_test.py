@@ -56,8 +56,8 @@ def model_of(name):
     table["target"] = table["target"][copy]  # copies of a token are read like it
     if "output" in table:
         table["output"] = table["output"][copy]
-    bias = 0.0 if config["model_type"] in ("gpt2", "nanogpt", "t5") else table["bias"]
-    table["bias"] = jnp.where(order.written, bias, -1e4)
+    if "bias" in table:
+        table["bias"] = table["bias"][copy]
     return pretrained.Pretrained(config, words, model, params, order)
 
 

@@ -36,6 +36,11 @@ def test_logits_and_weights_are_those_of_transformers(name, torch, folders):
     folder = folders / name.replace(" ", "_")
     theirs = kept(name, folder)
     ours = pretrained.load(folder)
+    compare(name, torch, ours, theirs)
+
+
+def compare(name, torch, ours, theirs):
+    """Logits and weights of two models, which read the same."""
     source, target = padded(SOURCES, 1), padded(TARGETS, 2)
     read = np.roll(target[0], 1, axis=1)
     read[:, 0] = ours.order.theirs[START]
@@ -106,3 +111,16 @@ def test_what_is_saved_here_is_loaded_there(name, torch, folders):
     with torch.no_grad():
         expected, found = (one.eval()(**asked).logits.numpy() for one in (theirs, back))
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_learnt_here_is_loaded_there(name, torch, folders):
+    folder, tuned = (folders / f"{name.replace(' ', '_')}{end}" for end in ("", "_tuned"))
+    theirs, ours = kept(name, folder), pretrained.load(folder)
+    rng = np.random.default_rng(3)  # as if every parameter had been learnt
+    changed = jax.tree.map(lambda x: x + 0.05 * rng.normal(size=x.shape), ours.params)
+    ours = ours._replace(params=jax.tree.map(jnp.float32, changed))
+    pretrained.save(ours, tuned)
+    compare(
+        name, torch, ours, type(theirs).from_pretrained(tuned, attn_implementation="eager").eval()
+    )
