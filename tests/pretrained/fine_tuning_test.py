@@ -9,6 +9,7 @@ import pytest
 
 import attention_lab
 from attention_lab import pretrained
+from attention_lab.models.embeddings import UNWRITTEN
 from attention_lab.padded import Padded
 from attention_lab.pretrained import tokenizer_files, words_of
 from attention_lab.pretrained.tokenizer import PretrainedTokenizer
@@ -87,6 +88,7 @@ def test_what_is_learnt_is_saved_with_copies_of_tokens(trained, bart, tmp_path):
         for params in (run.params, again.params)
     )
     written = opened.order.written
+    assert (one[:, ~written] == UNWRITTEN).all()
     np.testing.assert_allclose(one[:, written], other[:, written], atol=1e-5)
 
 

@@ -2,22 +2,17 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 
 import attention_lab
 from attention_lab import pretrained, runs
-from attention_lab.models.embeddings import UNWRITTEN
-from attention_lab.padded import Padded, pad
 from attention_lab.pretrained import settings
 from attention_lab.pretrained.tokenizer import PretrainedTokenizer
 from attention_lab.pretrained.tokenizer_files import TOKENIZER, codec_of
 from attention_lab.pretrained.vocabulary import Specials, order_of
 from attention_lab.runs.opening import licence_of
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
-from attention_lab.training.optimizer import SCHEDULES, adam
-from attention_lab.training.step import init_state, make_train_step
 from tests.experiments.commands import command
 from tests.pretrained import conversion_test
 
@@ -159,22 +154,6 @@ def test_settings_are_those_of_searches_and_of_sampling_or_are_named():
     drawn = settings.sampling_in({"do_sample": True, "top_k": 5, "max_new_tokens": 3})
     assert runs.sampling_of(drawn)[:4] == (1.0, 5, 1.0, 1.0) and drawn["max_length"] == 3
     assert settings.sampling_in({})["temperature"] == 0.8
-
-
-def test_training_from_its_parameters_lowers_the_loss(run):
-    optimizer = adam(1.0)
-    hyper = {"learning_rate": 1e-2, "weight_decay": 0.0, "dropout": 0.0, "label_smoothing": 0.0}
-    state = init_state(run.model, optimizer, jax.random.key(0), hyper)._replace(params=run.params)
-    step = jax.jit(make_train_step(run.model, optimizer, SCHEDULES["constant"](0, 9), drops=False))
-    ids = run.codec.source.arrays([TEXT, "the dog ran ."])
-    batch = {side: Padded(*pad(ids, 6)) for side in ("source", "target")}
-    losses = []
-    for _ in range(5):
-        state, metrics = step(state, batch)
-        losses.append(float(metrics["loss"]))
-    assert losses[-1] < 0.8 * losses[0]
-    one = jax.tree.map(lambda x: x[0], batch)
-    assert (run.model.apply(state.params, one).logits[:, START] == UNWRITTEN).all()
 
 
 def test_a_folder_without_a_tokenizer_says_which_files_it_needs(tmp_path):
