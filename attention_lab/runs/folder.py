@@ -109,8 +109,9 @@ def load(workdir: str | Path) -> Run:
     workdir = Path(workdir)
     path = workdir / "config.json"
     if not path.is_file():
+        why = "there is no config.json in it" if workdir.is_dir() else "there is no such folder"
         raise ValueError(
-            f"{workdir} contains no run (there is no config.json in it); train one with "
+            f"{workdir} contains no run ({why}); train one with "
             f"python -m experiments.train --workdir={workdir}"
         )
     config = read_json(path)

@@ -53,8 +53,8 @@ def origin_of(folder: Path) -> Origin | None:
             )
         if old:
             raise ValueError(
-                f"{folder} was written by an older version of this program (it contains {old[0]} and no {path.name}); "
-                "train again in another folder: --workdir"
+                f"{folder} was written by an older version of this program (it contains {old[0]} and no {path.name}), or is a "
+                "pre-trained model whose config.json has no model_type; train again in another folder: --workdir"
             )
         return None
     content = read_json(path)
