@@ -265,18 +265,6 @@ def test_a_full_beam_goes_on_with_as_many_where_some_have_ended(search):
     assert len(lengths) > 2 and narrower > 2
 
 
-def test_a_full_beam_has_the_weights_of_its_tokens():
-    params, search = params_of(3), FULL[0]
-    found = beam(table(), params, tokens(SOURCES), search, True, 1)
-    for b in range(2):
-        for n in range(3):
-            words = [t for t in found.tokens[b, n].tolist() if t != PAD]
-            for t, last in enumerate([START, *words[:-1]]):
-                looked = np.asarray(params["weights"][t, last])
-                np.testing.assert_allclose(found.weights["cross/0"][b, n, t], looked, rtol=1e-6)
-            assert not np.any(found.weights["cross/0"][b, n, len(words) :])
-
-
 def test_a_full_beam_of_one_is_greedy():
     params = params_of(4)
     for weights in (False, True):
@@ -301,9 +289,9 @@ def test_a_coverage_penalty_counts_all_that_was_looked_at():
         assert found.weights is None
 
 
-def test_weights_are_those_of_each_token_and_nothing_behind_the_end():
+@pytest.mark.parametrize("search", [Search(3, 1.0, 0.0, (4, 1.0), 3), FULL[0]], ids=str)
+def test_weights_are_those_of_each_token_and_nothing_behind_the_end(search):
     params = params_of(3)
-    search = Search(3, 1.0, 0.0, (4, 1.0), 3)
     found = beam(table(), params, tokens(SOURCES), search, True, 1)  # in halves
     assert {place: w.shape[-2:] for place, w in found.weights.items()} == {
         "cross/0": (H, K),
