@@ -94,24 +94,30 @@ def save(pretrained: Pretrained, folder: Any) -> None:
     """Writes config.json and model.safetensors, which transformers and `load` read.
 
     What ours lacks is 0: biases of keys, which no weight depends on, and rows of positions that nothing reads. Raises
-    ValueError if the folder exists.
+    ValueError if the folder exists, cannot be written, or the parameters are another model's.
     """
     folder = pathlib.Path(folder)
     if folder.exists():
         raise ValueError(f"{folder} exists; choose another folder")
-    library()
+    shapes = jax.eval_shape(pretrained.model.init, jax.random.key(0))
+    if jax.tree.map(jnp.shape, pretrained.params) != jax.tree.map(jnp.shape, shapes):
+        raise ValueError("these parameters are of another model: their names or shapes differ")
+    safetensors = library()
     from safetensors.numpy import save_file
 
     state = {name: np.ascontiguousarray(x) for name, x in _tensors(pretrained).items()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # The folder appears when it is complete: a full disk leaves none.
-    with tempfile.TemporaryDirectory(dir=folder.parent) as part:
-        made = pathlib.Path(part) / folder.name
-        made.mkdir()
-        save_file(state, made / WEIGHTS, metadata={"format": "pt"})
-        text = json.dumps(dict(pretrained.config), indent=2, ensure_ascii=False)
-        (made / CONFIG).write_text(f"{text}\n", encoding="utf-8")
-        made.rename(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # The folder appears when it is complete: a full disk leaves none.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as part:
+            made = pathlib.Path(part) / folder.name
+            made.mkdir()
+            save_file(state, made / WEIGHTS, metadata={"format": "pt"})
+            text = json.dumps(dict(pretrained.config), indent=2, ensure_ascii=False)
+            (made / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+            made.rename(folder)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{folder} cannot be written: {error}") from None
 
 
 def _state(checkpoint: Checkpoint) -> Tensors:

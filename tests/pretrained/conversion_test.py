@@ -233,7 +233,13 @@ def test_what_cannot_be_written_leaves_no_folder(tmp_path, monkeypatch):
         raise OSError("no space left on device")
 
     monkeypatch.setattr("safetensors.numpy.save_file", full)
-    with pytest.raises(OSError, match="no space left"):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"cannot be written: .*(Not a directory|File exists)"):
+        pretrained.save(model_of("bart"), tmp_path / "file" / "bart")
+    mixed = model_of("bart")._replace(params=model_of("t5").params)
+    with pytest.raises(ValueError, match="of another model: their names or shapes differ"):
+        pretrained.save(mixed, tmp_path / "models" / "bart")
+    with pytest.raises(ValueError, match="cannot be written: no space left"):
         pretrained.save(model_of("bart"), tmp_path / "models" / "bart")
     assert list((tmp_path / "models").iterdir()) == []
 
