@@ -19,6 +19,7 @@ from experiments.words import as_text, print_anything, quoted, reason_of
 
 __all__ = ["Refusal", "as_text", "config_of", "no_words", "png", "quoted", "reason_of", "run"]
 
+NO_PYTHON = (SyntaxError, NameError)  # of a config file in JSON, for example
 NO_MEMORY = "RESOURCE_EXHAUSTED"  # XLA's status code in its error messages
 
 
@@ -97,9 +98,9 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             message = f"the config has no field {innermost(error)}".replace(" Did you", "; did you")
             if "get_config" in message:
                 message = f"{path} is not a config file: it defines no get_config"
-        except (flags.Error, TypeError, ValueError, OSError, ImportError, SyntaxError) as error:
+        except (flags.Error, TypeError, ValueError, OSError, ImportError, *NO_PYTHON) as error:
             message = innermost(error)
-            if isinstance(error, SyntaxError):
+            if isinstance(error, NO_PYTHON):
                 message = f"{path} is not valid Python: {message}"
             if "get_config()" in message:
                 message = f"{path} accepts no argument after a colon"
