@@ -25,7 +25,11 @@ def test_none_can_be_said_of_what_can_be_none(name):
         ("train", ["--config=configs/defaults.py"], "defines no get_config"),
         ("train", ["--config=configs/quickstart.py:foo"], "no argument after a colon"),
         ("train", ["--config=README.md"], "README.md"),
-        ("train", ["--config=notebooks/attention_by_hand.ipynb"], "is not valid Python: name 'null'"),
+        (
+            "train",
+            ["--config=notebooks/attention_by_hand.ipynb"],
+            "is not valid Python: name 'null'",
+        ),
         ("train", ["--config=configs/quickstart.py", "--config.training.buckets=0"], "at least 1"),
         ("ablate", ["--config.base.model.decoder.attention.score=foo", "--list"], "'foo'"),
         ("ablate", ["--list", "--arm=nope"], "no arm 'nope'"),
