@@ -64,7 +64,15 @@ def test_a_score_without_an_oracle_is_named(monkeypatch):
         agreement_test.test_every_piece_has_an_oracle("score")
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.slow, pytest.mark.promise] * (name in ("fixed", "luong"))
+        )
+        for name in DECODERS
+    ],
+)
 def test_the_encoder_that_contributing_adds_fits_every_decoder(decoder, monkeypatch):
     imported = vars(importlib.import_module("attention_lab.models.encoders.transformer"))
     package = {**imported, "nn": linen}
@@ -76,7 +84,7 @@ def test_the_encoder_that_contributing_adds_fits_every_decoder(decoder, monkeypa
         19, 19, encoder={"kind": "bag", "embedding": 6}, decoder={"kind": decoder, **words}
     )
     models._made.cache_clear()  # whoever asks for a "bag" later gets none
-    models_test.finite_gradients(model)
+    models_test.trains(model)
     models_test.test_stepping_equals_teacher_forcing(lambda: model)
     models_test.test_padding_changes_neither_logits_nor_weights(lambda: model)
 

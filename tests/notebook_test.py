@@ -75,7 +75,7 @@ def executed(name, package, folder):
 
 
 # .ci/run executes these with the installed package.
-INSTALLED = ("captions", "speech", "study")
+INSTALLED = ("captions", "chat", "speech", "study", "translate")
 
 
 @jupyter

@@ -42,6 +42,10 @@ class ImageFile:
         """The sha256 of the file. Raises ValueError if it cannot be read."""
         return files.digest_of(self.path)
 
+    def check(self) -> None:
+        """Raises ValueError where `pixels` does."""
+        self.pixels()
+
     def pixels(self) -> np.ndarray:
         """Returns uint8 [Y, X, 3], turned as the camera was held; transparent pixels are white.
 

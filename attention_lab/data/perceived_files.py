@@ -7,11 +7,15 @@ Paths are relative to the folder of that file. If it is known what is where, or 
 "box": [top, left, bottom, right] in pixels, or [start, end] in seconds}], and "links", [[region, word of the first text]].
 """
 
+import concurrent.futures
+import contextlib
+import hashlib
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from attention_lab import files
 from attention_lab.data.corpus_files import Folder, checked, field, rows_of, spelled
 from attention_lab.data.images import ImageFile
 from attention_lab.data.sounds import SoundFile
@@ -31,6 +35,47 @@ def sound_files(split: str, *, path: Folder) -> list[dict[str, Any]]:
     {split} is as for `sources.files`. Raises ValueError if there is no such file or recording, or a line is not as above.
     """
     return _read(split, path, "audio", ("text",), 2, SoundFile)
+
+
+def decoded(
+    read: Callable[..., list[dict[str, Any]]],
+    split: str,
+    options: Mapping[str, Any],
+    cache_dir: Folder,
+) -> list[dict[str, Any]]:
+    """Returns read(split, **options) after it decoded every file, unless it did so before.
+
+    Otherwise a damaged file would end a training when its batch comes. cache_dir: where it is noted that files of these
+    paths, sizes and times were decoded. Raises ValueError, with the first file, if one cannot be read.
+    """
+    examples = read(split, **options)
+    sources = list(dict.fromkeys(example["source"] for example in examples))
+    known = hashlib.sha256()
+    for source in sources:
+        status = os.stat(source.path)
+        known.update(f"{source.path}\n{status.st_size} {status.st_mtime_ns}\n".encode(*_ANY))
+    note = pathlib.Path(cache_dir) / f"decoded-{known.hexdigest()[:32]}"
+    if note.exists():
+        return examples
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        damaged = [error for error in pool.map(_error_of, sources) if error is not None]
+    if damaged:
+        others = f" (one of {len(damaged):,} such files)" if len(damaged) > 1 else ""
+        raise ValueError(f"{damaged[0]}{others}")
+    with contextlib.suppress(OSError):  # it is only slower without
+        files.replace(note, "")
+    return examples
+
+
+def _error_of(source):
+    try:
+        source.check()
+    except ValueError as error:
+        return error
+    return None
+
+
+_ANY = "utf-8", "surrogateescape"  # a path may have any bytes
 
 
 def _read(split, path, source, texts, numbers, make: Callable[[str], Any]):

@@ -44,11 +44,19 @@ class SoundFile:
         """The sha256 of the file. Raises ValueError if it cannot be read."""
         return files.digest_of(self.path)
 
+    def check(self) -> None:
+        """Raises ValueError where `samples` does."""
+        self._read()
+
     def samples(self, rate: int) -> np.ndarray:
         """Returns float32 [N], resampled to `rate` samples a second.
 
         Raises ValueError if soundfile is not installed, or the file is missing, no recording, empty or too long.
         """
+        return resampled(*self._read(), rate)
+
+    def _read(self) -> tuple[np.ndarray, int]:
+        """Returns the samples, and how many there are in a second."""
         try:
             import soundfile
         except ImportError:
@@ -69,7 +77,7 @@ class SoundFile:
             raise ValueError(f"{self.path} is no recording that can be read: {error}") from None
         if not len(given):
             raise ValueError(f"{self.path} has no samples")
-        return resampled(given.mean(1), own, rate)
+        return given.mean(1), own
 
 
 def resampled(samples: np.ndarray, given: int, wanted: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from attention_lab.data.corpus_files import Folder
 from attention_lab.data.dialogues import sgd
 from attention_lab.data.parallel_files import Example
 from attention_lab.data.parallel_sources import files, greek_nt, multi30k, tatoeba
-from attention_lab.data.perceived_files import image_files, sound_files
+from attention_lab.data.perceived_files import decoded, image_files, sound_files
 from attention_lab.data.perceived_sources import an4, emoji_scenes, fsdd_strings
 from attention_lab.data.question_sources import babi
 from attention_lab.data.text_sources import shakespeare, text_files
@@ -229,7 +229,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
         "emoji_scenes": Dataset(emoji_scenes, (*SPLITS, "comp")),
         "fsdd_strings": Dataset(fsdd_strings, (*SPLITS, "test_long")),
         "an4": Dataset(an4),
-        "image_files": Dataset(image_files, splits=()),
-        "sound_files": Dataset(sound_files, splits=()),
+        "image_files": Dataset(image_files, (), functools.partial(decoded, image_files)),
+        "sound_files": Dataset(sound_files, (), functools.partial(decoded, sound_files)),
     }
 )

@@ -26,8 +26,9 @@ class Cell(NamedTuple):
     name: str
     init: Callable[[Array, int, int], Params]  # rng, inputs D, hidden N
     step: Callable[[Params, Array, Any], Any]  # params, projected input [gates · N], state -> state
-    start: Callable[[Array], Any]  # h_0 [N] -> state
+    start: Callable[..., Any]  # h_0 [N], and c_0 [N] if it has a memory and this is not 0 -> state
     output: Callable[[Any], Array]  # state -> h [N]
+    memory: bool = False  # whether a state has a memory c beside h
 
 
 def project(params: Params, x: Array) -> Array:
@@ -87,8 +88,9 @@ lstm = Cell(
     "lstm",
     _lstm_init,
     _lstm_step,
-    start=lambda h: widened((h, jnp.zeros_like(h))),
+    start=lambda h, c=None: widened((h, jnp.zeros_like(h) if c is None else c)),
     output=lambda state: state[0],
+    memory=True,
 )
 
 CELLS = MappingProxyType({"gru": gru, "lstm": lstm})

@@ -81,6 +81,8 @@ def recurrent(decoder: str = "bahdanau", score: str = "additive") -> dict[str, A
             "attention": attention(score),
             "input_feeding": True,  # a field of luong
             "gate": False,  # a field of bahdanau: whether the state scales the context
+            "readout": "tanh",  # a field of bahdanau and fixed: tanh, maxout or linear
+            "initial_memory": False,  # a field of an LSTM: whether c_0 is made from the source, or 0
             "doubly_stochastic": 0.0,  # the weight of a penalty on states that are not attended to once
             "hard": False,  # whether each step reads one place, which is drawn in training
             "hard_expected": 1.0,  # the weights of the terms of its objective: expected contexts,

@@ -31,14 +31,14 @@ def fixed2014() -> Model:
 def bahdanau2015() -> Model:
     """RNNsearch (Bahdanau et al. 2015, appendix A): GRUs of 1,000 units, embeddings of 620, additive attention.
 
-    Here the deep output is a tanh layer; the paper's is a maxout layer of 500.
+    Here the maxout layer has as many units as an embedding, and reads s_t; the paper's has 500, and reads s_{t-1}.
     """
     return _recurrent(
         "bahdanau",
         "additive",
         both={"cell": "gru", "embedding": 620},
         encoder={"features": 2000},  # 1,000 in each direction
-        decoder={"hidden": 1000},
+        decoder={"hidden": 1000, "readout": "maxout"},
     )
 
 
@@ -84,15 +84,16 @@ def xu2015() -> Model:
     """Show, Attend and Tell (Xu et al. 2015, §3.1), soft: an LSTM over 14 x 14 cells of an image of 224 pixels, gated.
 
     Here the cells, of 512 features as in the paper, are computed by convolutions that are trained with the rest; the
-    paper's are those of VGG, trained on ImageNet. The readout has a tanh, and c_0 is 0. Hard attention is
-    decoder.hard=True. The size of the LSTM, which the paper tuned for each data set, is 1,000.
+    paper's are those of VGG, trained on ImageNet. Hard attention is decoder.hard=True. The size of the LSTM, which the
+    paper tuned for each data set, is 1,000.
     """
     model = _recurrent(
         "bahdanau",
         "additive",
         both={},
-        decoder={"cell": "lstm", "embedding": 512, "hidden": 1000, "gate": True},
+        decoder={"cell": "lstm", "embedding": 512, "hidden": 1000},
     )
+    model["decoder"] |= {"gate": True, "readout": "linear", "initial_memory": True}
     model["decoder"]["doubly_stochastic"] = 1.0
     encoder = {**defaults.convolutional(), "features": 512, "stride": 16}
     return {**model, "encoder": encoder, "tie": "nothing"}
@@ -117,14 +118,14 @@ def chan2016() -> Model:
 def chorowski2015() -> Model:
     """Chorowski et al. 2015, §4.1: three layers of bidirectional GRUs of 256, location-aware features, smoothing.
 
-    Here convolutions first leave one of two frames, and the deep output is a tanh layer; the paper's is a maxout layer.
+    Here convolutions first leave one of two frames, and the maxout layer has as many units as an embedding.
     """
     model = _recurrent(
         "bahdanau",
         "additive",
         both={"cell": "gru"},
         encoder={"reads": "frames", "stride": 2, "embedding": 256, "features": 512, "layers": 3},
-        decoder={"embedding": 256, "hidden": 256},
+        decoder={"embedding": 256, "hidden": 256, "readout": "maxout"},
     )
     model["decoder"]["attention"] |= {"feedback": "location_aware", "normalize": "smoothing"}
     return {**model, "tie": "nothing"}

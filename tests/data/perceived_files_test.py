@@ -1,6 +1,8 @@
 """Images and recordings of one's own: lines of JSON, the files that they name, and what is reported."""
 
+import functools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -87,6 +89,37 @@ def test_what_is_wrong_is_reported_with_its_line(row, message, photo):
     path = written(photo, "train.jsonl", row)
     with pytest.raises(ValueError, match=message):
         sources.load("image_files", "train", path=path)
+
+
+def test_every_file_is_decoded_once_before_it_is_used(photo, monkeypatch):
+    for number in range(3):
+        shutil.copy(photo / "cats/1.png", photo / f"{number}.png")
+    rows = [{"image": f"{number}.png", "caption": "a"} for number in (0, 1, 2, 0)]
+    path = written(photo, "train.jsonl", *rows)
+    read = []
+    pixels = ImageFile.pixels
+    monkeypatch.setattr(ImageFile, "pixels", lambda one: read.append(one.path[-5]) or pixels(one))
+    load = functools.partial(sources.load, "image_files", "train", path=path)
+    assert len(load(cache_dir=photo / "cache")) == 4 and sorted(read) == ["0", "1", "2"]
+    assert len(load(cache_dir=photo / "cache")) == 4 and len(read) == 3
+    assert len(load()) == 4 and len(read) == 3
+    assert (
+        len(load(cache_dir=photo / "a.wav")) == 4 and len(read) == 6
+    )  # no folder: it is not noted
+    (photo / "1.png").write_bytes((photo / "1.png").read_bytes()[:50])
+    with pytest.raises(ValueError, match=r"/1\.png is no image that can be read: [^()]*$"):
+        load(cache_dir=photo / "cache")
+    (photo / "2.png").write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"/1\.png is no image .* \(one of 2 such files\)"):
+            load(cache_dir=photo / "cache")
+
+
+def test_recordings_are_decoded_before_they_are_used(photo):
+    pytest.importorskip("soundfile", reason="soundfile is not installed")
+    path = written(photo, "train.jsonl", {"audio": "a.wav", "text": "so"})
+    with pytest.raises(ValueError, match=r"/a\.wav is no recording that can be read"):
+        sources.load("sound_files", "train", path=path, cache_dir=photo / "cache")
 
 
 def test_a_path_for_all_splits_is_refused(photo):

@@ -15,7 +15,7 @@ from attention_lab.models import Model, Output, make_model
 from attention_lab.models.base import Source
 from attention_lab.runs import search_of
 from attention_lab.special_tokens import END, PAD, START
-from tests.models.small import tokens
+from tests.models.small import params_of, tokens
 
 
 def start(params, source, length):
@@ -77,7 +77,7 @@ def test_the_best_is_the_same_at_any_width_that_holds_it():
         encoder={"kind": "recurrent", "embedding": 8, "features": 8},
         decoder={"kind": "bahdanau", "embedding": 8, "hidden": 8},
     )
-    params = jax.tree.map(lambda x: 3 * x, model.init(jax.random.key(0)))
+    params = params_of(model)
     source = tokens([[4, 5, 3, 0]])
     best = []
     for width in (8, 9, 20):

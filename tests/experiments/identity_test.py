@@ -284,7 +284,9 @@ def test_scores_of_which_the_data_are_not_known_are_not_overwritten(again):
     assert command("evaluate", f"--workdir={folder}/run").returncode == 0
 
 
-@pytest.mark.parametrize("kind", ["bpe", "word"])
+@pytest.mark.parametrize(
+    "kind", ["word", pytest.param("bpe", marks=[pytest.mark.slow, pytest.mark.promise])]
+)
 def test_the_same_command_on_more_pairs_leaves_a_finished_run_as_it_is(kind, tmp_path):
     corpus(tmp_path)
     for split in ("train", "validation", "test"):

@@ -59,6 +59,8 @@ def trained(tmp_path_factory):
     return workdir, message
 
 
+@pytest.mark.slow
+@pytest.mark.promise
 @pytest.mark.xdist_group("places")
 def test_a_run_needs_no_locale_no_cache_and_no_plain_path(trained):
     workdir, (status, stdout, stderr) = trained
@@ -73,6 +75,8 @@ def test_a_run_needs_no_locale_no_cache_and_no_plain_path(trained):
     assert Checkpoints(workdir / "checkpoints").step(BEST)
 
 
+@pytest.mark.slow
+@pytest.mark.promise
 @pytest.mark.xdist_group("places")
 def test_what_cannot_be_saved_is_printed_all_the_same(trained, tmp_path):
     copy = tmp_path / HOSTILE

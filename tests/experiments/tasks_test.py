@@ -26,18 +26,25 @@ from tests.tasks.tiny import config_of, study_of
 FIRST = "language"
 ROOT, FACTORY = [], []  # the folder of all studies, and the maker of others
 PROMISE = [pytest.mark.slow, pytest.mark.promise]
-every_task = pytest.mark.parametrize(
-    "task", [pytest.param(name, marks=pytest.mark.xdist_group(f"task {name}")) for name in TASKS]
-)
-first_task = pytest.mark.parametrize(
-    "task",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.xdist_group(f"task {name}"), *PROMISE * (name != FIRST)]
-        )
-        for name in TASKS
-    ],
-)
+# The others read and write texts, as translation does.
+UNLIKE = ("translation", "language", "captioning", "speech")
+
+
+def tasks(*quick):
+    """Parametrizes a test with every task; those that are not named here run as promises."""
+    return pytest.mark.parametrize(
+        "task",
+        [
+            pytest.param(
+                name,
+                marks=[pytest.mark.xdist_group(f"task {name}"), *PROMISE * (name not in quick)],
+            )
+            for name in TASKS
+        ],
+    )
+
+
+every_task, first_task = tasks(*UNLIKE), tasks(FIRST)
 
 
 @pytest.fixture(scope="module", autouse=True)

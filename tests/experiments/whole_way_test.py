@@ -189,7 +189,7 @@ def remembered(function, key=lambda *given: given):
     return inside
 
 
-@settings(SEARCHED, max_examples=25)
+@settings(SEARCHED, max_examples=10)
 @given(names=PATHS, data=DATA, corpus=CORPORA, **FEW)
 def test_a_line_for_each_line_or_refused_before_anything_is_written(place, **example):
     whole_way(place, **example)

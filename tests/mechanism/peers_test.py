@@ -35,7 +35,9 @@ def normal(*shape, seed=0):
 
 @pytest.mark.parametrize("implementation", ["dense", "blockwise", "fused"])
 @pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("groups", [4, 2, 1])
+@pytest.mark.parametrize(
+    "groups", [4, pytest.param(2, marks=[pytest.mark.slow, pytest.mark.promise]), 1]
+)
 def test_heads_agree_with_jax_nn_dot_product_attention(groups, mask, implementation):
     length, features = 40, FEATURES // HEADS
     attention = make_attention(score="scaled_dot", mask=mask)

@@ -27,7 +27,7 @@ from attention_lab.models.encoders.transformer import mean
 from attention_lab.padded import Padded
 from tests import reference
 from tests.models import oracles
-from tests.models.small import padded, pair
+from tests.models.small import drawn, padded, pair
 
 V = 11
 SOURCE, TARGET = np.array([5, 9, 4, 3]), np.array([7, 4, 10, 6, 3])
@@ -58,15 +58,18 @@ CASES = {
         {"attention": {"score": "general"}, "input_feeding": False},
         "all",
     ),
-    "bahdanau, gate": (
+    "show, attend and tell": (
         {"kind": "recurrent", "cell": "gru"},
-        {"kind": "bahdanau", "cell": "lstm", "layers": 2, "gate": True},
+        {
+            **{"kind": "bahdanau", "cell": "lstm", "layers": 2},
+            **{"gate": True, "readout": "linear", "initial_memory": True},
+        },
         {},
         "nothing",
     ),
     "transformer to fixed": (
         {"kind": "transformer", **PLAIN},
-        {"kind": "fixed", "cell": "lstm", "layers": 3},
+        {"kind": "fixed", "cell": "lstm", "layers": 3, "readout": "maxout"},
         {},
         "nothing",
     ),
@@ -115,12 +118,6 @@ class Counted(Dropout):
     def __call__(self, x):
         self.calls += 1
         return x * (1 + self.calls / 4)
-
-
-def drawn(model):
-    """Parameters none of which is zero or one; nothing is compiled for them."""
-    rng, shapes = np.random.default_rng(0), jax.eval_shape(model.init, jax.random.key(0))
-    return jax.tree.map(lambda x: 0.5 * rng.normal(size=x.shape), shapes)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -14,8 +14,8 @@ from attention_lab.models.decoders import recurrent
 from attention_lab.models.decoders.hard import Drawn, Hard, gumbel, look, losses
 from attention_lab.padded import Padded
 from tests.models import oracles
-from tests.models.formulas_test import Counted, drawn
-from tests.models.small import padded
+from tests.models.formulas_test import Counted
+from tests.models.small import drawn, padded
 
 SOURCE, TARGET = np.array([4, 5, 3]), np.array([4, 3])
 K, T = len(SOURCE), len(TARGET)

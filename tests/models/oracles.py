@@ -41,9 +41,19 @@ def lstm(params, x, state):
 CELLS = {"gru": gru, "lstm": lstm}
 
 
-def begun(cell, h):
-    """The state before the first step, h_0; an LSTM's memory is empty."""
-    return (h,) if cell == "gru" else (h, np.zeros_like(h))
+def begun(cell, h, c=None):
+    """The state before the first step, h_0; an LSTM's memory is empty, or c_0."""
+    return (h,) if cell == "gru" else (h, np.zeros_like(h) if c is None else c)
+
+
+def deep_output(params, y, state, context, kind):
+    """Bahdanau et al. 2015, A.2.2, and with tanh in place of maxout; linear: Xu et al. 2015, equation 7."""
+    if kind == "linear":
+        return y + np.concatenate([state, context]) @ params["W"]
+    product = np.concatenate([state, context, y]) @ params["W"]
+    if kind == "tanh":
+        return np.tanh(product)
+    return np.array([max(product[n], product[n + len(y)]) for n in range(len(y))])
 
 
 def recurrent_encoder(params, x, drop, *, cell, layers=1, **_):
@@ -76,13 +86,16 @@ def recurrent_decoder(
     coverage=False,
     feeding=True,
     gate=False,
+    readout="tanh",
+    initial_memory=False,
     hard=False,
 ):
     """Readouts [T, E] and weights [T, K]: Cho et al. 2014; Bahdanau et al. 2015; Luong et al. 2015."""
     states, summary = encoded
     hidden = len(params["cell_0"]["U"])
-    first = np.tanh(summary @ params["bridge"])
-    state = [begun(cell, first[n * hidden : (n + 1) * hidden]) for n in range(layers)]
+    bridges = ["bridge", *["memory_bridge"] * initial_memory]
+    first = [np.split(np.tanh(summary @ params[name]), layers) for name in bridges]
+    state = [begun(cell, *vectors) for vectors in zip(*first, strict=True)]
     y = drop(y)
     keep = drop(np.ones((len(y), layers - 1, hidden)))
     fed, rows, readouts = np.zeros(y.shape[1] if feeding else 0), [], []
@@ -113,7 +126,7 @@ def recurrent_decoder(
                 own = params["readout"]["gate"]
                 context = logistic(reference.dot(own["w"], before) + own["b"][0]) * context
             advance(t, np.concatenate([y[t], context]))
-            out = np.tanh(np.concatenate([state[-1][0], context, y[t]]) @ params["readout"]["W"])
+            out = deep_output(params["readout"], y[t], state[-1][0], context, readout)
         readouts.append(out)
     return drop(np.array(readouts)), {"cross/0": np.array(rows)[None]} if rows else {}
 

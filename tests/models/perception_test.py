@@ -15,8 +15,8 @@ from attention_lab.models.places import encode_cells, init_cells
 from attention_lab.padded import Padded, pad, positions, size
 from tests import reference
 from tests.models import oracles
-from tests.models.formulas_test import Counted, drawn
-from tests.models.small import pair
+from tests.models.formulas_test import Counted
+from tests.models.small import drawn, pair
 
 RNG = np.random.default_rng(0)
 FRAMES, IMAGE = RNG.normal(size=(7, 3)), RNG.normal(size=(5, 6, 2))
@@ -232,9 +232,12 @@ def test_a_source_that_is_not_attended_to_once_is_penalized_over_what_exists():
     [
         ("luong", {"gate": True}, "decoder luong has no gate; only bahdanau has one"),
         ("fixed", {"doubly_stochastic": 0.1}, "decoder fixed attends to nothing"),
+        ("luong", {"readout": "linear"}, "readout=linear: decoder luong has a readout of its own"),
+        ("fixed", {"readout": "relu"}, "no readout 'relu'; known are tanh, maxout, linear"),
+        ("bahdanau", {"initial_memory": True}, "cell gru has no memory; lstm has one"),
     ],
 )
-def test_a_gate_and_a_penalty_need_what_they_are_about(decoder, words, message):
+def test_options_of_a_decoder_need_what_they_are_about(decoder, words, message):
     with pytest.raises(ValueError, match=message):
         pair("convolutional", decoder, **words)
 

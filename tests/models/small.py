@@ -86,7 +86,7 @@ STRUCTURES = {
     "local-p": lambda: recurrent("luong", attention={"score": "general", "locality": "local_p(3)"}),
     "transformer to bahdanau": lambda: pair("transformer", "bahdanau"),
     "transformer to luong": lambda: pair("transformer", "luong", attention={"score": "general"}),
-    "transformer to fixed": lambda: pair("transformer", "fixed"),
+    "transformer to fixed": lambda: pair("transformer", "fixed", readout="maxout"),
     "recurrent to transformer": lambda: pair("recurrent", "transformer"),
     "nothing to transformer": lambda: pair("nothing", "transformer"),
     "convolutional to bahdanau": lambda: pair(
@@ -95,6 +95,8 @@ STRUCTURES = {
         {"encoding": "sinusoidal"},
         cell="lstm",
         gate=True,
+        readout="linear",
+        initial_memory=True,
         doubly_stochastic=0.5,
     ),
     "patches to transformer": lambda: pair("patches", "transformer", {"encoding": "learned"}),
@@ -229,7 +231,36 @@ def example(source, target):
     return {"source": unpadded(np.asarray(source)), "target": tokens(target)}
 
 
+def drawn(model, seed=0):
+    """Parameters in float64, none of which is zero or one: nothing is compiled for them, as it is for `model.init`."""
+    rng, shapes = np.random.default_rng(seed), jax.eval_shape(model.init, jax.random.key(0))
+    return jax.tree.map(lambda x: 0.5 * rng.normal(size=x.shape), shapes)
+
+
 def params_of(model, seed=0):
-    """Parameters large enough for every path to be heard in the logits."""
-    params = model.init(jax.random.key(seed))
-    return jax.tree.map(lambda x: 2.0 * x, params)
+    """Those of `drawn` in the types of the model, so large that every path is heard in the logits."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    return jax.tree.map(lambda x, shape: jnp.asarray(x, shape.dtype), drawn(model, seed), shapes)
+
+
+def named(tree):
+    """The leaves of a tree by their paths."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def gradients_of(model):
+    """The gradient of each parameter by its path, in a batch of two examples of unlike lengths."""
+    sources = [source_of(model, seed, length) for seed, length in ((6, 6), (5, 3))]
+    batch = {"source": batch_of(sources, 6), "target": batch_of(sentences(7, 2, 7), 7)}
+
+    def loss(params):
+        def one(example, rng):
+            output = model.apply(params, example, rng=rng)
+            return jnp.sum(output.logits**2) + sum((output.losses or {}).values())
+
+        return jnp.sum(jax.vmap(one)(batch, jax.random.split(jax.random.key(1), 2)))
+
+    return named(jax.jit(jax.grad(loss))(params_of(model)))

@@ -13,8 +13,8 @@ from attention_lab.models import embeddings, encoder_decoder, make_model
 from attention_lab.models.shape import ACTIVATIONS, INITS, make_norm, make_shape
 from tests import reference
 from tests.models import oracles
-from tests.models.formulas_test import Counted, drawn
-from tests.models.small import STRUCTURES, padded
+from tests.models.formulas_test import Counted
+from tests.models.small import STRUCTURES, drawn, padded
 
 V = 11
 SOURCE, TARGET = np.array([5, 9, 4, 8, 6, 7, 10, 3]), np.array([7, 4, 10, 6, 8, 9, 5, 3])

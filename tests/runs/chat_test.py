@@ -4,7 +4,6 @@ import functools
 import itertools
 import string
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -18,6 +17,7 @@ from attention_lab.models import make_model
 from attention_lab.runs import Run, generate, generation
 from attention_lab.runs.chat import Chat, unknown_in
 from attention_lab.special_tokens import END
+from tests.models.small import params_of
 from tests.runs.limits_test import run_of
 
 MARKS = ("<user>", "<system>")
@@ -32,7 +32,7 @@ def talker(keep_whitespace=True, context=CONTEXT, alphabet=ALPHABET, kind="char"
     decoder = {"kind": "transformer", "positions": context, **GPT}
     model = make_model(len(tokenizer), len(tokenizer), encoder={"kind": "nothing"}, decoder=decoder)
     config = {"data": {"max_length": 128}, "sampling": {"max_length": LONGEST}}
-    return Run(config, model, model.init(jax.random.key(0)), Codec(tokenizer, tokenizer))
+    return Run(config, model, params_of(model), Codec(tokenizer, tokenizer))
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ RECURRENT = {
         "attention": ATTENTION,
         "input_feeding": True,
         "gate": False,
+        "readout": "tanh",
+        "initial_memory": False,
         "doubly_stochastic": 0.0,
         "hard": False,
         "hard_expected": 1.0,

@@ -14,7 +14,7 @@ from attention_lab.padded import pad
 from attention_lab.runs import Run, generate, sampling_of, stream
 from attention_lab.runs.generation import reads_source
 from attention_lab.special_tokens import END, PAD, START, UNKNOWN
-from tests.models.small import row
+from tests.models.small import params_of, row
 from tests.runs.limits_test import WORDS
 from tests.runs.limits_test import run_of as translator_of
 
@@ -29,7 +29,7 @@ def gpt(positions=64, bytes_too=False):
     tokenizer = train("char", [TEXT], 300, byte_fallback=bytes_too)
     decoder = {"kind": "transformer", "positions": positions, **GPT}
     model = make_model(len(tokenizer), len(tokenizer), encoder={"kind": "nothing"}, decoder=decoder)
-    params = jax.tree.map(lambda x: 2 * x, model.init(jax.random.key(0)))
+    params = params_of(model)
     return Run({}, model, params, Codec(tokenizer, tokenizer))
 
 
@@ -129,7 +129,7 @@ def test_reserved_tokens_are_generated_only_where_they_end_a_text():
     decoder = {"kind": "transformer", "positions": 32, **GPT}
     size = len(tokenizer)
     model = make_model(size, size, encoder={"kind": "nothing"}, decoder=decoder)
-    run = Run({}, model, model.init(jax.random.key(0)), Codec(tokenizer, tokenizer))
+    run = Run({}, model, params_of(model), Codec(tokenizer, tokenizer))
     reserved = range(size - 30, size)
     (own,) = generate(run, [[4, size - 1]], samples=4, max_length=20, end=())
     assert all(len(one.text) == sum(one.ids != END) for one in own)

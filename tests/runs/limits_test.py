@@ -15,7 +15,7 @@ from attention_lab.runs import Run, Runs
 from attention_lab.runs.outputs import is_cross
 from attention_lab.special_tokens import END
 from attention_lab.training.replicas import Layout
-from tests.models.small import STRUCTURES, example
+from tests.models.small import STRUCTURES, example, params_of
 
 WORDS = "the cat sat on a mat"
 SENTENCES = [WORDS, " ".join(["cat"] * 30), "", "the mat"]
@@ -48,7 +48,7 @@ def run_of(name, positions=24, scale=1.0):
             side["positions"] = positions
     tokenizer = train("word", [WORDS], 20)
     model = make_model(len(tokenizer), len(tokenizer), **sides)
-    params = jax.tree.map(lambda x: scale * x, model.init(jax.random.key(0)))
+    params = jax.tree.map(lambda x: scale * x, params_of(model, seed=2))
     config = {"decoding": {"beam": 2, "longest": (2, 0.5)}}
     return Run(config, model, params, Codec(tokenizer, tokenizer))
 

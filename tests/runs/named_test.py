@@ -83,7 +83,7 @@ TRANSFORMER = {"features": 512, "heads": 8, "feed_forward": 2048, "layers": 6}
 SIZES = {
     "bahdanau2015": (
         {"cell": "gru", "embedding": 620, "features": 2 * 1000, "layers": 1},
-        {"cell": "gru", "embedding": 620, "hidden": 1000, "layers": 1},
+        {"cell": "gru", "embedding": 620, "hidden": 1000, "layers": 1, "readout": "maxout"},
     ),
     "luong2015": (
         {"cell": "lstm", "embedding": 1000, "features": 1000, "layers": 4},
@@ -91,7 +91,10 @@ SIZES = {
     ),
     "xu2015": (
         {"features": 512, "stride": 16},
-        {"cell": "lstm", "embedding": 512, "hidden": 1000, "gate": True, "doubly_stochastic": 1.0},
+        {
+            **{"cell": "lstm", "embedding": 512, "hidden": 1000, "doubly_stochastic": 1.0},
+            **{"gate": True, "readout": "linear", "initial_memory": True},
+        },
     ),
     "chan2016": (
         {"cell": "lstm", "features": 512, "joins": 3},
@@ -99,7 +102,7 @@ SIZES = {
     ),
     "chorowski2015": (
         {"cell": "gru", "features": 512, "layers": 3},
-        {"cell": "gru", "embedding": 256, "hidden": 256, "layers": 1},
+        {"cell": "gru", "embedding": 256, "hidden": 256, "layers": 1, "readout": "maxout"},
     ),
     "vaswani2017": ({**TRANSFORMER, "norm": "post"}, {**TRANSFORMER, "norm": "post"}),
     "chen2018": (

@@ -85,7 +85,7 @@ def near(a, b, tolerance):
     ("layout", "dtype"),
     [
         (Layout(2, 1), jnp.float64),
-        (Layout(2, 1), jnp.float32),
+        pytest.param(Layout(2, 1), jnp.float32, marks=[pytest.mark.slow, pytest.mark.promise]),
         pytest.param(Layout(1), jnp.float64, marks=[pytest.mark.slow, pytest.mark.promise]),
         pytest.param(Layout(1, 3), jnp.float64, marks=pytest.mark.slow),
         pytest.param(Layout(2), jnp.float64, marks=pytest.mark.slow),

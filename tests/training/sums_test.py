@@ -115,7 +115,9 @@ def test_no_sum_of_an_update_in_bfloat16_is_narrow(name):
     assert narrow_sums(jaxpr) == []
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize(
+    "cell", ["gru", pytest.param("lstm", marks=[pytest.mark.slow, pytest.mark.promise])]
+)
 @pytest.mark.parametrize("decoder", RECURRENT)
 def test_gradients_of_a_long_sentence_are_those_of_float64_to_the_digits_of_bfloat16(decoder, cell):
     length = 512  # of one word, again and again: small equal gradients, of which a narrow sum forgets most

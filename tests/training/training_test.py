@@ -262,7 +262,7 @@ def test_what_a_model_adds_to_its_objective_is_part_of_the_loss_of_each_target()
     batch = {"source": sources, "target": targets}
     for model in (plain, penalized):
         for parts in (1, 2):
-            step = make_train_step(model, optimizer, SCHEDULES["constant"](1, 1), parts)
+            step = jax.jit(make_train_step(model, optimizer, SCHEDULES["constant"](1, 1), parts))
             losses[model, parts] = float(step(state, batch)[1]["loss"])
     added = jax.vmap(lambda one: penalized.apply(state.params, one).losses["coverage"])(batch)
     for parts in (1, 2):

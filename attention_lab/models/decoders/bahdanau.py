@@ -43,6 +43,7 @@ bahdanau = partial(
         init=_init,
         step=_step,
         readout=deep_readout,
+        deep=True,
         gated=True,
     ),
 )

@@ -22,7 +22,8 @@ weights_init = jax.nn.initializers.glorot_uniform()
 class Sizes(NamedTuple):
     """Features of a state s_t, of a source's state h_j, and of an embedding y_t, which a readout r_t equals.
 
-    input_feeding: whether `luong` feeds a readout to the next step. gate: whether `bahdanau` scales its context.
+    input_feeding: whether `luong` feeds a readout to the next step. gate: whether `bahdanau` scales its context. readout:
+    the name of the readout of the others.
     """
 
     hidden: int
@@ -30,6 +31,7 @@ class Sizes(NamedTuple):
     embedding: int
     input_feeding: bool = True
     gate: bool = False
+    readout: str = "tanh"
 
 
 class SourceMemory(NamedTuple):
@@ -114,8 +116,8 @@ class Variant(NamedTuple):
     attends: whether it attends to the source. extra, fed: the number of features that the lowest cell reads beside
     y_{t−1}, and of those that a readout passes to the next step.
     step: (cells, source, state, entered, noise) -> state, features [F], a `Place` or None.
-    readout: (params, features [T, F], embedded [T, E]) -> r [T, E], for all positions at once.
-    gated: whether its context may be scaled by a gate.
+    readout: sizes -> (params, features [T, F], embedded [T, E]) -> r [T, E], for all positions at once.
+    deep: whether `Sizes.readout` is its readout. gated: whether its context may be scaled by a gate.
     """
 
     name: str
@@ -124,5 +126,6 @@ class Variant(NamedTuple):
     fed: Callable[[Sizes], int]
     init: Callable[[Array, Sizes], Params]
     step: Callable[..., tuple[State, Array, Place | None]]
-    readout: Callable[[Params, Array, Array], Array]
+    readout: Callable[[Sizes], Callable[[Params, Array, Array], Array]]
+    deep: bool = False
     gated: bool = False

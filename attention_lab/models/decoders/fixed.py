@@ -27,5 +27,6 @@ fixed = partial(
         init=deep_init,
         step=_step,
         readout=deep_readout,
+        deep=True,
     ),
 )

@@ -42,6 +42,6 @@ luong = partial(
         fed=_fed,
         init=_init,
         step=_step,
-        readout=lambda params, attentional, embedded: attentional,
+        readout=lambda sizes: lambda params, attentional, embedded: attentional,
     ),
 )

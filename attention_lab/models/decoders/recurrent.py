@@ -22,6 +22,7 @@ from attention_lab.models.decoders.contract import (
     Variant,
     weights_init,
 )
+from attention_lab.models.decoders.deep_output import READOUTS
 from attention_lab.models.decoders.hard import Drawn, Hard, gumbel, of_pass
 
 
@@ -35,6 +36,7 @@ class Recurrent(nn.Module):
     layers: int
     positions: int
     recompute: bool
+    initial_memory: bool = False
     doubly_stochastic: float = 0.0
     hard: Hard | None = None
 
@@ -55,7 +57,11 @@ class Recurrent(nn.Module):
     def setup(self) -> None:
         """Makes the parameters."""
         sizes, cell = self.sizes, self.cell
-        self.bridge = self.param("bridge", weights_init, (sizes.source, self.layers * sizes.hidden))
+        bridge = weights_init, (sizes.source, self.layers * sizes.hidden)
+        self.bridges = [
+            self.param(name, *bridge)
+            for name in ("bridge", "memory_bridge")[: 1 + self.initial_memory]
+        ]
         lowest = sizes.embedding + self.variant.extra(sizes)
         cells = [
             self.param(f"cell_{n}", cell.init, sizes.hidden if n else lowest, sizes.hidden)
@@ -69,16 +75,22 @@ class Recurrent(nn.Module):
         self.cells = Cells(cell, self.attention, params)
 
     def start(self, encoded: Encoded, length: int) -> tuple[SourceMemory, State]:
-        """Returns the source, and the state before the first token, s_0 = tanh(W summary), whatever the length."""
+        """Returns the source, and the state before the first token, whatever the length.
+
+        s_0 = tanh(W summary), and likewise the memory c_0 of an LSTM if it has one before the first token.
+        """
         del length
         x, memory, feedback = encoded.states, None, ()
         if self.variant.attends:
             params = self.cells.params["attention"]
             memory = remember(self.attention, params, x, x, encoded.valid)
             feedback = self.attention.feedback.start(params["feedback"], memory)
-        first = jnp.split(jnp.tanh(matmul(encoded.summary, self.bridge, x.dtype)), self.layers)
+        first = [
+            jnp.split(jnp.tanh(matmul(encoded.summary, bridge, x.dtype)), self.layers)
+            for bridge in self.bridges
+        ]
         state = State(
-            layers=tuple(self.cell.start(h) for h in first),
+            layers=tuple(map(self.cell.start, *first)),
             fed=jnp.zeros(self.variant.fed(self.sizes), x.dtype),
             feedback=feedback,
             position=jnp.zeros((), int),
@@ -169,7 +181,8 @@ class Recurrent(nn.Module):
 
     def _read_out(self, features, embedded, place, dropout, weights):
         """place: of one or of all positions."""
-        readout = self.variant.readout(self.cells.params["readout"], features, embedded)
+        read_out = self.variant.readout(self.sizes)
+        readout = read_out(self.cells.params["readout"], features, embedded)
         # One head: [H, T, K], or [H, K] of one step.
         shown = {"cross/0": place.weights[None]} if weights and place is not None else {}
         return Readout(dropout(readout), shown)
@@ -200,6 +213,8 @@ def make_recurrent(
     positions: int = 512,
     input_feeding: bool = True,
     gate: bool = False,
+    readout: str = "tanh",
+    initial_memory: bool = False,
     doubly_stochastic: float = 0.0,
     hard: bool = False,
     hard_expected: float = 1.0,
@@ -212,12 +227,14 @@ def make_recurrent(
     source: features of the source's states. attention: unused by `fixed`. embedding: E; hidden: N of the decoder's
     states. positions: the number of source states for which a score that is indexed by position (location) has
     entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). gate: of `bahdanau`
-    alone, whether the context is scaled by a number that the state decides. doubly_stochastic: the weight λ of a
-    penalty that is added to the cross-entropy of each target (Xu et al. 2015). hard: whether each step reads one place,
+    alone, whether the context is scaled by a number that the state decides. readout: of `bahdanau` and `fixed`, a name in
+    READOUTS. initial_memory: whether the memory c_0 of an LSTM is made from the source as s_0 is, rather than 0 (Xu et
+    al. 2015, §3.1.2). doubly_stochastic: the weight λ of a penalty that is added to the cross-entropy of each target. hard: whether each step reads one place,
     drawn from the weights in training and the likeliest otherwise; hard_expected, hard_reinforce, hard_entropy: as in
     `Hard`. recompute: whether activations of a step are computed again in the backward pass rather than stored (Chen et
     al. 2016). Raises ValueError if there is no source, a name is unknown, the attention is defined within one sequence
-    only, or a decoder without attention is to have a gate, a penalty or hard attention.
+    only, a decoder without attention is to have a gate, a penalty or hard attention, or a decoder or a cell is to have a
+    readout or a memory that it has not.
     """
     if source is None:
         raise ValueError(
@@ -231,6 +248,14 @@ def make_recurrent(
         raise ValueError(f"layers={layers}: a recurrent decoder needs 1 or more")
     if gate and not variant.gated:
         raise ValueError(f"decoder {variant.name} has no gate; only bahdanau has one")
+    if readout != "tanh" and not variant.deep:
+        raise ValueError(
+            f"readout={readout}: decoder {variant.name} has a readout of its own, which is a tanh"
+        )
+    if initial_memory and not look_up("cell", CELLS, cell).memory:
+        raise ValueError(
+            f"initial_memory={initial_memory}: cell {cell} has no memory; lstm has one"
+        )
     if doubly_stochastic and not variant.attends:
         raise ValueError(
             f"doubly_stochastic={doubly_stochastic}: decoder {variant.name} attends to nothing"
@@ -239,8 +264,9 @@ def make_recurrent(
         raise ValueError(
             f"decoder {variant.name} attends to nothing, and cannot do so with hard=True"
         )
-    sizes = Sizes(hidden, source, embedding, input_feeding, gate)
+    look_up("readout", READOUTS, readout)
+    sizes = Sizes(hidden, source, embedding, input_feeding, gate, readout)
     chosen = look_up("cell", CELLS, cell)
     draws = Hard(hard_expected, hard_reinforce, hard_entropy) if hard else None
-    numbers = layers, positions, recompute, doubly_stochastic, draws
+    numbers = layers, positions, recompute, initial_memory, doubly_stochastic, draws
     return Recurrent(variant, chosen, attention, sizes, *numbers)
