@@ -105,7 +105,7 @@ def run(main: Callable[[list[str]], int | None], config: str | None = None) -> N
             if "get_config()" in message:
                 message = f"{path} accepts no argument after a colon"
             if "Traceback" in message:  # raised by the config file; its last line has the reason
-                message = message.strip().splitlines()[-1]
+                message = message.strip().splitlines()[-1].removeprefix("ValueError: ")
         hint = "--print_config prints all fields, --help the usage" if config else "see --help"
         sys.exit(refuse(f"{message} ({hint})"))
 

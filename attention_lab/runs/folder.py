@@ -63,8 +63,17 @@ ADDED: Mapping[str, Any] = MappingProxyType(
 def write(workdir: Path, config: Config, codec: Codec, data: Mapping[str, str]) -> None:
     """Writes all files that `load` requires except the checkpoints. data: the digest of each split.
 
-    Raises ValueError, and writes nothing, if the folder contains a run with another config, with the fields that
-    differ (those in COMPUTATION may), or if `origin.begin` does.
+    Raises ValueError, and writes nothing, where `check_config` and `origin.begin` do.
+    """
+    check_config(workdir, config)
+    begin(workdir, codec, data)
+    write_json(workdir / "config.json", config)
+
+
+def check_config(workdir: Path, config: Config) -> None:
+    """Raises ValueError if the folder contains a run with another config, with the fields that differ.
+
+    Those in COMPUTATION may differ.
     """
     if (workdir / "config.json").exists():
         differing = [
@@ -77,8 +86,6 @@ def write(workdir: Path, config: Config, codec: Codec, data: Mapping[str, str]) 
                 f"{workdir} contains a run with another config ({', '.join(differing[:5])}); resume with "
                 "that config, or choose another folder: --workdir"
             )
-    begin(workdir, codec, data)
-    write_json(workdir / "config.json", config)
 
 
 def record_session(workdir: Path) -> None:

@@ -13,7 +13,7 @@ from attention_lab.mechanism.contracts import Params
 from attention_lab.runs import checks, initialization, leases, setup, showing
 from attention_lab.runs.evaluation import bar, check_earlier_scores, evaluate, examples_of
 from attention_lab.runs.fitting import Group, fit
-from attention_lab.runs.folder import load, model_of, write
+from attention_lab.runs.folder import check_config, load, model_of, write
 from attention_lab.runs.run import Run
 from attention_lab.runs.validation import validation_of
 from attention_lab.training import processes
@@ -55,6 +55,8 @@ def train(
 def _train(config: Any, workdir: Path, showcase: list[str], interrupt: Interrupt) -> Run | None:
     test = config["data"]["test"]
     with processes.all_or_none():
+        if processes.is_first():
+            check_config(workdir, config)  # before anything takes long
         corpus = setup.corpus_of(config, workdir)
         model = model_of(config, corpus.codec)
         # These raise before anything is written if there are too few devices, or if they cannot share the heads.

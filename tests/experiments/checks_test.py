@@ -24,6 +24,11 @@ def test_none_can_be_said_of_what_can_be_none(name):
         ("claims", ["--config=configs/quickstart.py"], "no base and no arms"),
         ("train", ["--config=configs/defaults.py"], "defines no get_config"),
         ("train", ["--config=configs/quickstart.py:foo"], "no argument after a colon"),
+        (
+            "train",
+            ["--config=configs/shakespeare.py:foo"],
+            "train: there is no setting 'foo'; known",
+        ),
         ("train", ["--config=README.md"], "README.md"),
         (
             "train",

@@ -231,6 +231,13 @@ def test_rows_of_other_data_are_neither_reported_nor_evaluated(again, name):
     assert digest_of(folder / "study") == before
 
 
+def test_a_config_of_other_data_is_reported_as_another_config(again):
+    folder = again("finished")
+    result = train(folder, "--config.data.max_length=9", "--config.data.test=validation")
+    assert result.returncode == 2, result
+    assert re.search(r"another config \(data\.max_length: \d+, now 9, data\.test: ", result.stderr)
+
+
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_a_run_is_not_evaluated_on_other_data_under_the_same_name(again, split):
     folder = again("finished")
