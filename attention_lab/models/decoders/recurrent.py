@@ -229,12 +229,11 @@ def make_recurrent(
     entries. input_feeding: of `luong` alone, whether the lowest cell reads h~_{t−1} (§3.3 there). gate: of `bahdanau`
     alone, whether the context is scaled by a number that the state decides. readout: of `bahdanau` and `fixed`, a name in
     READOUTS. initial_memory: whether the memory c_0 of an LSTM is made from the source as s_0 is, rather than 0 (Xu et
-    al. 2015, §3.1.2). doubly_stochastic: the weight λ of a penalty that is added to the cross-entropy of each target. hard: whether each step reads one place,
-    drawn from the weights in training and the likeliest otherwise; hard_expected, hard_reinforce, hard_entropy: as in
-    `Hard`. recompute: whether activations of a step are computed again in the backward pass rather than stored (Chen et
-    al. 2016). Raises ValueError if there is no source, a name is unknown, the attention is defined within one sequence
-    only, a decoder without attention is to have a gate, a penalty or hard attention, or a decoder or a cell is to have a
-    readout or a memory that it has not.
+    al. 2015, §3.1.2). doubly_stochastic: the weight λ of a penalty that is added to the cross-entropy of each target.
+    hard: whether each step reads one place, drawn from the weights in training and the likeliest otherwise;
+    hard_expected, hard_reinforce, hard_entropy: as in `Hard`. recompute: whether activations of a step are computed again
+    in the backward pass rather than stored (Chen et al. 2016). Raises ValueError if there is no source, a name is
+    unknown, the attention is defined within one sequence only, or the decoder or its cell has no place for an option.
     """
     if source is None:
         raise ValueError(
@@ -256,14 +255,9 @@ def make_recurrent(
         raise ValueError(
             f"initial_memory={initial_memory}: cell {cell} has no memory; lstm has one"
         )
-    if doubly_stochastic and not variant.attends:
-        raise ValueError(
-            f"doubly_stochastic={doubly_stochastic}: decoder {variant.name} attends to nothing"
-        )
-    if hard and not variant.attends:
-        raise ValueError(
-            f"decoder {variant.name} attends to nothing, and cannot do so with hard=True"
-        )
+    for option, value in {"doubly_stochastic": doubly_stochastic, "hard": hard}.items():
+        if value and not variant.attends:
+            raise ValueError(f"{option}={value}: decoder {variant.name} attends to nothing")
     look_up("readout", READOUTS, readout)
     sizes = Sizes(hidden, source, embedding, input_feeding, gate, readout)
     chosen = look_up("cell", CELLS, cell)
