@@ -106,11 +106,15 @@ def test_every_file_is_decoded_once_before_it_is_used(photo, monkeypatch):
     assert len(load(cache_dir=photo / "a.wav")) == 4  # no folder: it is not noted
     assert len(read) == 6
     (photo / "1.png").write_bytes((photo / "1.png").read_bytes()[:45])
-    with pytest.raises(ValueError, match=r"/1\.png is no image that can be read: [^()]*; restore it"):
+    with pytest.raises(
+        ValueError, match=r"/1\.png is no image that can be read: [^()]*; restore it"
+    ):
         load(cache_dir=photo / "cache")
     (photo / "2.png").write_bytes(b"")
     for _ in range(2):
-        with pytest.raises(ValueError, match=r"/1\.png is no image .* \(one of 2 such files\); restore it, or"):
+        with pytest.raises(
+            ValueError, match=r"/1\.png is no image .* \(one of 2 such files\); restore it, or"
+        ):
             load(cache_dir=photo / "cache")
 
 
