@@ -81,14 +81,12 @@ def contents():
 def page(package):
     """A page's text: the package, then its modules in alphabetical order."""
     modules = sorted(path for path in package.glob("*.py") if path.stem != "__init__")
-    return "\n".join(
-        [section(name_of(package), "=", True), *(section(name_of(m), "-") for m in modules)]
-    )
+    return "\n".join([section(name_of(package), "="), *(section(name_of(m), "-") for m in modules)])
 
 
-def section(name, underline, of_package=False):
-    """A heading and the directive that reads a module. What a package exports is described where it is defined."""
+def section(name, underline):
+    """A heading and the directive that reads a module. What a module exports is described where it is defined."""
     options = ["   :members:", "   :show-inheritance:"]
-    if of_package and name != PACKAGE.name:
+    if name != PACKAGE.name:
         options.append("   :ignore-module-all:")
     return "\n".join([name, underline * len(name), "", f".. automodule:: {name}", *options, ""])
