@@ -30,7 +30,7 @@ def describe(
     name: of the command, and of its configs. reads: what the model must read. opened: (path) -> a source.
     """
     if bool(paths) == (NUMBER.value is not None):
-        raise command.Refusal("give files, or --number; see --help")
+        raise command.Refusal("give either files or --number; see --help")
     if HEATMAP.value:
         if len(paths) > 1:
             raise command.Refusal(f"--save_heatmap draws one file, and {len(paths)} are given")

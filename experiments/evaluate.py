@@ -1,4 +1,4 @@
-"""Evaluates a trained model on a split of its corpus: BLEU, chrF and, if gold links are known, alignment error.
+"""Evaluates a trained model on a split of its corpus, by the metrics of its task and, where gold is known, of attention.
 
     python -m experiments.evaluate --workdir=runs/quickstart
     python -m experiments.evaluate --workdir=runs/quickstart --split=test_long --beam=1

@@ -5,6 +5,7 @@ read or drawn when they are needed, so that a corpus need not fit into memory.
 """
 
 import dataclasses
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -55,6 +56,8 @@ class ImageFile:
         from PIL import Image as pillow
         from PIL import ImageOps
 
+        # Pillow's own limit is another one, of which it warns without the name of the file.
+        warnings.filterwarnings("ignore", category=pillow.DecompressionBombWarning)
         try:
             with pillow.open(self.path) as opened:
                 width, height = opened.size
@@ -68,8 +71,14 @@ class ImageFile:
                 color = turned.convert("RGBA")
         except FileNotFoundError:
             raise ValueError(f"there is no file {self.path}") from None
+        except IsADirectoryError:
+            raise ValueError(f"{self.path} is a folder; give files") from None
         except (OSError, SyntaxError, pillow.DecompressionBombError) as error:
-            raise ValueError(f"{self.path} is no image that can be read: {error}") from None
+            unknown = isinstance(error, pillow.UnidentifiedImageError)  # it repeats the path
+            raise ValueError(
+                f"{self.path} is no image that can be read: {'its format is not known' if unknown else error}; "
+                "restore it, or leave it out"
+            ) from None
         white = pillow.new("RGBA", color.size, (255, 255, 255, 255))
         return np.asarray(pillow.alpha_composite(white, color).convert("RGB"))
 

@@ -61,7 +61,7 @@ def decoded(
         damaged = [error for error in pool.map(_error_of, sources) if error is not None]
     if damaged:
         others = f" (one of {len(damaged):,} such files)" if len(damaged) > 1 else ""
-        raise ValueError(f"{damaged[0]}{others}; restore it, or leave it out")
+        raise ValueError(f"{damaged[0]}{others}")
     with contextlib.suppress(OSError):  # it is only slower without
         files.replace(note, "")
     return examples

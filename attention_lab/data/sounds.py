@@ -6,6 +6,7 @@ depend: samples are read or synthesized when they are needed.
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
@@ -65,6 +66,8 @@ class SoundFile:
             ) from None
         if not pathlib.Path(self.path).exists():
             raise ValueError(f"there is no file {self.path}")
+        if pathlib.Path(self.path).is_dir():
+            raise ValueError(f"{self.path} is a folder; give files")
         try:
             with soundfile.SoundFile(self.path) as opened:
                 seconds = opened.frames / opened.samplerate
@@ -74,10 +77,29 @@ class SoundFile:
                     )
                 given, own = opened.read(dtype="float32", always_2d=True), opened.samplerate
         except (soundfile.SoundFileError, RuntimeError, TypeError, OSError) as error:
-            raise ValueError(f"{self.path} is no recording that can be read: {error}") from None
+            reason = str(error).removeprefix(f"Error opening {self.path!r}: ").removesuffix(".")
+            raise ValueError(
+                f"{self.path} is no recording that can be read: {reason}; restore it, or leave it out"
+            ) from None
         if not len(given):
-            raise ValueError(f"{self.path} has no samples")
+            raise ValueError(f"{self.path} has no samples; restore it, or leave it out")
+        if _is_cut_off(self.path):
+            raise ValueError(
+                f"{self.path} ends before its header says; restore it, or leave it out"
+            )
         return given.mean(1), own
+
+
+def _is_cut_off(path):
+    """Whether a WAV file is shorter than its header says, which libsndfile passes over.
+
+    A program that writes to a pipe does not know the length, and says 0 or the most that there can be.
+    """
+    with open(path, "rb") as file:
+        head = file.read(8)
+    said = int.from_bytes(head[4:], "little")
+    # Some programs count a byte of padding that they do not write.
+    return head[:4] == b"RIFF" and said < 2**31 - 1 and os.path.getsize(path) + 1 < said + len(head)
 
 
 def resampled(samples: np.ndarray, given: int, wanted: int) -> np.ndarray:

@@ -10,13 +10,16 @@ from attention_lab.runs import evaluation, showing
 from attention_lab.runs.run import Run
 
 CONFIGS = MappingProxyType({"image": "configs/captions.py", "frames": "configs/speech.py"})
+CALLED = MappingProxyType(
+    {"image": "images", "frames": "recordings", "tokens": "texts", "nothing": "no source"}
+)
 
 
 def checked(run: Run, workdir: str, reads: str) -> None:
     """Raises ValueError, with what to do, if the model of a run reads another kind of source."""
     if run.model.reads != reads:
         raise ValueError(
-            f"--workdir={workdir}: this model reads {run.model.reads}, not {reads}; train one with "
+            f"--workdir={workdir}: this model reads {CALLED[run.model.reads]}, not {CALLED[reads]}; train one with "
             f"--config={CONFIGS[reads]}"
         )
 

@@ -123,7 +123,7 @@ def load(workdir: str | Path) -> Run:
         why = "there is no config.json in it" if workdir.is_dir() else "there is no such folder"
         raise ValueError(
             f"{workdir} contains no run ({why}); train one with "
-            f"python -m experiments.train --workdir={workdir}"
+            f"python -m experiments.train --config=CONFIG --workdir={workdir}"
         )
     config = read_json(path)
     origin, codec = origin_of(workdir), codec_of(workdir)

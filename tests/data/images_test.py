@@ -62,12 +62,15 @@ def test_what_is_no_image_is_reported_in_one_line(name, tmp_path, monkeypatch):
         path.mkdir()
     elif name == "huge":
         monkeypatch.setattr(images, "LARGEST", 23)
+        monkeypatch.setattr(pillow, "MAX_IMAGE_PIXELS", 20)  # Pillow would warn
         saved(path, COLOR)
     message = {
         "missing": "there is no file",
         "huge": "4 x 6 pixels, and at most 23 are read",
-        "folder": "no image that can be read: .*directory",
-    }.get(name, "no image that can be read")
+        "folder": "is a folder; give files",
+        "text": "no image that can be read: its format is not known; restore it, or leave it out",
+        "cut off": "no image that can be read: .*truncated.*; restore it",
+    }[name]
     with pytest.raises(ValueError, match=message) as error:
         ImageFile(str(path)).pixels()
     assert "\n" not in str(error.value) and str(path) in str(error.value)

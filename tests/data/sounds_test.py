@@ -135,7 +135,19 @@ def test_a_recording_at_any_rate_and_with_any_channels_is_read(tmp_path):
     assert saved(tmp_path / "a.wav", TONE).digest != saved(tmp_path / "b.wav", -TONE).digest
 
 
-@pytest.mark.parametrize("name", ["missing", "text", "empty", "long", "no package"])
+def test_the_length_of_a_recording_that_was_written_to_a_pipe_is_that_of_its_file(tmp_path):
+    pytest.importorskip("soundfile", reason="soundfile is not installed")
+    path = tmp_path / "a.wav"
+    saved(path, TONE)
+    content = path.read_bytes()
+    for size in (b"\xff" * 4, b"\0" * 4, (len(content) - 7).to_bytes(4, "little")):
+        path.write_bytes(content[:4] + size + content[8:])
+        assert len(SoundFile(str(path)).samples(8000)) == len(TONE)
+
+
+@pytest.mark.parametrize(
+    "name", ["missing", "folder", "text", "empty", "cut off", "long", "no package"]
+)
 def test_what_is_no_recording_is_reported_in_one_line(name, tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
     if name != "no package":
@@ -144,15 +156,22 @@ def test_what_is_no_recording_is_reported_in_one_line(name, tmp_path, monkeypatc
         monkeypatch.setitem(__import__("sys").modules, "soundfile", None)
     if name == "text":
         path.write_text("no sound", encoding="utf-8")
+    elif name == "folder":
+        path.mkdir()
     elif name == "empty":
         saved(path, [])
+    elif name == "cut off":
+        saved(path, TONE)
+        path.write_bytes(path.read_bytes()[:-100])
     elif name == "long":
         monkeypatch.setattr(sounds, "LONGEST", 0.25)
         saved(path, TONE)
     message = {
         "missing": "there is no file",
-        "text": "no recording that can be read",
-        "empty": "has no samples",
+        "folder": "is a folder; give files",
+        "text": "no recording that can be read: Format not recognised; restore it, or leave it out",
+        "cut off": "ends before its header says; restore it",
+        "empty": "has no samples; restore it",
         "long": "takes 0 s, and at most 0 s are read",
         "no package": "pip install soundfile",
     }[name]

@@ -71,8 +71,8 @@ def test_what_cannot_be_read_leaves_the_others_described(workdir, picture, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "give files, or --number"),
-        (("a.png", "--number=1"), "give files, or --number"),
+        ((), "give either files or --number"),
+        (("a.png", "--number=1"), "give either files or --number"),
         (("a.png", "b.png", "--save_heatmap=c.png"), "draws one file, and 2 are given"),
         (("a.png", "--save_heatmap=c.jpg"), "the name must end in .png"),
         (("--number=60",), "--number=60: the test set has 60 examples"),
@@ -86,7 +86,7 @@ def test_what_is_not_possible_is_one_line(workdir, words, message):
 def test_a_model_that_reads_something_else_is_refused(workdir, monkeypatch):
     monkeypatch.setattr("attention_lab.runs.opened", lambda folder: run_of("location"))
     status, _, err = described("runs/other", "a.png")
-    assert status == 2 and "--workdir=runs/other: this model reads tokens, not image" in err
+    assert status == 2 and "--workdir=runs/other: this model reads texts, not images" in err
     monkeypatch.undo()
     result = run_command("translate", f"--workdir={workdir}", "a sentence")
     assert result.status == 2 and b"reads images; use experiments.caption" in result.stderr

@@ -61,11 +61,11 @@ def test_when_it_listened_is_printed_and_drawn(workdir, tmp_path):
 
 def test_what_is_not_possible_is_one_line(workdir):
     for words, message in (
-        ((), "give files, or --number"),
+        ((), "give either files or --number"),
         (("a.wav", "b.wav", "--save_heatmap=c.png"), "draws one file, and 2 are given"),
         (("--number=60",), "--number=60: the test set has 60 examples"),
     ):
         status, out, err = transcribed(workdir, *words)
         assert (status, out) == (2, "") and message in err and err.count("\n") == 1
     result = run_command("caption", f"--workdir={workdir}", "a.png")
-    assert result.status == 2 and b"this model reads frames, not image" in result.stderr
+    assert result.status == 2 and b"this model reads recordings, not images" in result.stderr
