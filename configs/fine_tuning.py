@@ -31,8 +31,14 @@ def get_config(which: str = ""):
     if colon and not inspect.signature(make).parameters:
         raise ValueError(f"configs/{name}.py accepts no argument after a colon")
     config = make(argument) if colon else make()
-    config.name = f"{pathlib.Path(folder).name}_{name}"
+    config.name = "_".join([pathlib.Path(folder).name, *other.split(":")])
     config.model = defaults.fields(pretrained.words_of(folder))
+    alone = config.model.encoder.kind == "nothing"
+    if alone != (config.task == "language"):
+        raise ValueError(
+            f"the model in {folder} {'has no source' if alone else 'has a source'}, which does not fit the task "
+            f"{config.task} of {name}; choose a config such as {'shakespeare' if alone else 'headlines'}"
+        )
     config.initialize_from = folder
     config.training.update(optimizer="adam", schedule="constant", learning_rate=5e-5, warmup=100)
     return config

@@ -36,6 +36,11 @@ UNKNOWN = (
     "suppress_tokens",
     "begin_suppress_tokens",
     "bad_words_ids",
+    "num_beam_groups",
+    "diversity_penalty",
+    "typical_p",
+    "min_p",
+    "penalty_alpha",
 )
 SAMPLED = (
     "min_length",

@@ -142,7 +142,8 @@ def test_the_config_is_that_of_another_with_the_model_of_the_folder(bart):
     assert config.task == "summarization" and config.name == "bart_headlines"
     assert config.initialize_from == str(bart)
     assert json.loads(config.model.to_json()) == json.loads(json.dumps(words_of(bart)))
-    assert fine_tuning.get_config(f"{bart},scitldr:scratch").data.name == "scitldr"
+    other = fine_tuning.get_config(f"{bart},scitldr:scratch")
+    assert (other.data.name, other.name) == ("scitldr", "bart_scitldr_scratch")
     for which in ("", str(bart), ",headlines"):
         with pytest.raises(ValueError, match="is not FOLDER,CONFIG, such as models/bart-base"):
             fine_tuning.get_config(which)
@@ -151,5 +152,9 @@ def test_the_config_is_that_of_another_with_the_model_of_the_folder(bart):
             fine_tuning.get_config(f"{bart},{name}")
     with pytest.raises(ValueError, match=r"configs/small_world.py accepts no argument"):
         fine_tuning.get_config(f"{bart},small_world:big")
+    with pytest.raises(
+        ValueError, match="has a source, which does not fit the task language of sh"
+    ):
+        fine_tuning.get_config(f"{bart},shakespeare")
     with pytest.raises(ValueError, match="there is no folder nothing"):
         fine_tuning.get_config("nothing,headlines")

@@ -151,6 +151,9 @@ def test_settings_are_those_of_searches_and_of_sampling_or_are_named():
         "bad_words_ids=[[3]]", "early_stopping=never", "eos_token_id=[2, 5]",
     ]  # fmt: skip
     assert settings.unused({"num_beams": 4, "min_new_tokens": 3}, True) == ["num_beams=4"]
+    groups = {"num_beam_groups": 3, "diversity_penalty": 0.5}
+    assert settings.unused(groups, False) == ["num_beam_groups=3", "diversity_penalty=0.5"]
+    assert settings.unused({"num_beam_groups": 1, "diversity_penalty": 0.0}, False) == []
     drawn = settings.sampling_in({"do_sample": True, "top_k": 5, "max_new_tokens": 3})
     assert runs.sampling_of(drawn)[:4] == (1.0, 5, 1.0, 1.0) and drawn["max_length"] == 3
     assert settings.sampling_in({})["temperature"] == 0.8
