@@ -82,6 +82,13 @@ def test_the_digest_is_that_of_the_files_content(photo):
             {"image": "cats/1.png", "caption": "a", "regions": [BOX], "links": [[0, 1]]},
             "of 1 regions and 1 words",
         ),
+        *(
+            (
+                {"image": "cats/1.png", "caption": "a", "regions": [BOX], "links": [link]},
+                r"a link must be \[region, word\]",
+            )
+            for link in (3, [0], [0, 0, 0], [0, "a"], [0, -1], [-1, 0], [1, 0])
+        ),
         ("{]\n", "jsonl:1: invalid JSON"),
     ],
 )
