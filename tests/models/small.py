@@ -252,13 +252,13 @@ def named(tree):
 
 
 def gradients_of(model):
-    """The gradient of each parameter by its path, in a batch of two examples of unlike lengths."""
+    """The gradient of each parameter by its path: dropout on, in a batch of two examples of unlike lengths."""
     sources = [source_of(model, seed, length) for seed, length in ((6, 6), (5, 3))]
     batch = {"source": batch_of(sources, 6), "target": batch_of(sentences(7, 2, 7), 7)}
 
     def loss(params):
         def one(example, rng):
-            output = model.apply(params, example, rng=rng)
+            output = model.apply(params, example, rng=rng, hyper={"dropout": 0.3})
             return jnp.sum(output.logits**2) + sum((output.losses or {}).values())
 
         return jnp.sum(jax.vmap(one)(batch, jax.random.split(jax.random.key(1), 2)))
