@@ -124,9 +124,9 @@ def test_a_prediction_sees_the_source_and_earlier_target_tokens_only(make):
     assert np.allclose(logits(another, target), whole) != reads
 
 
-def trains(model, unread=()):
+def trains(model, unread=(), params=None):
     """Every parameter has a gradient, and it is finite. unread: the ends of the names of those that nothing reads."""
-    gradients = gradients_of(model)
+    gradients = gradients_of(model, params)
     assert [name for name, g in gradients.items() if not np.isfinite(g).all()] == []
     zero = [name for name, g in gradients.items() if not np.any(g)]
     assert zero == [name for name in gradients if name.endswith(unread)]
@@ -135,6 +135,14 @@ def trains(model, unread=()):
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_every_structure_trains(name):
     trains(STRUCTURES[name]())
+
+
+@pytest.mark.slow
+@pytest.mark.promise
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_every_structure_trains_from_its_first_parameters(name):
+    model = STRUCTURES[name]()
+    trains(model, params=model.init(jax.random.key(0)))
 
 
 @pytest.mark.parametrize("decoder", ["bahdanau", pytest.param("luong", marks=pytest.mark.slow)])

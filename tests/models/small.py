@@ -251,7 +251,7 @@ def named(tree):
     }
 
 
-def gradients_of(model):
+def gradients_of(model, params=None):
     """The gradient of each parameter by its path: dropout on, in a batch of two examples of unlike lengths."""
     sources = [source_of(model, seed, length) for seed, length in ((6, 6), (5, 3))]
     batch = {"source": batch_of(sources, 6), "target": batch_of(sentences(7, 2, 7), 7)}
@@ -263,4 +263,4 @@ def gradients_of(model):
 
         return jnp.sum(jax.vmap(one)(batch, jax.random.split(jax.random.key(1), 2)))
 
-    return named(jax.jit(jax.grad(loss))(params_of(model)))
+    return named(jax.jit(jax.grad(loss))(params_of(model) if params is None else params))
